@@ -1,0 +1,1 @@
+"""Talking: the only place with click, tqdm, printing and exit codes."""

@@ -1,0 +1,127 @@
+"""`rebalance augment`: new images of the small classes until the target is hit."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import click
+
+from rebalance.cli import options
+from rebalance.cli.config import render_settings
+from rebalance.cli.progress import progress_bar
+from rebalance.cli.report import dataset_remarks, plan_remarks, print_plan, print_summary, say, setting_remarks
+from rebalance.cli.signals import uninterrupted
+from rebalance.dataset import Dataset, to_bytes
+from rebalance.errors import OutputRefusedError, UsageError
+from rebalance.plan import Plan
+from rebalance.planning.augment import MAX_COPIES, AugmentOptions, plan_augment
+from rebalance.planning.targets import SamplingStrategy, parse_strategy
+from rebalance.storage.manifest import request_of
+from rebalance.storage.output import check_output
+from rebalance.storage.scan import raise_problems, scan
+from rebalance.transforms import make_recipe
+
+Given = Mapping[str, Any]
+
+
+@click.command(short_help="New images of the small classes until the target is hit.")
+@options.source
+@options.output
+@options.sampling_strategy
+@options.capping
+@options.max_copies
+@options.transforms
+@options.reading
+@options.running
+def augment(source: str | None, output: str | None, **given: Any) -> int:  # noqa: ANN401
+    """Write a balanced copy of SOURCE to OUTPUT: its images, and new ones of the small classes.
+
+    \b
+    rebalance augment data/train -o data/balanced
+    rebalance augment data/train -o data/balanced -s 0.5 --cap 1000 --rotation-range 15
+    """
+    if given["print_config"]:
+        click.echo(render_settings("augment", given))
+        return 0
+    if source is None or (output is None and not given["dry_run"]):
+        raise UsageError(f"{'SOURCE is' if source is None else '-o OUTPUT is'} missing; see rebalance augment --help")
+    rescan = partial(scan, source, exclude=given["exclude"], follow_symlinks=given["symlinks"] == "follow")
+    dataset = rescan()
+    raise_problems(dataset)
+    planner = partial(plan_augment, dataset, _augment_options(given))
+    plan = planner({})
+    is_there = output is not None and check_output(source, output)
+    if not given["quiet"]:
+        _say_remarks(plan, dataset, given)
+    if given["dry_run"] or output is None:
+        print_plan(plan, given["report_format"])
+        return 0
+    if is_there and _is_up_to_date(output, plan, dataset, given):
+        return 0
+    return _carry_out(planner, dataset, rescan, output, given)
+
+
+def _augment_options(given: Given) -> AugmentOptions:
+    recipe = make_recipe(given, fill_mode=given["fill_mode"], cval=given["cval"], interpolation=given["interpolation"])
+    return AugmentOptions(
+        strategy=_strategy(given),
+        seed=given["seed"],
+        recipe=recipe,
+        cap=given["cap"],
+        cap_method=given["cap_method"],
+        window=given["window"],
+        max_copies=given["max_copies"] or MAX_COPIES,
+        others={key: given[key] for key in ("bad_images", "check", "quality")},
+    )
+
+
+def _strategy(given: Given) -> SamplingStrategy:
+    return parse_strategy(given["sampling_strategy"], options.read_text)
+
+
+def _say_remarks(plan: Plan, dataset: Dataset, given: Given) -> None:
+    settings = ", ".join(f"{key} {value}" for key, value in plan.request["recipe"].items())
+    say(f"seed {given['seed']}; {settings or 'copies byte for byte'}")
+    for remark in (*dataset_remarks(dataset), *setting_remarks(given), *plan_remarks(plan)):
+        say(remark)
+
+
+def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> bool:
+    from rebalance.freshness import find_difference  # noqa: PLC0415  with what it imports, nothing for --help
+
+    difference = find_difference(to_bytes(output), request_of(plan, dataset), dataset)
+    if difference is None:
+        if not given["quiet"]:
+            say(f"{output}: up to date, nothing to do")
+        return True
+    if not given["overwrite"]:
+        raise OutputRefusedError(f"{output}: is there and not what this run makes: {difference}; --overwrite replaces it")
+    return False
+
+
+def _carry_out(
+    planner: Callable[..., Plan], dataset: Dataset, rescan: Callable[[], Dataset], output: str, given: Given
+) -> int:
+    from rebalance.backends import usable_cores  # noqa: PLC0415  the same
+    from rebalance.execute import Listener, RunOptions, execute  # noqa: PLC0415  the same
+
+    run_options = RunOptions(
+        seed=given["seed"],
+        n_workers=given["workers"] or usable_cores(),
+        link=given["link"],
+        bad_images=given["bad_images"],
+        check=given["check"],
+    )
+    with progress_bar("augment", is_quiet=given["quiet"]) as progress:
+        listener = Listener(progress, say, uninterrupted)
+        outcome = execute(planner, dataset, rescan, output, run_options, listener)
+    print_summary(outcome.plan, given["report_format"], {"output": output, "n_reused": outcome.n_reused})
+    if given["quiet"]:
+        return 0
+    for path, unusable in sorted(outcome.unusable.items()):
+        say(f"{'kept, but no source' if unusable.is_kept else 'left out'}: {path!r}: {unusable.reason}")
+    if outcome.n_reused:
+        say(f"reused {outcome.n_reused} of {outcome.plan.n_outputs}")
+    if any(outcome.plan.most_copies.values()):
+        say(f"{output} holds copies: train on it as it is, and do not split it again")
+    return 0

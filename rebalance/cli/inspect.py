@@ -1,0 +1,151 @@
+"""`rebalance inspect`: what a tree holds, how lopsided it is, what is odd about it."""
+
+from typing import Any
+
+import click
+
+from rebalance.cli import options
+from rebalance.cli.progress import progress_bar
+from rebalance.cli.report import dataset_remarks, displayed, print_csv, print_json, print_table, say
+from rebalance.dataset import Dataset
+from rebalance.errors import TargetError
+from rebalance.planning.targets import over_sampling_targets, parse_strategy
+from rebalance.planning.weights import balanced_weights, log_weights
+from rebalance.storage.names import decode_name, encode_name
+from rebalance.storage.scan import scan
+
+
+@click.command(short_help="Counts, imbalance ratio, suggested weights, what is odd.")
+@click.argument("source", type=options.Path())
+@options.sampling_strategy
+@click.option("--mu", type=options.POSITIVE, default=0.15, show_default=True, help="Of the weights max(1, ln(mu N / n)).")
+@click.option("--check", is_flag=True, help="Decode every image; list bad ones and exact duplicates.")
+@click.option("--fail-imbalance", type=options.POSITIVE, metavar="R", help="Exit 1 where largest / smallest passes R.")
+@click.option("--fail-min-count", type=click.IntRange(min=0), metavar="N", help="Exit 1 where a class has fewer than N.")
+@options.reading
+@options.workers
+@options.report_format
+@options.quiet
+def inspect(source: str, **given: Any) -> int:  # noqa: ANN401
+    """Show what SOURCE holds; no image is opened unless --check asks for it.
+
+    \b
+    rebalance inspect data/train
+    rebalance inspect data/train --check --fail-imbalance 20 --fail-min-count 10
+    """
+    dataset = scan(source, exclude=given["exclude"], follow_symlinks=given["symlinks"] == "follow")
+    report = _report(dataset, given)
+    if given["check"]:
+        report |= _checked(dataset, given)
+    _print(report, given["report_format"])
+    if not given["quiet"]:
+        for remark in dataset_remarks(dataset):
+            say(remark)
+    return _exit_code(dataset, report, given)
+
+
+def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
+    counts = dataset.class_counts
+    n_images = sum(counts.values())
+    balanced, log = balanced_weights(counts), log_weights(counts, given["mu"])
+    missing = _missing(counts, given)
+    return {
+        "schema": 1,
+        "source": encode_name(dataset.root),
+        "n_images": n_images,
+        "n_classes": len(counts),
+        "imbalance_ratio": dataset.imbalance_ratio,
+        "classes": [
+            {
+                "name": encode_name(name),
+                "index": index,
+                "count": counts[name],
+                "share": counts[name] / n_images if n_images else 0.0,
+                "weight_balanced": balanced.get(name),
+                "weight_log": log.get(name),
+                "missing": missing.get(name),
+            }
+            for name, index in dataset.class_indices.items()
+        ],
+        "class_indices": {displayed(name): index for name, index in dataset.class_indices.items()},
+        "ignored": [{"path": encode_name(remark.path), "reason": remark.reason} for remark in dataset.ignored],
+        "problems": [{"path": encode_name(remark.path), "reason": remark.reason} for remark in dataset.problems],
+    }
+
+
+def _missing(counts: dict[str, int], given: dict[str, Any]) -> dict[str, int]:
+    """Return the files each class lacks to its target; empty where there is none to reach."""
+    strategy = parse_strategy(given["sampling_strategy"], options.read_text)
+    try:
+        targets = over_sampling_targets(strategy, counts)
+    except TargetError as error:
+        say(f"note: {error}")
+        return {}
+    return {name: targets[name] - count for name, count in counts.items()}
+
+
+def _checked(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
+    """Decode every image and return what is bad and what stands there twice."""
+    from rebalance.backends import usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
+    from rebalance.survey import check_images, find_duplicates  # noqa: PLC0415  the same
+
+    n_images = sum(dataset.class_counts.values())
+    checked = []
+    with progress_bar("check", is_quiet=given["quiet"]) as progress:
+        for image in check_images(dataset.root, dataset.images(), given["workers"] or usable_cores()):
+            checked.append(image)
+            progress(len(checked), n_images)
+    bad = sorted((image.path, image.reason) for image in checked if image.reason is not None)
+    return {
+        "bad_images": [{"path": encode_name(path), "reason": reason} for path, reason in bad],
+        "duplicates": [
+            {"paths": [encode_name(path) for path in group.paths], "across_classes": group.is_across_classes}
+            for group in find_duplicates(checked)
+        ],
+    }
+
+
+def _print(report: dict[str, Any], report_format: str) -> None:
+    keys = ("name", "index", "count", "share", "weight_balanced", "weight_log", "missing")
+    if report_format == "json":
+        print_json(report)
+        return
+    rows = [[decode_name(entry["name"]), *(entry[key] for key in keys[1:])] for entry in report["classes"]]
+    if report_format == "csv":
+        print_csv(keys, rows)
+        return
+    header = ("class", "index", "count", "share", "balanced", "log", "missing")
+    print_table(
+        header,
+        ([*row[:3], f"{row[3]:.1%}", *(f"{weight:.3g}" if weight else "-" for weight in row[4:6]), "-" if row[6] is None else row[6]] for row in rows),
+    )
+    ratio = report["imbalance_ratio"]
+    click.echo(f"{report['n_classes']} classes, {report['n_images']} images, imbalance ratio {f'{ratio:.2f}' if ratio else 'undefined'}")
+    _print_remarks(report)
+
+
+def _print_remarks(report: dict[str, Any]) -> None:
+    for title, key in (("ignored", "ignored"), ("problem", "problems"), ("bad image", "bad_images")):
+        for remark in report.get(key, ()):
+            click.echo(f"{title}: {displayed(decode_name(remark['path']))}: {remark['reason']}")
+    for group in report.get("duplicates", ()):
+        where = "across classes" if group["across_classes"] else "within a class"
+        click.echo(f"duplicate {where}: {', '.join(displayed(decode_name(path)) for path in group['paths'])}")
+    if "bad_images" in report:
+        click.echo(f"{len(report['bad_images'])} bad images, {len(report['duplicates'])} groups of exact duplicates")
+
+
+def _exit_code(dataset: Dataset, report: dict[str, Any], given: dict[str, Any]) -> int:
+    """Return 3 where a writing command would refuse the tree, 4 for bad images, 1 where a threshold is passed."""
+    failures = []
+    ratio, limit = dataset.imbalance_ratio, given["fail_imbalance"]
+    if limit is not None and (ratio is None or ratio > limit):
+        failures.append(f"imbalance ratio {'undefined' if ratio is None else f'{ratio:.2f}'} passes --fail-imbalance {limit:g}")
+    for name, count in dataset.class_counts.items():
+        if given["fail_min_count"] is not None and count < given["fail_min_count"]:
+            failures.append(f"class {name!r} has {count} images, fewer than --fail-min-count {given['fail_min_count']}")
+    for failure in failures:
+        say(failure)
+    if dataset.problems:
+        return 3
+    return 1 if failures else 4 if report.get("bad_images") else 0

@@ -1,0 +1,96 @@
+"""The command group, and the one place that turns errors into messages and exit codes."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import click
+
+from rebalance import __version__
+from rebalance.cli.augment import augment
+from rebalance.cli.demo import demo
+from rebalance.cli.inspect import inspect
+from rebalance.cli.replay import replay
+from rebalance.cli.report import say
+from rebalance.cli.signals import Interrupted, die_of, install_handlers
+from rebalance.cli.verify import verify
+from rebalance.errors import RebalanceError
+
+EXIT_CODES = """\b
+Exit codes:
+  0    done (or up to date)
+  1    a check said no (inspect --fail-*, verify)
+  2    usage or configuration
+  3    the source tree or the target is impossible
+  4    bad images, under --bad-images fail
+  5    OUTPUT refused
+  6    locked by another run
+  7    I/O failure: run again to resume
+  8    a worker failed: run again to resume
+  130, 143  ended by a signal: run again to resume
+  70   a bug of ours
+"""
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="rebalance")
+def rebalance() -> None:
+    """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched."""
+
+
+for command in (inspect, augment, verify, replay, demo):
+    rebalance.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit."""
+    install_handlers()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_exit_code(lambda: rebalance.main(arguments, prog_name="rebalance", standalone_mode=False)))
+
+
+def _exit_code(run: Callable[[], object]) -> int:
+    """Run a command; say what went wrong in one line and return the exit code."""
+    try:
+        code = run()
+        sys.stdout.flush()
+    except Interrupted as interrupted:
+        say("interrupted; finished work is kept: run the same command to resume")
+        die_of(interrupted.number)
+    except click.ClickException as error:
+        say(f"error: {_usage_message(error)}")
+        return error.exit_code
+    except RebalanceError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except OSError as error:
+        return _io_failure(error)
+    except Exception as error:  # noqa: BLE001  whatever is left is a bug, and a user still gets one line
+        say(f"error: a bug of ours: {type(error).__name__}: {error} ({_place(error)}); please report it")
+        return RebalanceError.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _usage_message(error: click.ClickException) -> str:
+    message = " ".join(error.format_message().split("\n")).rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{message}; see {context.command_path} --help" if context else message
+
+
+def _io_failure(error: OSError) -> int:
+    if error.errno == errno.EPIPE:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit would fail once more
+        return 141
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    say(f"error: {where}{error.strerror or error}; the finished work is kept: run again to resume")
+    return 7
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "nowhere"

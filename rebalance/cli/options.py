@@ -1,0 +1,197 @@
+"""Every shared option, declared once."""
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from rebalance.cli.config import BUNDLED, apply_config
+from rebalance.dataset import to_bytes
+from rebalance.errors import UsageError
+from rebalance.planning.selection import CAP_METHODS
+from rebalance.planning.targets import LEGAL
+from rebalance.transforms import FILL_MODES, INTERPOLATIONS, TRANSFORMS, Transform
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+_LINKS = ("auto", "copy", "hardlink", "symlink")
+
+
+class Path(click.ParamType):
+    """A path as UTF-8 with surrogate escapes, whatever the locale."""
+
+    name = "path"
+
+    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:  # noqa: ANN401
+        """Return the path."""
+        return os.fsencode(value).decode("utf-8", "surrogateescape")
+
+
+class SettingType(click.ParamType):
+    """The setting of a transform, from the command line or from a configuration file."""
+
+    def __init__(self, transform: Transform) -> None:
+        """Take what the table says of the transform."""
+        self.transform = transform
+        self.name = transform.key
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Return the parsed setting."""
+        try:
+            return self.transform.parse(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not {error}", param, ctx)
+
+
+class Positive(click.ParamType):
+    """A finite number above 0."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """Return the number."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number > 0):
+            self.fail(f"{value!r} is not a number above 0", param, ctx)
+        return number
+
+
+class Names(click.ParamType):
+    """Text, or from a file a number."""
+
+    name = "text"
+
+    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:  # noqa: ANN401
+        """Return the text, NAME=COUNT with its bytes whatever the locale."""
+        return os.fsencode(value).decode("utf-8", "surrogateescape") if isinstance(value, str) else str(value)
+
+
+POSITIVE = Positive()
+
+source = click.argument("source", type=Path(), required=False)
+output = click.option("-o", "--output", type=Path(), metavar="OUTPUT", help="The tree to make; it must not exist.")
+seed = click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="What is drawn depends on it."
+)
+workers = click.option(
+    "-j", "--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [default: usable cores]"
+)
+sampling_strategy = click.option(
+    "-s", "--sampling-strategy", "--ratio", "sampling_strategy", type=Names(), multiple=True, default=("auto",),
+    show_default="auto", metavar="STRATEGY", help=f"{LEGAL}. NAME=COUNT may be repeated.",
+)  # fmt: skip
+exclude = click.option(
+    "--exclude", type=Names(), multiple=True, metavar="PATTERN", help="Leave out what this shell pattern matches."
+)
+symlinks = click.option(
+    "--symlinks", type=click.Choice(["error", "follow"]), default="error", show_default=True,
+    help="Links in SOURCE; they are followed only to what lies in it.",
+)  # fmt: skip
+report_format = click.option(
+    "--format", "report_format", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True,
+    help="Form of what is printed on stdout.",
+)  # fmt: skip
+quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing on stderr but errors.")
+dry_run = click.option("-n", "--dry-run", is_flag=True, help="Print the plan; open nothing for writing.")
+overwrite = click.option("--overwrite", is_flag=True, help="Replace an OUTPUT that rebalance made, after success.")
+link = click.option(
+    "--link", type=click.Choice(_LINKS), default="auto", show_default=True,
+    help="How originals get into OUTPUT; auto clones where the disk can, else copies.",
+)  # fmt: skip
+bad_images = click.option(
+    "--bad-images", type=click.Choice(["fail", "skip", "carry"]), default="fail", show_default=True,
+    help="Images that cannot be used: end the run, leave them out and make up for them, or keep them as they are.",
+)  # fmt: skip
+check = click.option(
+    "--check", type=click.Choice(["header", "full"]), default="header", show_default=True,
+    help="How originals are checked: by header and checksums, or decoded in full.",
+)  # fmt: skip
+cap = click.option("--cap", type=click.IntRange(min=1), metavar="N", help="First keep N images of each larger class.")
+cap_method = click.option(
+    "--cap-method", type=click.Choice(CAP_METHODS), default="random", show_default=True,
+    help="Which N: the smallest keys of (seed, path), or a stretch in the order of the keys.",
+)  # fmt: skip
+window = click.option(
+    "--window", type=click.IntRange(min=0), default=0, show_default=True, metavar="K",
+    help="The K-th stretch of --cap-method window, from 0.",
+)  # fmt: skip
+max_copies = click.option(
+    "--max-copies", type=click.IntRange(min=1), metavar="N", help="Allow this many copies of one image.  [default: 100]"
+)
+config = click.option(
+    "--config", metavar="NAME|FILE.toml", is_eager=True, expose_value=False, callback=apply_config,
+    help=f"Settings to start from: {', '.join(BUNDLED)}, or a file.  [default: mild]",
+)  # fmt: skip
+print_config = click.option("--print-config", is_flag=True, help="Print the settings in effect as TOML, and stop.")
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file that an option names. Raises UsageError."""
+    try:
+        with open(to_bytes(path), encoding="utf-8-sig") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def together(*options: Decorator[Any]) -> Decorator[Any]:
+    """Return the decorator that applies these, so that help lists them in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _transform_option(transform: Transform) -> Decorator[Any]:
+    name = transform.key.replace("_", "-")
+    if transform.is_flag:
+        return click.option(f"--{name}/--no-{name}", transform.key, default=None, help=transform.help)
+    kind = SettingType(transform) if transform.n_values == 1 else click.UNPROCESSED
+    return click.option(
+        f"--{name}", transform.key, type=kind, nargs=transform.n_values, metavar=transform.metavar, help=transform.help,
+        callback=None if transform.n_values == 1 else _parse_several(transform),
+    )  # fmt: skip
+
+
+def _parse_several(transform: Transform) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Return the callback of an option with several values, whose setting is all of them."""
+
+    def parse(context: click.Context, parameter: click.Parameter, value: Any) -> Any:  # noqa: ANN401
+        if value is None:
+            return None
+        return SettingType(transform).convert([_number(part) for part in value], parameter, context)
+
+    return parse
+
+
+def _number(value: Any) -> Any:  # noqa: ANN401
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
+
+
+transforms = together(
+    *(_transform_option(transform) for transform in TRANSFORMS),
+    click.option("--fill-mode", type=click.Choice(FILL_MODES), default="reflect", help="What lies outside the picture."),
+    click.option(
+        "--cval", type=click.IntRange(0, 255), default=0, help="Grey level of --fill-mode constant."
+    ),
+    click.option("--interpolation", type=click.Choice(INTERPOLATIONS), default="bicubic", help="How pixels are sampled."),
+    click.option(
+        "--quality", type=click.Choice(["source"]), default="source",
+        help="JPEG tables and chroma subsampling of what is generated: those of its source.",
+    ),
+)  # fmt: skip
+reading = together(exclude, symlinks)
+running = together(seed, workers, dry_run, overwrite, link, bad_images, check, config, print_config, report_format, quiet)
+capping = together(cap, cap_method, window)

@@ -1,0 +1,22 @@
+"""A progress bar on stderr, where that is a terminal."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def progress_bar(what: str, *, is_quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function to call with the number done and the number of all."""
+    if is_quiet or not sys.stderr.isatty():
+        yield lambda _n_done, _n_all: None
+        return
+    from tqdm import tqdm  # noqa: PLC0415  a tenth of a second that only a terminal needs
+
+    with tqdm(desc=what, unit=" files", dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
+
+        def show(n_done: int, n_all: int) -> None:
+            bar.total = n_all
+            bar.update(n_done - bar.n)
+
+        yield show

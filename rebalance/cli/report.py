@@ -1,0 +1,186 @@
+"""What is printed: tables and JSON on stdout for programs and people, remarks on stderr for people."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from rebalance.dataset import Dataset
+from rebalance.plan import Augment, Drop, Duplicate, Plan
+from rebalance.planning.augment import MANY_COPIES
+from rebalance.planning.naming import is_portable, look_alikes
+from rebalance.storage.manifest import NAME as MANIFEST_NAME
+from rebalance.storage.names import encode_name
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+
+
+def say(message: str) -> None:
+    """Print a remark on stderr; a closed stderr stops nothing."""
+    lines = [displayed(line) for line in f"rebalance: {message}".split("\n")]
+    try:
+        click.echo("\n".join(lines), err=True)
+    except OSError:
+        return
+
+
+def displayed(name: str) -> str:
+    """Return a name that no terminal takes for a command."""
+    return name.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode()
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print columns, the first to the left, the others to the right."""
+    cells = [list(header), *([displayed(str(cell)) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    for row in cells:
+        first, *others = zip(row, widths, strict=True)
+        line = "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)])
+        click.echo(line.rstrip())
+
+
+def print_json(content: object) -> None:
+    """Print one JSON document; what is not ASCII is escaped, so that it is safe on any terminal."""
+    click.echo(json.dumps(content, indent=2))
+
+
+def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print comma-separated values; a name that is not UTF-8 has its odd bytes as \\xNN."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([_cell(cell) for cell in row])
+    click.echo(text.getvalue(), nl=False)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "" if value is None else value
+
+
+def print_plan(plan: Plan, report_format: str) -> None:
+    """Print what OUTPUT will hold: per class as text, per file as JSON or CSV."""
+    if report_format == "text":
+        print_summary(plan, "text", {})
+    elif report_format == "csv":
+        header = ("path", "class", "kind", "source", "copy_number")
+        print_csv(header, ([row.get(key) for key in header] for row in _files(plan, as_json=False)))
+    else:
+        print_json(
+            {
+                "schema": 1,
+                "command": plan.command,
+                "request": plan.request,
+                "classes": _classes(plan),
+                "files": list(_files(plan, as_json=True)),
+            }
+        )
+
+
+def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) -> None:
+    """Print counts before and after, class by class."""
+    if report_format == "json":
+        print_json({"schema": 1, **more, "classes": _classes(plan)})
+        return
+    header = ("class", "before", "kept", "after", "generated", "copies/image")
+    rows = [[row[key] for key in ("name", "n_before", "n_kept", "n_after", "generated_share", "most_copies")] for row in _rows(plan)]
+    if report_format == "csv":
+        print_csv(header, rows)
+        return
+    print_table(header, ([*row[:4], f"{row[4]:.0%}", row[5]] for row in rows))
+    n_before, n_after = sum(plan.class_counts.values()), plan.n_outputs
+    click.echo(f"{len(rows)} classes, {n_before} files -> {n_after}")
+
+
+def dataset_remarks(dataset: Dataset) -> Iterator[str]:
+    """Yield what is odd about a tree and no reason to refuse it."""
+    if dataset.ignored:
+        first = dataset.ignored[0]
+        yield f"note: {len(dataset.ignored)} entries of SOURCE are ignored: {first.path!r} ({first.reason}) first"
+    for first_name, second_name in _look_alikes(dataset):
+        yield f"warning: {first_name!r} and {second_name!r} differ by case or Unicode form alone: one name on some disks"
+    for name in _unportable(dataset):
+        yield f"note: {name!r} is no legal name on Windows"
+        break
+    if any(remark.path == MANIFEST_NAME for remark in dataset.ignored):
+        yield f"warning: SOURCE holds a {MANIFEST_NAME}: it is an output of rebalance, and copies would be made of copies"
+
+
+def _look_alikes(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    yield from look_alikes(folder.name for folder in dataset.classes)
+    for folder in dataset.classes:
+        yield from look_alikes(image.path for image in folder.images)
+
+
+def _unportable(dataset: Dataset) -> Iterator[str]:
+    for folder in dataset.classes:
+        for path in (folder.name, *(image.path for image in folder.images)):
+            if not is_portable(path.rpartition("/")[2]):
+                yield path
+
+
+def setting_remarks(given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is easily mistaken about the settings."""
+    if 0 < (given["shear_range"] or 0) < 1:
+        yield (
+            f"note: shear_range is in degrees, as Keras reads it since 2017: {given['shear_range']:g} is next to nothing "
+            "(0.2 radians are 11.5 degrees)"
+        )
+
+
+def plan_remarks(plan: Plan) -> Iterator[str]:
+    """Yield what someone should know before training on what a plan makes."""
+    shares = [row["generated_share"] for row in _rows(plan)]
+    for target in plan.targets:
+        if plan.most_copies[target.class_name] > MANY_COPIES:
+            yield (
+                f"warning: class {target.class_name!r}: {target.n_current} sources -> {target.n_target} files, "
+                f"{plan.most_copies[target.class_name]} copies of one image: copies multiply pictures, not information"
+            )
+    if shares and max(shares) - min(shares) > 0.5:
+        yield (
+            f"note: {min(shares):.0%} to {max(shares):.0%} of a class is generated: a network may learn what generated "
+            "files look like instead of the class; augment all classes alike while training"
+        )
+
+
+def _rows(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": target.class_name,
+            "n_before": plan.class_counts[target.class_name],
+            "n_kept": target.n_current,
+            "n_after": target.n_target,
+            "generated_share": round(1 - target.n_current / target.n_target, 6),
+            "most_copies": plan.most_copies[target.class_name],
+        }
+        for target in plan.targets
+    ]
+
+
+def _classes(plan: Plan) -> list[dict[str, Any]]:
+    return [row | {"name": encode_name(row["name"])} for row in _rows(plan)]
+
+
+def _files(plan: Plan, *, as_json: bool) -> Iterator[dict[str, Any]]:
+    """Yield the files of a plan; names as JSON has them, or as they are."""
+    shown = encode_name if as_json else str
+    for target in plan.targets:
+        for operation in plan.operations(target.class_name):
+            if isinstance(operation, Drop):
+                continue
+            row = {
+                "path": shown(operation.output),
+                "class": shown(target.class_name),
+                "kind": operation.kind,
+                "source": shown(operation.source.path),
+            }
+            if isinstance(operation, Augment | Duplicate):
+                row["copy_number"] = operation.copy_number
+            yield row

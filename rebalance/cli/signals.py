@@ -1,0 +1,51 @@
+"""Ctrl-C, SIGTERM and SIGHUP: end soon, keep the finished work, and die of the signal as a shell expects."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """A signal arrived; its argument is the number. No `except Exception` swallows it."""
+
+    @property
+    def number(self) -> int:
+        """The signal."""
+        return int(self.args[0])
+
+
+def install_handlers() -> None:
+    """Answer the first signal by raising Interrupted where the program is; a second one ends it at once."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let no signal in until this ends."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def die_of(number: int) -> None:
+    """End this process as the signal would have; where it cannot (process 1 of a container), by its exit code."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    raise Interrupted(number)

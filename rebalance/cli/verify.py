@@ -1,0 +1,55 @@
+"""`rebalance verify`: does a tree still hold what its manifest says?"""
+
+from typing import Any
+
+import click
+
+from rebalance.cli import options
+from rebalance.cli.progress import progress_bar
+from rebalance.cli.report import displayed, print_csv, print_json, say
+from rebalance.errors import CheckFailedError
+from rebalance.storage.names import encode_name
+
+
+@click.command(short_help="Does the tree still hold what its manifest says?")
+@click.argument("output", type=options.Path())
+@click.option("--source", type=options.Path(), metavar="SOURCE", help="Also compare the originals with those of SOURCE.")
+@click.option("--quick", is_flag=True, help="Compare names and sizes alone.")
+@options.workers
+@options.report_format
+@options.quiet
+def verify(output: str, **given: Any) -> int:  # noqa: ANN401
+    """Count and hash OUTPUT again and name every file that is missing, foreign or changed; exit 1 where there is one.
+
+    \b
+    rebalance verify data/balanced
+    rebalance verify data/balanced --source data/train
+    """
+    from rebalance.backends import usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
+    from rebalance.verify import verify as find_all  # noqa: PLC0415  the same
+
+    with progress_bar("verify", is_quiet=given["quiet"]) as progress:
+        try:
+            findings = list(
+                find_all(
+                    output,
+                    source=given["source"],
+                    is_quick=given["quick"],
+                    n_workers=given["workers"] or usable_cores(),
+                    progress=progress,
+                )
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            raise CheckFailedError(f"{output}: holds no rebalance.jsonl: not a tree that rebalance made") from None
+    rows = [(finding.kind, finding.path, finding.reason) for finding in findings]
+    if given["report_format"] == "json":
+        named = [{"kind": kind, "path": encode_name(path), "reason": reason} for kind, path, reason in rows]
+        print_json({"schema": 1, "is_verified": not rows, "findings": named})
+    elif given["report_format"] == "csv":
+        print_csv(("kind", "path", "reason"), rows)
+    else:
+        for kind, path, reason in rows:
+            click.echo(f"{kind}: {displayed(path)}: {reason}")
+    if not given["quiet"]:
+        say(f"{output}: {f'{len(rows)} findings' if rows else 'verified'}")
+    return 1 if rows else 0

@@ -1,0 +1,1 @@
+"""Bundled configurations, as TOML files."""

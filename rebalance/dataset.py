@@ -1,0 +1,81 @@
+"""What a source tree holds: files, classes, and how lopsided they are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+def to_bytes(path: str) -> bytes:
+    """Return the bytes of a path as the disk stores them, whatever the locale."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def to_text(path: bytes) -> str:
+    """Return a path as text; bytes that are not UTF-8 survive as lone surrogates."""
+    return path.decode("utf-8", "surrogateescape")
+
+
+class Stamp(NamedTuple):
+    """How a file looked when it was seen: enough to notice that it has changed since."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """One image of the source."""
+
+    path: str
+    """POSIX, relative to the root, in `to_text` form: never normalised."""
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFolder:
+    """One class: a directory of the root and its images, sorted by the bytes of their paths."""
+
+    name: str
+    images: tuple[ImageFile, ...]
+
+
+class Remark(NamedTuple):
+    """A path of the source and what there is to say about it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A source tree, its classes in the index order of Keras and torchvision."""
+
+    root: str
+    classes: tuple[ClassFolder, ...]
+    ignored: tuple[Remark, ...] = ()
+    """What is neither an image nor a class, and why."""
+    problems: tuple[Remark, ...] = ()
+    """What no balanced tree can be made from until it is mended or excluded."""
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Images of each class."""
+        return {folder.name: len(folder.images) for folder in self.classes}
+
+    @property
+    def class_indices(self) -> dict[str, int]:
+        """Return the integer a trainer gives to each class."""
+        return {folder.name: index for index, folder in enumerate(self.classes)}
+
+    @property
+    def imbalance_ratio(self) -> float | None:
+        """Largest class / smallest class, at least 1; None without classes or with an empty one."""
+        counts = self.class_counts.values()
+        return max(counts) / min(counts) if counts and min(counts) else None
+
+    def images(self) -> Iterator[ImageFile]:
+        """Yield every image, class by class."""
+        for folder in self.classes:
+            yield from folder.images

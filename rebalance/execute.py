@@ -1,0 +1,250 @@
+"""Carrying a plan out: stage every file, make up for what is bad, publish the whole."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, groupby
+
+from rebalance.backends import run_batches
+from rebalance.dataset import Dataset, to_bytes
+from rebalance.errors import BadImagesError, StorageError, TargetError
+from rebalance.images.codec import ENGINE, library_versions
+from rebalance.perform import Candidate, Task, Worker
+from rebalance.plan import Drop, Failed, Made, Plan, Unusable
+from rebalance.planning.naming import look_alikes
+from rebalance.reuse import EarlierWork, fingerprint_of
+from rebalance.storage.lock import exclusive_lock
+from rebalance.storage.manifest import NAME, head_of, request_of, row_of, row_of_dropped, write_manifest
+from rebalance.storage.output import check_output, check_path_lengths
+from rebalance.storage.previous import read_previous
+from rebalance.storage.publish import publish, sync_filesystem
+from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
+
+_FILES_A_BATCH = 16
+"""Little enough that a kill costs little, enough that handing over costs nothing."""
+_COPIES_A_TASK = 64
+
+Planner = Callable[[Mapping[str, Unusable]], Plan]
+"""Makes the plan again, knowing which images turned out to be of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a plan is carried out."""
+
+    seed: int
+    n_workers: int
+    link: str = "auto"
+    bad_images: str = "fail"
+    check: str = "header"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom a run tells how it goes."""
+
+    progress: Callable[[int, int], None] = lambda _n_done, _n_all: None
+    """Called with the files finished and the files planned."""
+    warn: Callable[[str], None] = lambda _message: None
+    uninterrupted: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    """Entered for the moment in which OUTPUT gets its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did."""
+
+    plan: Plan
+    n_reused: int
+    unusable: Mapping[str, Unusable]
+
+
+def execute(
+    planner: Planner,
+    dataset: Dataset,
+    rescan: Callable[[], Dataset],
+    output: str,
+    options: RunOptions,
+    listener: Listener,
+) -> Outcome:
+    """Make OUTPUT hold what is planned of the dataset, whole and durable, or leave it as it was.
+
+    `rescan` reads the source once more before the end. Raises the RebalanceError that says why there is no new OUTPUT;
+    finished work is kept beside it for the next run.
+    """
+    path = to_bytes(output)
+    with exclusive_lock(lock_path(path)):
+        is_replacing = check_output(dataset.root, output)
+        previous = read_previous(path) if is_replacing else None
+        if previous is not None:
+            previous.check_only_ours()
+        staging = claim_staging(path)
+        earlier = EarlierWork(staging, previous, boot_id(), options.seed, options.link)
+        run = _Run(dataset, options, listener, staging, earlier, library_versions())
+        plan, unusable = run.make_all(planner)
+        run.settle(plan)
+        _check_source_stands(dataset, rescan(), listener)
+        run.seal(plan)
+        with listener.uninterrupted():
+            publish(staging.tree, path, is_replacing=is_replacing)
+            staging.remove()
+    return Outcome(plan, run.n_reused, unusable)
+
+
+@dataclass(slots=True)
+class _Run:
+    dataset: Dataset
+    options: RunOptions
+    listener: Listener
+    staging: Staging
+    earlier: EarlierWork
+    versions: Mapping[str, str]
+    n_reused: int = 0
+    n_done: int = 0
+
+    def make_all(self, planner: Planner) -> tuple[Plan, dict[str, Unusable]]:
+        """Stage every file of the plan; where sources turn out bad, plan again without them and make the difference."""
+        unusable: dict[str, Unusable] = {}
+        while True:
+            plan = planner(unusable)
+            self._check_names(plan)
+            failed = self._make(plan, unusable)
+            if not failed:
+                return plan, unusable
+            if self.options.bad_images == "fail":
+                raise BadImagesError(_listed(failed))
+            for failure in failed:
+                is_kept = failure.is_unfit or self.options.bad_images == "carry"
+                unusable[failure.source] = Unusable(failure.reason, is_kept, failure.sha256)
+
+    def settle(self, plan: Plan) -> None:
+        """Leave in the staged tree exactly what the plan asks for, and check that it is all there."""
+        self.staging.clear_temporary()
+        self.staging.settle_classes(target.class_name for target in plan.targets)
+        for target in plan.targets:
+            outputs = [operation.output for operation in _made(plan, target.class_name)]
+            if len(outputs) != target.n_target:
+                message = f"class {target.class_name!r} was planned as {target.n_target} files and has {len(outputs)}"
+                raise AssertionError(message)
+            self.staging.settle(target.class_name, outputs)
+
+    def seal(self, plan: Plan) -> None:
+        """Make the staged tree durable and write its manifest."""
+        head = head_of(plan, request_of(plan, self.dataset), engine=ENGINE, versions=self.versions)
+        sync_filesystem(self.staging.folder)
+        write_manifest(self.staging.tree + b"/" + NAME.encode(), head, self._rows(plan))
+
+    def _rows(self, plan: Plan) -> Iterator[Mapping[str, object]]:
+        for target in plan.targets:
+            for operation in plan.operations(target.class_name):
+                if isinstance(operation, Drop):
+                    yield row_of_dropped(operation, target.class_name)
+                    continue
+                found = self.staging.journal.find(operation.output)
+                if found is None or not self.staging.holds(operation.output, found[0].written.n_bytes):
+                    raise StorageError(f"{operation.output!r}: is not staged as it was written; run again to make it anew")
+                yield row_of(found[0].written)
+
+    def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
+        """Make what is not staged yet and return the sources that failed."""
+        self.n_reused = self.n_done = 0
+        failed = []
+        root, staged = to_bytes(self.dataset.root), self.staging.for_workers(self.options.link)
+        worker = Worker(root, staged, self.options.seed, is_decoding_all=self.options.check == "full")
+        results = run_batches(
+            worker.perform_all,
+            _batches(self._tasks(plan, unusable)),
+            self.options.n_workers,
+            describe=lambda task: repr(task.source.path),
+        )
+        with contextlib.closing(results):
+            for result in chain.from_iterable(results):
+                if isinstance(result, Failed):
+                    failed.append(result)
+                else:
+                    self.staging.journal.append(result, self.earlier.boot)
+                    self.n_reused += result.is_reused
+                    self._count(plan)
+        return sorted(failed)
+
+    def _tasks(self, plan: Plan, unusable: Mapping[str, Unusable]) -> Iterator[Task]:
+        """Yield what is to do, source by source; what is staged and good is counted, not done."""
+        for target in plan.targets:
+            recipe = plan.recipe(target.class_name)
+            fingerprint = fingerprint_of(recipe, self.versions)
+            made = sorted(_made(plan, target.class_name), key=lambda operation: to_bytes(operation.source.path))
+            for source, operations in groupby(made, key=lambda operation: operation.source):
+                wanted = list(self._wanted(operations, fingerprint, plan))
+                note = unusable[source.path].reason if source.path in unusable else None
+                for start in range(0, len(wanted), _COPIES_A_TASK):
+                    part = tuple(wanted[start : start + _COPIES_A_TASK])
+                    yield Task(source, target.class_name, recipe, fingerprint, part, note)
+
+    def _wanted(
+        self, operations: Iterator[Made], fingerprint: str, plan: Plan
+    ) -> Iterator[tuple[Made, Candidate | None]]:
+        for operation in operations:
+            if self.earlier.is_staged(operation, fingerprint):
+                self.n_reused += 1
+                self._count(plan)
+            else:
+                yield operation, self.earlier.candidate(operation, fingerprint)
+
+    def _check_names(self, plan: Plan) -> None:
+        """Raise TargetError where the disk of OUTPUT cannot hold the planned names as they are."""
+        longest = max(
+            len(to_bytes(operation.output)) for target in plan.targets for operation in _made(plan, target.class_name)
+        )
+        check_path_lengths(self.staging.tree, longest)
+        if self.staging.tells_names_apart():
+            return
+        names = [target.class_name for target in plan.targets]
+        for folder in (names, *([made.output for made in _made(plan, name)] for name in names)):
+            for first, second in look_alikes(folder):
+                raise TargetError(f"{first!r} and {second!r} are one name on the disk of OUTPUT: rename one of them")
+
+    def _count(self, plan: Plan) -> None:
+        self.n_done += 1
+        self.listener.progress(self.n_done, plan.n_outputs)
+
+
+def _made(plan: Plan, class_name: str) -> Iterator[Made]:
+    return (operation for operation in plan.operations(class_name) if not isinstance(operation, Drop))
+
+
+def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:
+    """Gather tasks until a batch has enough files."""
+    batch: list[Task] = []
+    n_files = 0
+    for task in tasks:
+        batch.append(task)
+        n_files += len(task.wanted)
+        if n_files >= _FILES_A_BATCH:
+            yield batch
+            batch, n_files = [], 0
+    if batch:
+        yield batch
+
+
+def _listed(failed: list[Failed]) -> str:
+    """Return the message about bad images: one line, then one for each of them."""
+    lines = [f"{failure.source!r}: {failure.reason}" for failure in failed]
+    what = "1 image of SOURCE cannot be used" if len(failed) == 1 else f"{len(failed)} images of SOURCE cannot be used"
+    ways_out = "mend or remove them and run again, or take --bad-images skip or carry; the finished work is kept"
+    return "\n  ".join([f"{what}: {ways_out}", *lines])
+
+
+def _check_source_stands(before: Dataset, after: Dataset, listener: Listener) -> None:
+    """Raise StorageError where a source has changed since it was planned; warn of new ones."""
+    stamps = {image.path: image.stamp for image in after.images()}
+    for image in before.images():
+        stamp = stamps.pop(image.path, None)
+        if stamp is None or (stamp.size, stamp.mtime_ns, stamp.inode) != (
+            image.stamp.size,
+            image.stamp.mtime_ns,
+            image.stamp.inode,
+        ):
+            what = "vanished" if stamp is None else "was changed"
+            raise StorageError(f"{image.path!r}: {what} while OUTPUT was made from it; run again to start from what it is")
+    if stamps:
+        listener.warn(f"{len(stamps)} images were added to SOURCE meanwhile and are not in OUTPUT: {min(stamps)!r} first")

@@ -1,0 +1,89 @@
+"""Whether OUTPUT already is what a run would make, so that nothing need be touched."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from rebalance.dataset import Dataset, ImageFile, to_bytes
+from rebalance.errors import BadImageError, ManifestError, StorageError
+from rebalance.storage.manifest import Manifest, digest, read_manifest
+from rebalance.storage.transfer import read_source
+
+_CLOCK_GRAIN_NS = 2 * 10**9
+"""A source must be older than the manifest by this for its stamp to prove that it has not changed since."""
+
+
+def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset) -> str | None:
+    """Return what keeps OUTPUT from being up to date, as the middle of a message, or None."""
+    try:
+        manifest = read_manifest(output)
+    except ManifestError as error:
+        return f"its manifest is spoilt ({error})"
+    if manifest.head["request_sha256"] != digest(request):
+        return _other_request(manifest, request, dataset)
+    return _changed_file(output, manifest, dataset)
+
+
+def _other_request(manifest: Manifest, request: Mapping[str, Any], dataset: Dataset) -> str:
+    made = manifest.head["request"]
+    differing = [key for key in sorted({*made, *request}) if made.get(key) != request.get(key) and key != "dataset"]
+    if differing:
+        told = ", ".join(f"{key} {_told(made.get(key))} there, {_told(request.get(key))} here" for key in differing[:3])
+        return f"it was made by another request: {told}"
+    return _other_source(manifest, dataset)
+
+
+def _other_source(manifest: Manifest, dataset: Dataset) -> str:
+    """Return the first names in which the source is not what it was."""
+    sizes = {row["source"]: row["bytes"] for row in manifest.rows() if row["kind"] in ("original", "removed")}
+    added, changed = [], []
+    for image in dataset.images():
+        size = sizes.pop(image.path, None)
+        if size is None:
+            added.append(image.path)
+        elif size != image.stamp.size:
+            changed.append(image.path)
+    told = [f"{what} {_first(paths)}" for what, paths in (("new", added), ("changed", changed), ("gone", list(sizes))) if paths]
+    return f"SOURCE is not what it was: {'; '.join(told)}"
+
+
+def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | None:
+    """Return the first file of OUTPUT or SOURCE that is not what the manifest says."""
+    suspects = {
+        image.path: image
+        for image in dataset.images()
+        if max(image.stamp.mtime_ns, image.stamp.ctime_ns) > manifest.mtime_ns - _CLOCK_GRAIN_NS
+    }
+    for row in manifest.rows():
+        if "path" in row and (what := _size_problem(output, row)):
+            return f"its {row['path']!r} {what}"
+        if row["kind"] in ("original", "removed") and "source_sha256" in row and row["source"] in suspects:
+            if what := _content_problem(dataset, suspects[row["source"]], row["source_sha256"]):
+                return f"SOURCE is not what it was: {row['source']!r} {what}"
+    return None
+
+
+def _size_problem(output: bytes, row: Mapping[str, Any]) -> str | None:
+    try:
+        size = os.stat(os.path.join(output, to_bytes(row["path"]))).st_size
+    except OSError:
+        return "is missing"
+    return None if size == row["bytes"] else f"has {size} bytes where {row['bytes']} were written"
+
+
+def _content_problem(dataset: Dataset, image: ImageFile, sha256: str) -> str | None:
+    try:
+        data = read_source(to_bytes(dataset.root), image).data
+    except (BadImageError, StorageError) as error:
+        return str(error)
+    return None if hashlib.sha256(data).hexdigest() == sha256 else "has changed"
+
+
+def _told(value: object) -> str:
+    return "nothing" if value is None else str(value)
+
+
+def _first(paths: list[str]) -> str:
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(repr(path) for path in paths[:3]) + more

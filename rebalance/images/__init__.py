@@ -1,0 +1,1 @@
+"""Pixels: the only place with Pillow. It sees bytes, never a path."""

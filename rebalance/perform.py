@@ -1,0 +1,182 @@
+"""What a worker does with one source: read it once, check it, make every file that is wanted of it."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rebalance.dataset import ImageFile
+from rebalance.drawing import draw_key
+from rebalance.errors import BadImageError, UnfitImageError, WorkerError
+from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_image
+from rebalance.images.pipeline import render
+from rebalance.plan import Augment, Failed, Finished, Keep, Made, Recipe, Written
+from rebalance.storage.transfer import SourceBytes, StagedTree, read_file, read_source
+from rebalance.transforms import draw_values
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file made before, of which only its bytes remain to be checked."""
+
+    folder: bytes
+    finished: Finished
+    is_staged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The files wanted of one source, each with a candidate where there is one."""
+
+    source: ImageFile
+    class_name: str
+    recipe: Recipe
+    fingerprint: str
+    """Names engine, versions and recipe."""
+    wanted: tuple[tuple[Made, Candidate | None], ...]
+    note: str | None = None
+    """Why nothing is generated from this source, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What all tasks of a run have in common."""
+
+    root: bytes
+    staged: StagedTree
+    seed: int
+    is_decoding_all: bool
+
+    def perform_all(self, tasks: Sequence[Task]) -> list[Finished | Failed]:
+        """Perform some tasks."""
+        return [result for task in tasks for result in self.perform(task)]
+
+    def perform(self, task: Task) -> list[Finished | Failed]:
+        """Make the files of one task, or say why its source is of no use. Raises what the machine is to blame for."""
+        sha256 = None
+        try:
+            source = read_source(self.root, task.source)
+            sha256 = hashlib.sha256(source.data).hexdigest()
+            return self._make_all(task, source, sha256)
+        except BadImageError as error:
+            return [Failed(task.source.path, str(error), isinstance(error, UnfitImageError), sha256)]
+        except MemoryError:
+            raise WorkerError(f"{task.source.path!r}: not enough memory; run again with fewer --workers") from None
+
+    def _make_all(self, task: Task, source: SourceBytes, sha256: str) -> list[Finished | Failed]:
+        results: list[Finished | Failed] = []
+        missing = []
+        for operation, candidate in task.wanted:
+            finished = candidate and self._confirmed(candidate, source, sha256)
+            if finished:
+                results.append(finished)
+            else:
+                missing.append(operation)
+        if missing:
+            results += self._make_missing(task, missing, source, sha256)
+        return results
+
+    def _confirmed(self, candidate: Candidate, source: SourceBytes, sha256: str) -> Finished | None:
+        """Return the row of a candidate that still holds what it held, taken into the staged tree."""
+        written = candidate.finished.written
+        try:
+            data = read_file(candidate.folder, written.output)
+        except OSError:
+            return None
+        if sha256 != written.source_sha256 or hashlib.sha256(data).hexdigest() != written.sha256:
+            return None
+        if not candidate.is_staged:
+            self.staged.put(written.output, data)
+        return candidate.finished._replace(stamp=source.stamp, is_reused=True)
+
+    def _make_missing(
+        self, task: Task, operations: Sequence[Made], source: SourceBytes, sha256: str
+    ) -> list[Finished | Failed]:
+        picture = None
+        if any(isinstance(operation, Augment) for operation in operations):
+            picture = load_image(source.data, is_renamed=_is_renamed(operations))
+        header = self._header(source, task)
+        made: list[Finished | Failed] = []
+        for operation in operations:
+            if isinstance(operation, Augment) and picture is not None:
+                written = self._augment(operation, task, source, sha256, picture)
+            else:
+                written = self._copy(operation, task, source, sha256, header)
+            key = key_of(operation, task.fingerprint, sha256, self.seed, self.staged.link)
+            made.append(Finished(written, key, source.stamp))
+        return made
+
+    def _header(self, source: SourceBytes, task: Task) -> Header | None:
+        """Return the header of a source; None where it is carried along although it cannot be read."""
+        try:
+            return check_pixels(source.data) if self.is_decoding_all else check_header(source.data)
+        except BadImageError:
+            if task.note is None:
+                raise
+            return None
+
+    def _copy(
+        self, operation: Made, task: Task, source: SourceBytes, sha256: str, header: Header | None
+    ) -> Written:
+        if isinstance(operation, Keep):
+            self.staged.carry(source, operation.output)
+        else:
+            self.staged.put(operation.output, source.data)
+        return Written(
+            output=operation.output,
+            class_name=task.class_name,
+            kind=operation.kind,
+            source=task.source.path,
+            source_sha256=sha256,
+            sha256=sha256,
+            n_bytes=len(source.data),
+            width=header and header.width,
+            height=header and header.height,
+            mode=header and header.mode,
+            format=header and header.format,
+            copy_number=None if isinstance(operation, Keep) else operation.copy_number,
+            note=task.note,
+        )
+
+    def _augment(
+        self, operation: Augment, task: Task, source: SourceBytes, sha256: str, picture: Picture
+    ) -> Written:
+        values = draw_values(task.recipe, self.seed, task.source.path, operation.copy_number)
+        data = render(picture, task.recipe, values)
+        self.staged.put(operation.output, source.data if data is None else data)
+        width, height = picture.pixels.size
+        return Written(
+            output=operation.output,
+            class_name=task.class_name,
+            kind=operation.kind,
+            source=task.source.path,
+            source_sha256=sha256,
+            sha256=sha256 if data is None else hashlib.sha256(data).hexdigest(),
+            n_bytes=len(source.data if data is None else data),
+            width=width,
+            height=height,
+            mode=picture.pixels.mode,
+            format=picture.format,
+            copy_number=operation.copy_number,
+            values=values,
+            note="the drawn values change nothing: a copy" if data is None else None,
+        )
+
+
+def key_of(operation: Made, fingerprint: str, source_sha256: str, seed: int, link: str) -> str:
+    """Return what names the bytes of an output: equal keys, equal files."""
+    if isinstance(operation, Augment):
+        made_by = f"{fingerprint} {draw_key(seed, operation.source.path, operation.copy_number).hex()}"
+    else:
+        made_by = link if isinstance(operation, Keep) else ""
+    content = f"{operation.kind} {made_by} {source_sha256}"
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _is_renamed(operations: Sequence[Made]) -> bool:
+    """Return whether the generated files of a source have another suffix than it."""
+    return any(
+        os.path.splitext(operation.output)[1] != os.path.splitext(operation.source.path)[1]
+        for operation in operations
+        if isinstance(operation, Augment)
+    )

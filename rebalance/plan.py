@@ -1,0 +1,133 @@
+"""What an output tree will hold, and what a worker hands back for each file of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from rebalance.dataset import ImageFile, Stamp
+
+Recipe = Mapping[str, Any]
+"""Settings of the transforms and of the sampling that are not neutral, by configuration key."""
+
+
+class ClassTarget(NamedTuple):
+    """How many files a class has and will have: totals, never increments."""
+
+    class_name: str
+    n_current: int
+    n_target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """An original, byte for byte, under its own name."""
+
+    kind: ClassVar[str] = "original"
+    source: ImageFile
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """Copy number `copy_number` (from 1) of a source, with values drawn for it alone."""
+
+    kind: ClassVar[str] = "augmented"
+    source: ImageFile
+    output: str
+    copy_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Copy number `copy_number` of a source, byte for byte."""
+
+    kind: ClassVar[str] = "duplicate"
+    source: ImageFile
+    output: str
+    copy_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """An original that the output leaves out, and why."""
+
+    kind: ClassVar[str] = "removed"
+    source: ImageFile
+    reason: str
+    sha256: str | None = None
+    """Of the source, where its content is the reason."""
+
+
+Made = Keep | Augment | Duplicate
+"""The operations that put a file into OUTPUT."""
+Operation = Made | Drop
+
+class Unusable(NamedTuple):
+    """Why an image is no source of generated ones, and whether its original still stands in OUTPUT."""
+
+    reason: str
+    is_kept: bool
+    sha256: str | None = None
+    """Of the bytes that were found unusable, where they could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What OUTPUT will hold; the operations of a class are made when they are asked for."""
+
+    command: str
+    request: Mapping[str, Any]
+    """Everything that decides what is made, ready for JSON; `storage.manifest.digest` names it."""
+    targets: tuple[ClassTarget, ...]
+    class_counts: Mapping[str, int]
+    """Images of each class in the source."""
+    most_copies: Mapping[str, int]
+    """Copies of the most used source of each class."""
+    operations: Callable[[str], Iterator[Operation]]
+    """One class's operations: first what stands in OUTPUT, by the bytes of its path, then what is left out."""
+    recipe: Callable[[str], Recipe]
+    """One class's recipe."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Files that OUTPUT will hold, the manifest aside."""
+        return sum(target.n_target for target in self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One finished file."""
+
+    output: str
+    class_name: str
+    kind: str
+    source: str
+    source_sha256: str
+    sha256: str
+    n_bytes: int
+    width: int | None
+    height: int | None
+    mode: str | None
+    format: str | None
+    copy_number: int | None = None
+    values: Mapping[str, Any] | None = None
+    note: str | None = None
+
+
+class Failed(NamedTuple):
+    """A source that could not be used, and why; one that is merely unfit is a sound original."""
+
+    source: str
+    reason: str
+    is_unfit: bool
+    sha256: str | None
+
+
+class Finished(NamedTuple):
+    """A finished file with what makes it valid again: its key and the source as it was read."""
+
+    written: Written
+    key: str
+    stamp: Stamp
+    is_reused: bool = False
+    """Whether an earlier run made it."""

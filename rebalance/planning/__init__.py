@@ -1,0 +1,1 @@
+"""Deciding: pure functions from counts, names and settings to plans."""

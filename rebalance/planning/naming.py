@@ -1,0 +1,56 @@
+"""Names of generated files: a function of seed, source path and copy number alone."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from posixpath import basename, dirname, splitext
+
+from rebalance.dataset import to_bytes, to_text
+from rebalance.drawing import draw_key
+
+_KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
+_NAME_MAX = 255
+_WINDOWS_NAMES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+_WINDOWS_CHARACTERS = frozenset('<>:"\\|?*')
+
+
+def generated_path(path: str, kind: str, seed: int, copy_number: int) -> str:
+    """Return where a generated file lies: beside its source, stem cut so that the name fits 255 bytes.
+
+    A byte-for-byte copy (kind `dup`) has its source's suffix, whatever that is.
+    """
+    stem, suffix = splitext(basename(path))
+    if kind != "dup" and suffix.lower() not in _KEPT_SUFFIXES:
+        suffix = ".png"
+    ending = f"_{kind}{copy_number}-{draw_key(seed, path, copy_number).hex()[:12]}{suffix}"
+    return f"{dirname(path)}/{_cut(stem, _NAME_MAX - len(to_bytes(ending)))}{ending}"
+
+
+def _cut(stem: str, n_bytes: int) -> str:
+    """Return a stem of at most so many bytes that ends with a whole character."""
+    raw = to_bytes(stem)
+    if len(raw) <= n_bytes:
+        return stem
+    while n_bytes and raw[n_bytes] & 0xC0 == 0x80:
+        n_bytes -= 1
+    return to_text(raw[:n_bytes])
+
+
+def folded_name(name: str) -> str:
+    """Return a name as a file system sees it that tells neither case nor Unicode form apart."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def look_alikes(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield pairs of names that differ by case or Unicode form alone."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(folded_name(name), name)
+        if other != name:
+            yield other, name
+
+
+def is_portable(name: str) -> bool:
+    """Return whether Windows takes a name too."""
+    stem = name.partition(".")[0].lower()
+    is_odd = stem in _WINDOWS_NAMES or name.endswith((".", " "))
+    return not is_odd and not any(character in _WINDOWS_CHARACTERS or character < " " for character in name)

@@ -1,0 +1,162 @@
+"""From a sampling strategy and class counts to how many files each class will have, in exact arithmetic."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from rebalance.errors import TargetError, UsageError, did_you_mean
+
+WORDS = ("auto", "minority", "majority", "not minority", "not majority", "all", "sqrt", "median", "mean")
+LEGAL = f"{', '.join(WORDS)}; a decimal in (0, 1]; a number of files; NAME=COUNT; @targets.json"
+
+_DECIMAL = re.compile(r"\d*\.\d+|\d+\.\d*")
+_INTEGER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingStrategy:
+    """One of: a word, a share of the largest class, a number of files, or exact counts of named classes."""
+
+    word: str | None = None
+    share: Fraction | None = None
+    count: int | None = None
+    exact: Mapping[str, int] | None = None
+
+    def described(self) -> object:
+        """Return the strategy as a request records it, the same for every way of writing it."""
+        if self.exact is not None:
+            return dict(sorted(self.exact.items()))
+        if self.share is not None:
+            return f"{self.share.numerator}/{self.share.denominator}"
+        return self.count if self.count is not None else self.word
+
+
+def parse_strategy(texts: Sequence[str], read_file: Callable[[str], str]) -> SamplingStrategy:
+    """Return the strategy of one or more `--sampling-strategy`; `read_file` gives the text behind `@FILE`."""
+    if any("=" in text and not text.startswith("@") for text in texts):
+        return SamplingStrategy(exact=_exact(texts))
+    if len(texts) != 1:
+        raise UsageError(f"--sampling-strategy {texts[0]!r} and {texts[1]!r} exclude each other: only NAME=COUNT repeats")
+    text = texts[0].strip()
+    if text.startswith("@"):
+        return SamplingStrategy(exact=_targets_file(text[1:], read_file))
+    word = text.replace("-", " ")
+    if word in WORDS:
+        return SamplingStrategy(word="not majority" if word in ("auto", "all") else word)
+    if _DECIMAL.fullmatch(text) and 0 < Fraction(text) <= 1:
+        return SamplingStrategy(share=Fraction(text))
+    if text == "1":
+        raise UsageError(
+            "--sampling-strategy 1 has two readings: write 1.0 for as many files as the largest class has, "
+            "or NAME=1 for one file of a class"
+        )
+    if _INTEGER.fullmatch(text) and len(text) < 16 and int(text) > 0:
+        return SamplingStrategy(count=int(text))
+    raise UsageError(f"--sampling-strategy {text!r} is none of: {LEGAL}{did_you_mean(word, WORDS)}")
+
+
+def over_sampling_targets(strategy: SamplingStrategy, counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the files each class will have, never fewer than now.
+
+    Raises TargetError for a class without images and for an exact count below the present one.
+    """
+    _check_sources(counts)
+    if strategy.exact is not None:
+        return _exact_targets(strategy.exact, counts)
+    if strategy.word == "majority":
+        raise UsageError("--sampling-strategy majority is for undersample: over-sampling adds to the smaller classes")
+    goal = _goal(strategy, counts)
+    included = _included(strategy.word, counts)
+    return {name: max(count, goal(count)) if name in included else count for name, count in counts.items()}
+
+
+def _goal(strategy: SamplingStrategy, counts: Mapping[str, int]) -> Callable[[int], int]:
+    """Return what a class of n images is brought to at least."""
+    largest = max(counts.values())
+    if strategy.share is not None:
+        return lambda _count: math.ceil(strategy.share * largest)
+    if strategy.count is not None:
+        return lambda _count: strategy.count
+    if strategy.word == "sqrt":
+        return lambda count: _ceil_sqrt(count * largest)
+    if strategy.word == "median":
+        return lambda _count: math.ceil(_median(counts))
+    if strategy.word == "mean":
+        return lambda _count: math.ceil(Fraction(sum(counts.values()), len(counts)))
+    return lambda _count: largest
+
+
+def _included(word: str | None, counts: Mapping[str, int]) -> set[str]:
+    """Return the classes a word speaks of; tied classes are all smallest."""
+    smallest = min(counts.values())
+    if word == "minority":
+        return {name for name, count in counts.items() if count == smallest}
+    if word == "not minority":
+        return {name for name, count in counts.items() if count != smallest}
+    return set(counts)
+
+
+def _ceil_sqrt(square: int) -> int:
+    root = math.isqrt(square)
+    return root + (root * root < square)
+
+
+def _median(counts: Mapping[str, int]) -> Fraction:
+    ordered = sorted(counts.values())
+    middle = len(ordered) // 2
+    return Fraction(ordered[middle] + ordered[~middle], 2)
+
+
+def _exact_targets(exact: Mapping[str, int], counts: Mapping[str, int]) -> dict[str, int]:
+    for name, target in exact.items():
+        if name not in counts:
+            raise UsageError(f"--sampling-strategy names class {name!r}, which is not in the source{did_you_mean(name, counts)}")
+        if target < counts[name]:
+            raise TargetError(
+                f"class {name!r} has {counts[name]} images and {target} are asked for: "
+                f"augment never removes; lower it with --cap {target}"
+            )
+    return {name: exact.get(name, count) for name, count in counts.items()}
+
+
+def _check_sources(counts: Mapping[str, int]) -> None:
+    if not counts:
+        raise TargetError("the source has no class folders with images")
+    for name, count in counts.items():
+        if not count:
+            raise TargetError(f"class {name!r} has no images: add some, remove the folder, or --exclude {name!r}")
+
+
+def _exact(texts: Sequence[str]) -> dict[str, int]:
+    """Return NAME=COUNT settings, each split at its last `=`."""
+    exact: dict[str, int] = {}
+    for text in texts:
+        name, separator, count = text.rpartition("=")
+        if not separator or not name or not _INTEGER.fullmatch(count) or len(count) > 15:
+            raise UsageError(f"--sampling-strategy {text!r} is not NAME=COUNT with a whole number of files")
+        if exact.setdefault(name, int(count)) != int(count):
+            raise UsageError(f"--sampling-strategy names class {name!r} twice: {exact[name]} and {count}")
+    return exact
+
+
+def _targets_file(path: str, read_file: Callable[[str], str]) -> dict[str, int]:
+    text = read_file(path)
+    try:
+        targets = json.loads(text, object_pairs_hook=_without_repeats)
+    except ValueError as error:
+        raise UsageError(f"{path}: not JSON of the form {{\"CLASS\": COUNT}}: {error}") from None
+    if not isinstance(targets, dict) or not all(type(count) is int and count >= 0 for count in targets.values()):
+        raise UsageError(f'{path}: not JSON of the form {{"CLASS": COUNT}} with whole numbers of files')
+    return targets
+
+
+def _without_repeats(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    settings = dict(pairs)
+    if len(settings) != len(pairs):
+        repeated = next(name for name in settings if sum(name == other for other, _ in pairs) > 1)
+        message = f"{repeated!r} stands there twice"
+        raise ValueError(message)
+    return settings

@@ -1,0 +1,56 @@
+"""Making one file of a tree again from its line in the manifest."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from rebalance.dataset import to_bytes
+from rebalance.errors import CheckFailedError, SourceTreeError, UsageError, did_you_mean
+from rebalance.images.codec import ENGINE, library_versions, load_image
+from rebalance.images.pipeline import render
+from rebalance.storage.manifest import Manifest, read_manifest
+from rebalance.storage.single import write_new_file
+from rebalance.storage.transfer import read_file
+
+
+def replay(output: str, path: str, *, source: str, destination: str) -> None:
+    """Write one file of OUTPUT anew to `destination`, which must not exist, from its source and its line.
+
+    Raises OutputRefusedError where it does, CheckFailedError where the result is not what was written then, saying what differs between then and now.
+    """
+    manifest = read_manifest(to_bytes(output))
+    row = _find_row(manifest, path)
+    try:
+        data = read_file(to_bytes(source), row["source"])
+    except OSError as error:
+        raise SourceTreeError(f"{row['source']!r} of SOURCE cannot be read: {error.strerror}") from None
+    if hashlib.sha256(data).hexdigest() != row["source_sha256"]:
+        raise CheckFailedError(f"{row['source']!r} of SOURCE is not the file that {path!r} was made from")
+    made = _made_again(data, row, manifest.head["request"])
+    if hashlib.sha256(made).hexdigest() != row["sha256"]:
+        raise CheckFailedError(f"{path!r} does not come out as it was written: {_told_versions(manifest)}")
+    write_new_file(to_bytes(destination), made)
+
+
+def _made_again(data: bytes, row: Mapping[str, Any], request: Mapping[str, Any]) -> bytes:
+    if row["kind"] != "augmented":
+        return data
+    suffixes = [name.rpartition(".")[2] for name in (row["path"], row["source"])]
+    picture = load_image(data, is_renamed=suffixes[0] != suffixes[1])
+    return render(picture, request["recipe"], row["values"]) or data
+
+
+def _find_row(manifest: Manifest, path: str) -> Mapping[str, Any]:
+    paths = []
+    for row in manifest.rows():
+        if row.get("path") == path:
+            return row
+        paths.append(row.get("path", ""))
+    raise UsageError(f"{path!r} is not in the manifest{did_you_mean(path, paths)}")
+
+
+def _told_versions(manifest: Manifest) -> str:
+    """Return the libraries that are other ones now."""
+    then, now = {"engine": manifest.head["engine"], **manifest.head["versions"]}, {"engine": ENGINE, **library_versions()}
+    told = [f"{name} was {then.get(name)}, is {now.get(name)}" for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
+    return ", ".join(told) or "its line may have been edited"

@@ -1,0 +1,62 @@
+"""The journal of a staged tree: a row after each finished file, so that a later run can tell what is good."""
+
+import json
+import os
+
+from rebalance.dataset import Stamp, to_bytes
+from rebalance.plan import Finished
+from rebalance.storage.manifest import decoded, row_of, written_of
+
+
+class Journal:
+    """Rows on disk, appended one by one; in memory only where each output's latest row lies."""
+
+    def __init__(self, path: bytes) -> None:
+        """Open or make the journal; it ends before the first row that a kill or a power cut spoilt."""
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        self._places: dict[bytes, int] = {}
+        self._end = 0
+        with open(os.dup(self._descriptor), "rb") as file:
+            for line in file:
+                try:
+                    output = _parsed(line)[0].written.output
+                except (ValueError, KeyError, TypeError):
+                    break
+                self._places[to_bytes(output)] = self._end
+                self._end += len(line)
+        os.ftruncate(self._descriptor, self._end)
+
+    def append(self, finished: Finished, boot: str) -> None:
+        """Add the row of a finished file."""
+        row = row_of(finished.written) | {"key": finished.key, "stamp": finished.stamp, "boot": boot}
+        line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
+        written = 0
+        while written < len(line):
+            written += os.write(self._descriptor, line[written:])
+        self._places[to_bytes(finished.written.output)] = self._end
+        self._end += len(line)
+
+    def find(self, output: str) -> tuple[Finished, str] | None:
+        """Return the latest row of an output and the boot it was written in, or None."""
+        place = self._places.get(to_bytes(output))
+        return None if place is None else _parsed(self._line(place))
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def _line(self, place: int) -> bytes:
+        line = b""
+        while not line.endswith(b"\n"):
+            piece = os.pread(self._descriptor, 4096, place + len(line))
+            end = piece.find(b"\n") + 1
+            line += piece[:end] if end else piece
+        return line
+
+
+def _parsed(line: bytes) -> tuple[Finished, str]:
+    if not line.endswith(b"\n"):
+        message = "a row cut short"
+        raise ValueError(message)
+    row = decoded(json.loads(line))
+    return Finished(written_of(row), row["key"], Stamp(*row["stamp"])), row["boot"]

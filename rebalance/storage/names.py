@@ -1,0 +1,25 @@
+"""Names in JSON: text where they are UTF-8, else their bytes in base 64."""
+
+import base64
+from typing import Any
+
+from rebalance.dataset import to_bytes, to_text
+
+
+def encode_name(name: str) -> str | dict[str, str]:
+    """Return a path or class name as JSON holds it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return {"b64": base64.b64encode(to_bytes(name)).decode()}
+    return name
+
+
+def decode_name(name: Any) -> str:  # noqa: ANN401  what JSON holds
+    """Return the path or class name that JSON holds. Raises ValueError where it is neither form."""
+    if isinstance(name, str):
+        return name
+    if isinstance(name, dict) and isinstance(name.get("b64"), str):
+        return to_text(base64.b64decode(name["b64"], validate=True))
+    message = f"not a name: {name!r}"
+    raise ValueError(message)

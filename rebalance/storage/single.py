@@ -1,0 +1,40 @@
+"""Writing one new file or one new tree of small files, whole or not at all."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable
+
+from rebalance.dataset import to_bytes
+from rebalance.storage.publish import publish, rename_to_new, sync_filesystem, sync_folder
+
+
+def write_new_file(path: bytes, data: bytes) -> None:
+    """Write a file that must not exist yet. Raises OutputRefusedError where it does."""
+    temporary = path + b".%d.tmp" % os.getpid()
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        rename_to_new(temporary, path)
+        sync_folder(os.path.dirname(os.path.abspath(path)))
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def write_new_tree(root: bytes, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write a tree that must not exist yet. Raises OutputRefusedError where it does."""
+    staged = os.path.join(os.path.dirname(os.path.abspath(root)), b".%b.%d.tmp" % (os.path.basename(root), os.getpid()))
+    try:
+        os.mkdir(staged)
+        for path, data in files:
+            target = os.path.join(staged, to_bytes(path))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "xb") as file:
+                file.write(data)
+        sync_filesystem(staged)
+        publish(staged, root, is_replacing=False)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)

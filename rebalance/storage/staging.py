@@ -1,0 +1,150 @@
+"""The staged tree beside OUTPUT: claimed, filled by workers, settled to what the plan asks for."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rebalance.dataset import to_bytes, to_text
+from rebalance.errors import OutputRefusedError, StorageError
+from rebalance.storage.journal import Journal
+from rebalance.storage.transfer import StagedTree
+
+_STATE = b"staging.json"
+_OURS = frozenset({b"tree", b"tree.old", b"tmp", b"journal.jsonl", _STATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """A hidden folder beside OUTPUT that any later run for the same OUTPUT takes over."""
+
+    folder: bytes
+    journal: Journal
+
+    @property
+    def tree(self) -> bytes:
+        """Where the files gather that will be OUTPUT."""
+        return os.path.join(self.folder, b"tree")
+
+    @property
+    def temporary(self) -> bytes:
+        """Where files are made; outside of the tree, so that no late writer can leave anything in it."""
+        return os.path.join(self.folder, b"tmp")
+
+    def for_workers(self, link: str) -> StagedTree:
+        """Return what a worker needs of it."""
+        return StagedTree(self.tree, self.temporary, link)
+
+    def holds(self, output: str, n_bytes: int) -> bool:
+        """Return whether a file of this size is staged."""
+        try:
+            return os.stat(os.path.join(self.tree, to_bytes(output))).st_size == n_bytes
+        except OSError:
+            return False
+
+    def tells_names_apart(self) -> bool:
+        """Return whether the disk tells upper from lower case."""
+        probe = os.path.join(self.temporary, b"Probe")
+        with open(probe, "wb"):
+            pass
+        is_same = os.path.exists(os.path.join(self.temporary, b"probe"))
+        os.unlink(probe)
+        return not is_same
+
+    def settle(self, class_name: str, outputs: Iterable[str]) -> None:
+        """Delete what a class folder holds beside these outputs. Raises StorageError where one is missing."""
+        folder = os.path.join(self.tree, to_bytes(class_name))
+        expected = {os.path.basename(to_bytes(output)) for output in outputs}
+        try:
+            present = set(os.listdir(folder))
+        except FileNotFoundError:
+            present = set()
+        for name in present - expected:
+            os.unlink(os.path.join(folder, name))
+        if missing := sorted(expected - present):
+            path = to_text(os.path.join(folder, missing[0]))
+            raise StorageError(f"{path}: is gone; something else deleted it: run again to make it anew")
+
+    def settle_classes(self, class_names: Iterable[str]) -> None:
+        """Delete what the tree holds beside these class folders."""
+        expected = {to_bytes(name) for name in class_names}
+        for name in set(os.listdir(self.tree)) - expected:
+            _delete(os.path.join(self.tree, name))
+
+    def clear_temporary(self) -> None:
+        """Delete what a worker left that was stopped in the middle of a file."""
+        for name in os.listdir(self.temporary):
+            os.unlink(os.path.join(self.temporary, name))
+
+    def remove(self) -> None:
+        """Delete the whole folder."""
+        self.journal.close()
+        shutil.rmtree(self.folder)
+
+
+def staging_path(output: bytes) -> bytes:
+    """Return where the staging of an OUTPUT lies."""
+    return _beside(output, b".rebalance")
+
+
+def lock_path(output: bytes) -> bytes:
+    """Return where the lock of an OUTPUT lies."""
+    return _beside(output, b".rebalance.lock")
+
+
+def claim_staging(output: bytes) -> Staging:
+    """Make the staging of an OUTPUT, or take over what an earlier run left. Call with the lock held.
+
+    Raises OutputRefusedError where what lies there is not of our making.
+    """
+    folder = staging_path(output)
+    if os.path.lexists(folder) and not _is_intact(folder):
+        _delete(folder)
+    if not os.path.lexists(folder):
+        os.makedirs(os.path.join(folder, b"tree"))
+        os.mkdir(os.path.join(folder, b"tmp"))
+        with open(os.path.join(folder, _STATE), "w", encoding="ascii") as state:
+            json.dump({"rebalance": "staging", "tree": os.stat(os.path.join(folder, b"tree")).st_ino}, state)
+    staging = Staging(folder, Journal(os.path.join(folder, b"journal.jsonl")))
+    staging.clear_temporary()
+    return staging
+
+
+def boot_id() -> str:
+    """Return what tells this boot of the machine from others; without it, no two runs count as of one boot."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return uuid.uuid4().hex
+
+
+def _is_intact(folder: bytes) -> bool:
+    """Return whether the journal speaks of the tree beside it: after a publication that was cut short it does not."""
+    if os.path.islink(folder) or not os.path.isdir(folder) or not set(os.listdir(folder)) <= _OURS:
+        raise OutputRefusedError(f"{to_text(folder)}: is in the way and not of our making: move it away")
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with open(os.path.join(folder, _STATE), encoding="ascii") as state:
+            inode = json.load(state)["tree"]
+        return os.path.isdir(os.path.join(folder, b"tmp")) and os.stat(os.path.join(folder, b"tree")).st_ino == inode
+    return False
+
+
+def _beside(output: bytes, ending: bytes) -> bytes:
+    """Return a hidden name beside OUTPUT, cut to fit."""
+    parent, name = os.path.split(os.path.abspath(output))
+    hidden = b"." + name + ending
+    if len(hidden) > 255:
+        hidden = b"." + name[:200] + hashlib.sha256(name).hexdigest()[:16].encode() + ending
+    return os.path.join(parent, hidden)
+
+
+def _delete(path: bytes) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)

@@ -1,0 +1,145 @@
+"""What a worker does with the disk: read a source, put a file into the staged tree, carry an original over."""
+
+import contextlib
+import errno
+import fcntl
+import itertools
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rebalance.dataset import ImageFile, Stamp, to_bytes, to_text
+from rebalance.errors import BadImageError, OutputRefusedError, StorageError
+
+LINKS = ("auto", "copy", "hardlink", "symlink")
+_FICLONE = 0x40049409
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBytes:
+    """A source as it was read: its bytes, where it lies, and the stamp of the open file."""
+
+    data: bytes
+    path: bytes
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class StagedTree:
+    """The two folders a worker writes to: files are made in `temporary` and renamed into `tree` when they are whole."""
+
+    tree: bytes
+    temporary: bytes
+    link: str = "auto"
+    _names: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def put(self, output: str, data: bytes) -> None:
+        """Write a file whole or not at all."""
+        temporary = self._new_name()
+        with _removed_on_error(temporary):
+            with open(_created(temporary), "wb") as file:
+                file.write(data)
+            self._move(temporary, output)
+
+    def carry(self, source: SourceBytes, output: str) -> None:
+        """Bring an original over, byte for byte: a clone where the disk can, else a copy, or the link asked for."""
+        if self.link in ("hardlink", "symlink"):
+            self._carry_link(source, output)
+            return
+        temporary = self._new_name()
+        with _removed_on_error(temporary):
+            with open(_created(temporary), "wb") as file:
+                if not (self.link == "auto" and _clone(source.path, file.fileno(), source.stamp)):
+                    file.write(source.data)
+            self._move(temporary, output)
+
+    def _carry_link(self, source: SourceBytes, output: str) -> None:
+        temporary = self._new_name()
+        try:
+            if self.link == "hardlink":
+                os.link(os.path.realpath(source.path), temporary, follow_symlinks=False)
+            else:
+                os.symlink(os.path.realpath(source.path), temporary)
+        except OSError as error:
+            raise OutputRefusedError(
+                f"{to_text(source.path)}: --link {self.link} cannot be done: {error.strerror}; take --link copy"
+            ) from None
+        with _removed_on_error(temporary):
+            self._move(temporary, output)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)  # rename leaves both names where they already are one file
+
+    def _new_name(self) -> bytes:
+        return os.path.join(self.temporary, b"%d-%d" % (os.getpid(), next(self._names)))
+
+    def _move(self, temporary: bytes, output: str) -> None:
+        target = os.path.join(self.tree, to_bytes(output))
+        try:
+            os.rename(temporary, target)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.rename(temporary, target)
+
+
+def read_source(root: bytes, image: ImageFile) -> SourceBytes:
+    """Read a source whole.
+
+    Raises BadImageError where it may not be read, StorageError where it is gone, was changed since it was scanned,
+    or the disk fails.
+    """
+    path = os.path.join(root, to_bytes(image.path))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            before = os.fstat(descriptor)
+            data = file.read() if stat.S_ISREG(before.st_mode) else b""
+            after = os.fstat(descriptor)
+    except PermissionError:
+        raise BadImageError("permission denied") from None
+    except OSError as error:
+        gone = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENXIO)
+        what = "vanished while it was used" if gone else f"cannot be read: {error.strerror}"
+        raise StorageError(f"{to_text(path)}: {what}; run again to resume") from None
+    stamp = Stamp(after.st_size, after.st_mtime_ns, after.st_ctime_ns, after.st_ino)
+    seen = (image.stamp.size, image.stamp.mtime_ns, image.stamp.inode)
+    if any((status.st_size, status.st_mtime_ns, status.st_ino) != seen for status in (before, after)):
+        raise StorageError(f"{to_text(path)}: was changed while it was used; run again to start from what it is now")
+    return SourceBytes(data, path, stamp)
+
+
+def read_file(root: bytes, path: str) -> bytes:
+    """Read a file of a tree whole, without waiting for a pipe. Raises OSError."""
+    descriptor = os.open(os.path.join(root, to_bytes(path)), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return file.read()
+
+
+def _created(path: bytes) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+
+
+@contextlib.contextmanager
+def _removed_on_error(path: bytes) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def _clone(source: bytes, descriptor: int, stamp: Stamp) -> bool:
+    """Share the blocks of a source that still is what was read; False where the disk cannot."""
+    try:
+        with open(source, "rb") as file:
+            fcntl.ioctl(descriptor, _FICLONE, file.fileno())
+            status = os.fstat(file.fileno())
+    except OSError:
+        return False
+    if (status.st_size, status.st_mtime_ns, status.st_ino) == (stamp.size, stamp.mtime_ns, stamp.inode):
+        return True
+    os.ftruncate(descriptor, 0)
+    return False

@@ -1,0 +1,102 @@
+"""Looking at many files in workers: do the images decode, what do the bytes hash to."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from typing import NamedTuple, TypeVar
+
+from rebalance.backends import run_batches
+from rebalance.dataset import ImageFile, to_bytes
+from rebalance.errors import BadImageError, StorageError, WorkerError
+from rebalance.images.codec import check_pixels
+from rebalance.storage.transfer import read_file, read_source
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_BATCH = 32
+
+
+class Checked(NamedTuple):
+    """An image that was decoded, or why it could not be."""
+
+    path: str
+    sha256: str | None
+    reason: str | None
+
+
+class Hashed(NamedTuple):
+    """A file's sha256, or why it could not be read."""
+
+    path: str
+    sha256: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """Images with the same bytes."""
+
+    sha256: str
+    paths: tuple[str, ...]
+    is_across_classes: bool
+
+
+def check_images(root: str, images: Iterable[ImageFile], n_workers: int) -> Iterator[Checked]:
+    """Decode every image; yield the verdicts as they come."""
+    return _survey(partial(_check, to_bytes(root)), images, n_workers, describe=lambda image: repr(image.path))
+
+
+def hash_files(root: bytes, paths: Iterable[str], n_workers: int) -> Iterator[Hashed]:
+    """Hash every file; yield the results as they come."""
+    return _survey(partial(_hash, root), paths, n_workers, describe=repr)
+
+
+def find_duplicates(checked: Iterable[Checked]) -> list[DuplicateGroup]:
+    """Return the groups of images that share their bytes, in the order of their paths."""
+    paths: dict[str, list[str]] = {}
+    for image in checked:
+        if image.sha256 is not None:
+            paths.setdefault(image.sha256, []).append(image.path)
+    groups = [
+        DuplicateGroup(sha256, tuple(sorted(same)), len({os.path.dirname(path) for path in same}) > 1)
+        for sha256, same in paths.items()
+        if len(same) > 1
+    ]
+    return sorted(groups, key=lambda group: group.paths)
+
+
+def _survey(
+    look: Callable[[Item], Result], items: Iterable[Item], n_workers: int, *, describe: Callable[[Item], str]
+) -> Iterator[Result]:
+    remaining = iter(items)
+    batches = iter(lambda: list(islice(remaining, _BATCH)), [])
+    return chain.from_iterable(run_batches(partial(_look_at_all, look), batches, n_workers, describe=describe))
+
+
+def _look_at_all(look: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [look(item) for item in items]
+
+
+def _check(root: bytes, image: ImageFile) -> Checked:
+    try:
+        data = read_source(root, image).data
+    except (BadImageError, StorageError) as error:
+        return Checked(image.path, None, str(error))
+    try:
+        check_pixels(data)
+    except BadImageError as error:
+        return Checked(image.path, hashlib.sha256(data).hexdigest(), str(error))
+    except MemoryError:
+        raise WorkerError(f"{image.path!r}: not enough memory; run again with fewer --workers") from None
+    return Checked(image.path, hashlib.sha256(data).hexdigest(), None)
+
+
+def _hash(root: bytes, path: str) -> Hashed:
+    try:
+        return Hashed(path, hashlib.sha256(read_file(root, path)).hexdigest(), None)
+    except OSError as error:
+        return Hashed(path, None, error.strerror or str(error))
