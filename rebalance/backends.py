@@ -41,7 +41,7 @@ def run_batches(
     *,
     describe: Callable[[Item], str],
     make_executor: Callable[[int], Executor] = local_processes,
-) -> Iterator[list[Result]]:
+) -> Generator[list[Result], None, None]:
     """Yield what `function` makes of each batch, as they finish.
 
     When a worker dies, what was in flight is done again one item at a time; raises WorkerError for an item on which a

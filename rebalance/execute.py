@@ -142,7 +142,9 @@ class _Run:
                     continue
                 found = self.staging.journal.find(operation.output)
                 if found is None or not self.staging.holds(operation.output, found[0].written.n_bytes):
-                    raise StorageError(f"{operation.output!r}: is not staged as it was written; run again to make it anew")
+                    raise StorageError(
+                        f"{operation.output!r}: is not staged as it was written; run again to make it anew"
+                    )
                 yield row_of(found[0].written)
 
     def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
@@ -245,6 +247,10 @@ def _check_source_stands(before: Dataset, after: Dataset, listener: Listener) ->
             image.stamp.inode,
         ):
             what = "vanished" if stamp is None else "was changed"
-            raise StorageError(f"{image.path!r}: {what} while OUTPUT was made from it; run again to start from what it is")
+            raise StorageError(
+                f"{image.path!r}: {what} while OUTPUT was made from it; run again to start from what it is"
+            )
     if stamps:
-        listener.warn(f"{len(stamps)} images were added to SOURCE meanwhile and are not in OUTPUT: {min(stamps)!r} first")
+        listener.warn(
+            f"{len(stamps)} images were added to SOURCE meanwhile and are not in OUTPUT: {min(stamps)!r} first"
+        )

@@ -44,7 +44,11 @@ def _other_source(manifest: Manifest, dataset: Dataset) -> str:
             added.append(image.path)
         elif size != image.stamp.size:
             changed.append(image.path)
-    told = [f"{what} {_first(paths)}" for what, paths in (("new", added), ("changed", changed), ("gone", list(sizes))) if paths]
+    told = [
+        f"{what} {_first(paths)}"
+        for what, paths in (("new", added), ("changed", changed), ("gone", list(sizes)))
+        if paths
+    ]
     return f"SOURCE is not what it was: {'; '.join(told)}"
 
 
@@ -58,9 +62,9 @@ def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | 
     for row in manifest.rows():
         if "path" in row and (what := _size_problem(output, row)):
             return f"its {row['path']!r} {what}"
-        if row["kind"] in ("original", "removed") and "source_sha256" in row and row["source"] in suspects:
-            if what := _content_problem(dataset, suspects[row["source"]], row["source_sha256"]):
-                return f"SOURCE is not what it was: {row['source']!r} {what}"
+        suspect = suspects.get(row["source"]) if row["kind"] in ("original", "removed") else None
+        if suspect and "source_sha256" in row and (what := _content_problem(dataset, suspect, row["source_sha256"])):
+            return f"SOURCE is not what it was: {row['source']!r} {what}"
     return None
 
 

@@ -115,9 +115,7 @@ class Worker:
                 raise
             return None
 
-    def _copy(
-        self, operation: Made, task: Task, source: SourceBytes, sha256: str, header: Header | None
-    ) -> Written:
+    def _copy(self, operation: Made, task: Task, source: SourceBytes, sha256: str, header: Header | None) -> Written:
         if isinstance(operation, Keep):
             self.staged.carry(source, operation.output)
         else:
@@ -130,17 +128,15 @@ class Worker:
             source_sha256=sha256,
             sha256=sha256,
             n_bytes=len(source.data),
-            width=header and header.width,
-            height=header and header.height,
-            mode=header and header.mode,
-            format=header and header.format,
+            width=header.width if header else None,
+            height=header.height if header else None,
+            mode=header.mode if header else None,
+            format=header.format if header else None,
             copy_number=None if isinstance(operation, Keep) else operation.copy_number,
             note=task.note,
         )
 
-    def _augment(
-        self, operation: Augment, task: Task, source: SourceBytes, sha256: str, picture: Picture
-    ) -> Written:
+    def _augment(self, operation: Augment, task: Task, source: SourceBytes, sha256: str, picture: Picture) -> Written:
         values = draw_values(task.recipe, self.seed, task.source.path, operation.copy_number)
         data = render(picture, task.recipe, values)
         self.staged.put(operation.output, source.data if data is None else data)

@@ -62,6 +62,7 @@ Made = Keep | Augment | Duplicate
 """The operations that put a file into OUTPUT."""
 Operation = Made | Drop
 
+
 class Unusable(NamedTuple):
     """Why an image is no source of generated ones, and whether its original still stands in OUTPUT."""
 

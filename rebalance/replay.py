@@ -16,7 +16,8 @@ from rebalance.storage.transfer import read_file
 def replay(output: str, path: str, *, source: str, destination: str) -> None:
     """Write one file of OUTPUT anew to `destination`, which must not exist, from its source and its line.
 
-    Raises OutputRefusedError where it does, CheckFailedError where the result is not what was written then, saying what differs between then and now.
+    Raises OutputRefusedError where it does, CheckFailedError where the result is not what was written then, with the
+    libraries that are other ones now.
     """
     manifest = read_manifest(to_bytes(output))
     row = _find_row(manifest, path)
@@ -51,6 +52,13 @@ def _find_row(manifest: Manifest, path: str) -> Mapping[str, Any]:
 
 def _told_versions(manifest: Manifest) -> str:
     """Return the libraries that are other ones now."""
-    then, now = {"engine": manifest.head["engine"], **manifest.head["versions"]}, {"engine": ENGINE, **library_versions()}
-    told = [f"{name} was {then.get(name)}, is {now.get(name)}" for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
+    then, now = (
+        {"engine": manifest.head["engine"], **manifest.head["versions"]},
+        {"engine": ENGINE, **library_versions()},
+    )
+    told = [
+        f"{name} was {then.get(name)}, is {now.get(name)}"
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
+    ]
     return ", ".join(told) or "its line may have been edited"

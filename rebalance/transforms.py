@@ -59,7 +59,9 @@ class Transform:
 
 def _numbers(value: object, legal: str) -> list[float]:
     """Return a setting as finite numbers: from a number, a list, or text with commas."""
-    parts: Iterable[Any] = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    parts: Iterable[Any] = (
+        value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    )
     try:
         numbers = [math.nan if isinstance(part, bool) else float(part) for part in parts]
     except (TypeError, ValueError, OverflowError):
@@ -81,7 +83,7 @@ def _amount(legal: str, is_legal: Callable[[float], bool]) -> Callable[[object],
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004  every wrong setting is a ValueError with the legal range
+        raise ValueError("true or false")
     return value
 
 
@@ -208,14 +210,14 @@ TRANSFORMS: tuple[Transform, ...] = (
         lambda values, _width, _height: (values["zoom_x"], 0.0, 0.0, 0.0, values["zoom_y"], 0.0),
     ),
     Transform(
-        "horizontal_flip", "Mirror left and right, for half of the copies.", "",
-        False, _flag, _coin("horizontal_flip"),
-        lambda values, _width, _height: (-1.0 if values["horizontal_flip"] else 1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        "horizontal_flip", "Mirror left and right, for half of the copies.", metavar="", neutral=False, parse=_flag,
+        draw=_coin("horizontal_flip"),
+        matrix=lambda values, _width, _height: (-1.0 if values["horizontal_flip"] else 1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
     ),
     Transform(
-        "vertical_flip", "Mirror top and bottom, for half of the copies.", "",
-        False, _flag, _coin("vertical_flip"),
-        lambda values, _width, _height: (1.0, 0.0, 0.0, 0.0, -1.0 if values["vertical_flip"] else 1.0, 0.0),
+        "vertical_flip", "Mirror top and bottom, for half of the copies.", metavar="", neutral=False, parse=_flag,
+        draw=_coin("vertical_flip"),
+        matrix=lambda values, _width, _height: (1.0, 0.0, 0.0, 0.0, -1.0 if values["vertical_flip"] else 1.0, 0.0),
     ),
 )  # fmt: skip
 
@@ -226,7 +228,7 @@ INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 
 
 def make_recipe(settings: Mapping[str, Setting], *, fill_mode: str, cval: int, interpolation: str) -> Recipe:
-    """Return the recipe of these parsed settings: what is neutral or None is left out, all of it where nothing remains."""
+    """Return the recipe of these parsed settings: without what is neutral or None, empty where nothing remains."""
     recipe = {
         transform.key: settings[transform.key]
         for transform in TRANSFORMS

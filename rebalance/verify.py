@@ -79,9 +79,12 @@ def _check_manifest(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _has_its_name(row: Mapping[str, Any], seed: int) -> bool:
+    expected: str
     if row["kind"] in _KINDS_OF_NAMES:
-        return bool(row["path"] == generated_path(row["source"], _KINDS_OF_NAMES[row["kind"]], seed, row["copy_number"]))
-    return row["kind"] != "original" or row["path"] == row["source"]
+        expected = generated_path(row["source"], _KINDS_OF_NAMES[row["kind"]], seed, row["copy_number"])
+    else:
+        expected = row["source"]
+    return bool(row.get("path", expected) == expected)
 
 
 def _check_presence(root: bytes, row: Mapping[str, Any]) -> Finding | None:

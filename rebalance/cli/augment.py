@@ -9,7 +9,8 @@ import click
 from rebalance.cli import options
 from rebalance.cli.config import render_settings
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.report import dataset_remarks, plan_remarks, print_plan, print_summary, say, setting_remarks
+from rebalance.cli.remarks import dataset_remarks, plan_remarks, setting_remarks
+from rebalance.cli.report import print_plan, print_summary, say
 from rebalance.cli.signals import uninterrupted
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
@@ -95,7 +96,9 @@ def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> b
             say(f"{output}: up to date, nothing to do")
         return True
     if not given["overwrite"]:
-        raise OutputRefusedError(f"{output}: is there and not what this run makes: {difference}; --overwrite replaces it")
+        raise OutputRefusedError(
+            f"{output}: is there and not what this run makes: {difference}; --overwrite replaces it"
+        )
     return False
 
 

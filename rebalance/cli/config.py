@@ -14,7 +14,11 @@ from rebalance.transforms import BY_KEY
 
 DEFAULT = "mild"
 BUNDLED = tuple(
-    sorted(file.name.removesuffix(".toml") for file in resources.files("rebalance.configs").iterdir() if file.name.endswith(".toml"))
+    sorted(
+        file.name.removesuffix(".toml")
+        for file in resources.files("rebalance.configs").iterdir()
+        if file.name.endswith(".toml")
+    )
 )
 _NOT_IN_FILES = frozenset({"source", "output", "config", "print_config", "dry_run", "overwrite", "help"})
 
@@ -39,7 +43,7 @@ def load_settings(name: str, command: click.Command) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{name}: not a TOML file: {error}") from None
     options = {option.name: option for option in command.params if option.name not in _NOT_IN_FILES}
-    known = {command.name}
+    known = {str(command.name)}
     for table in tables:
         if table not in known:
             raise UsageError(f"{name}: [{table}] is no command with settings{did_you_mean(table, known)}")
@@ -51,7 +55,9 @@ def load_settings(name: str, command: click.Command) -> dict[str, Any]:
 
 def render_settings(command: str, settings: Mapping[str, Any]) -> str:
     """Return settings as a configuration file."""
-    lines = [f"{key} = {_toml(value)}" for key, value in settings.items() if value is not None and key not in _NOT_IN_FILES]
+    lines = [
+        f"{key} = {_toml(value)}" for key, value in settings.items() if value is not None and key not in _NOT_IN_FILES
+    ]
     return "\n".join([f"[{command}]", *lines])
 
 
@@ -82,10 +88,10 @@ def _checked(name: str, key: str, value: Any, options: Mapping[Any, click.Parame
         except ValueError as error:
             raise UsageError(f"{name}: {key} = {value!r} is not {error}") from None
     wanted = _type_of(option)
-    values = value if option.multiple and isinstance(value, list) else [value]  # type: ignore[attr-defined]
+    values = value if option.multiple and isinstance(value, list) else [value]
     if not all(type(part) is wanted for part in values):
         raise UsageError(f"{name}: {key} = {value!r} is not {_ARTICLES[wanted]}")
-    return values if option.multiple else value  # type: ignore[attr-defined]
+    return values if option.multiple else value
 
 
 _ARTICLES = {bool: "true or false", int: "a whole number", str: "text in quotes"}

@@ -6,7 +6,8 @@ import click
 
 from rebalance.cli import options
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.report import dataset_remarks, displayed, print_csv, print_json, print_table, say
+from rebalance.cli.remarks import dataset_remarks
+from rebalance.cli.report import displayed, print_csv, print_json, print_table, say
 from rebalance.dataset import Dataset
 from rebalance.errors import TargetError
 from rebalance.planning.targets import over_sampling_targets, parse_strategy
@@ -18,10 +19,14 @@ from rebalance.storage.scan import scan
 @click.command(short_help="Counts, imbalance ratio, suggested weights, what is odd.")
 @click.argument("source", type=options.Path())
 @options.sampling_strategy
-@click.option("--mu", type=options.POSITIVE, default=0.15, show_default=True, help="Of the weights max(1, ln(mu N / n)).")
+@click.option(
+    "--mu", type=options.POSITIVE, default=0.15, show_default=True, help="Of the weights max(1, ln(mu N / n))."
+)
 @click.option("--check", is_flag=True, help="Decode every image; list bad ones and exact duplicates.")
 @click.option("--fail-imbalance", type=options.POSITIVE, metavar="R", help="Exit 1 where largest / smallest passes R.")
-@click.option("--fail-min-count", type=click.IntRange(min=0), metavar="N", help="Exit 1 where a class has fewer than N.")
+@click.option(
+    "--fail-min-count", type=click.IntRange(min=0), metavar="N", help="Exit 1 where a class has fewer than N."
+)
 @options.reading
 @options.workers
 @options.report_format
@@ -117,10 +122,21 @@ def _print(report: dict[str, Any], report_format: str) -> None:
     header = ("class", "index", "count", "share", "balanced", "log", "missing")
     print_table(
         header,
-        ([*row[:3], f"{row[3]:.1%}", *(f"{weight:.3g}" if weight else "-" for weight in row[4:6]), "-" if row[6] is None else row[6]] for row in rows),
+        (
+            [
+                *row[:3],
+                f"{row[3]:.1%}",
+                *(f"{weight:.3g}" if weight else "-" for weight in row[4:6]),
+                "-" if row[6] is None else row[6],
+            ]
+            for row in rows
+        ),
     )
     ratio = report["imbalance_ratio"]
-    click.echo(f"{report['n_classes']} classes, {report['n_images']} images, imbalance ratio {f'{ratio:.2f}' if ratio else 'undefined'}")
+    told = f"{ratio:.2f}" if ratio else "undefined"
+    click.echo(
+        f"{report['n_classes']} classes, {report['n_images']} images, imbalance ratio (largest / smallest) {told}"
+    )
     _print_remarks(report)
 
 
@@ -140,7 +156,9 @@ def _exit_code(dataset: Dataset, report: dict[str, Any], given: dict[str, Any]) 
     failures = []
     ratio, limit = dataset.imbalance_ratio, given["fail_imbalance"]
     if limit is not None and (ratio is None or ratio > limit):
-        failures.append(f"imbalance ratio {'undefined' if ratio is None else f'{ratio:.2f}'} passes --fail-imbalance {limit:g}")
+        failures.append(
+            f"imbalance ratio {'undefined' if ratio is None else f'{ratio:.2f}'} passes --fail-imbalance {limit:g}"
+        )
     for name, count in dataset.class_counts.items():
         if given["fail_min_count"] is not None and count < given["fail_min_count"]:
             failures.append(f"class {name!r} has {count} images, fewer than --fail-min-count {given['fail_min_count']}")

@@ -20,7 +20,7 @@ Decorator = Callable[[Command], Command]
 _LINKS = ("auto", "copy", "hardlink", "symlink")
 
 
-class Path(click.ParamType):
+class Path(click.ParamType[str]):
     """A path as UTF-8 with surrogate escapes, whatever the locale."""
 
     name = "path"
@@ -30,7 +30,7 @@ class Path(click.ParamType):
         return os.fsencode(value).decode("utf-8", "surrogateescape")
 
 
-class SettingType(click.ParamType):
+class SettingType(click.ParamType[Any]):
     """The setting of a transform, from the command line or from a configuration file."""
 
     def __init__(self, transform: Transform) -> None:
@@ -46,7 +46,7 @@ class SettingType(click.ParamType):
             self.fail(f"{value!r} is not {error}", param, ctx)
 
 
-class Positive(click.ParamType):
+class Positive(click.ParamType[float]):
     """A finite number above 0."""
 
     name = "number"
@@ -62,7 +62,7 @@ class Positive(click.ParamType):
         return number
 
 
-class Names(click.ParamType):
+class Names(click.ParamType[str]):
     """Text, or from a file a number."""
 
     name = "text"
@@ -84,7 +84,7 @@ workers = click.option(
 )
 sampling_strategy = click.option(
     "-s", "--sampling-strategy", "--ratio", "sampling_strategy", type=Names(), multiple=True, default=("auto",),
-    show_default="auto", metavar="STRATEGY", help=f"{LEGAL}. NAME=COUNT may be repeated.",
+    show_default=True, metavar="STRATEGY", help=f"{LEGAL}. NAME=COUNT may be repeated.",
 )  # fmt: skip
 exclude = click.option(
     "--exclude", type=Names(), multiple=True, metavar="PATTERN", help="Leave out what this shell pattern matches."
@@ -182,16 +182,24 @@ def _number(value: Any) -> Any:  # noqa: ANN401
 
 transforms = together(
     *(_transform_option(transform) for transform in TRANSFORMS),
-    click.option("--fill-mode", type=click.Choice(FILL_MODES), default="reflect", help="What lies outside the picture."),
     click.option(
-        "--cval", type=click.IntRange(0, 255), default=0, help="Grey level of --fill-mode constant."
+        "--fill-mode", type=click.Choice(FILL_MODES), default="reflect", show_default=True,
+        help="What lies outside of the picture.",
     ),
-    click.option("--interpolation", type=click.Choice(INTERPOLATIONS), default="bicubic", help="How pixels are sampled."),
     click.option(
-        "--quality", type=click.Choice(["source"]), default="source",
+        "--cval", type=click.IntRange(0, 255), default=0, show_default=True, help="Grey level of --fill-mode constant."
+    ),
+    click.option(
+        "--interpolation", type=click.Choice(INTERPOLATIONS), default="bicubic", show_default=True,
+        help="How pixels are sampled.",
+    ),
+    click.option(
+        "--quality", type=click.Choice(["source"]), default="source", show_default=True,
         help="JPEG tables and chroma subsampling of what is generated: those of its source.",
     ),
 )  # fmt: skip
 reading = together(exclude, symlinks)
-running = together(seed, workers, dry_run, overwrite, link, bad_images, check, config, print_config, report_format, quiet)
+running = together(
+    seed, workers, dry_run, overwrite, link, bad_images, check, config, print_config, report_format, quiet
+)
 capping = together(cap, cap_method, window)

@@ -3,17 +3,12 @@
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
-from rebalance.dataset import Dataset
 from rebalance.plan import Augment, Drop, Duplicate, Plan
-from rebalance.planning.augment import MANY_COPIES
-from rebalance.planning.naming import is_portable, look_alikes
-from rebalance.storage.manifest import NAME as MANIFEST_NAME
 from rebalance.storage.names import encode_name
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -49,7 +44,7 @@ def print_json(content: object) -> None:
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print comma-separated values; a name that is not UTF-8 has its odd bytes as \\xNN."""
+    r"""Print comma-separated values; a name that is not UTF-8 has its odd bytes as \xNN."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -89,7 +84,10 @@ def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) ->
         print_json({"schema": 1, **more, "classes": _classes(plan)})
         return
     header = ("class", "before", "kept", "after", "generated", "copies/image")
-    rows = [[row[key] for key in ("name", "n_before", "n_kept", "n_after", "generated_share", "most_copies")] for row in _rows(plan)]
+    rows = [
+        [row[key] for key in ("name", "n_before", "n_kept", "n_after", "generated_share", "most_copies")]
+        for row in class_rows(plan)
+    ]
     if report_format == "csv":
         print_csv(header, rows)
         return
@@ -98,59 +96,8 @@ def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) ->
     click.echo(f"{len(rows)} classes, {n_before} files -> {n_after}")
 
 
-def dataset_remarks(dataset: Dataset) -> Iterator[str]:
-    """Yield what is odd about a tree and no reason to refuse it."""
-    if dataset.ignored:
-        first = dataset.ignored[0]
-        yield f"note: {len(dataset.ignored)} entries of SOURCE are ignored: {first.path!r} ({first.reason}) first"
-    for first_name, second_name in _look_alikes(dataset):
-        yield f"warning: {first_name!r} and {second_name!r} differ by case or Unicode form alone: one name on some disks"
-    for name in _unportable(dataset):
-        yield f"note: {name!r} is no legal name on Windows"
-        break
-    if any(remark.path == MANIFEST_NAME for remark in dataset.ignored):
-        yield f"warning: SOURCE holds a {MANIFEST_NAME}: it is an output of rebalance, and copies would be made of copies"
-
-
-def _look_alikes(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    yield from look_alikes(folder.name for folder in dataset.classes)
-    for folder in dataset.classes:
-        yield from look_alikes(image.path for image in folder.images)
-
-
-def _unportable(dataset: Dataset) -> Iterator[str]:
-    for folder in dataset.classes:
-        for path in (folder.name, *(image.path for image in folder.images)):
-            if not is_portable(path.rpartition("/")[2]):
-                yield path
-
-
-def setting_remarks(given: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is easily mistaken about the settings."""
-    if 0 < (given["shear_range"] or 0) < 1:
-        yield (
-            f"note: shear_range is in degrees, as Keras reads it since 2017: {given['shear_range']:g} is next to nothing "
-            "(0.2 radians are 11.5 degrees)"
-        )
-
-
-def plan_remarks(plan: Plan) -> Iterator[str]:
-    """Yield what someone should know before training on what a plan makes."""
-    shares = [row["generated_share"] for row in _rows(plan)]
-    for target in plan.targets:
-        if plan.most_copies[target.class_name] > MANY_COPIES:
-            yield (
-                f"warning: class {target.class_name!r}: {target.n_current} sources -> {target.n_target} files, "
-                f"{plan.most_copies[target.class_name]} copies of one image: copies multiply pictures, not information"
-            )
-    if shares and max(shares) - min(shares) > 0.5:
-        yield (
-            f"note: {min(shares):.0%} to {max(shares):.0%} of a class is generated: a network may learn what generated "
-            "files look like instead of the class; augment all classes alike while training"
-        )
-
-
-def _rows(plan: Plan) -> list[dict[str, Any]]:
+def class_rows(plan: Plan) -> list[dict[str, Any]]:
+    """Return what a plan does to each class."""
     return [
         {
             "name": target.class_name,
@@ -165,7 +112,7 @@ def _rows(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _classes(plan: Plan) -> list[dict[str, Any]]:
-    return [row | {"name": encode_name(row["name"])} for row in _rows(plan)]
+    return [row | {"name": encode_name(row["name"])} for row in class_rows(plan)]
 
 
 def _files(plan: Plan, *, as_json: bool) -> Iterator[dict[str, Any]]:
@@ -175,7 +122,7 @@ def _files(plan: Plan, *, as_json: bool) -> Iterator[dict[str, Any]]:
         for operation in plan.operations(target.class_name):
             if isinstance(operation, Drop):
                 continue
-            row = {
+            row: dict[str, Any] = {
                 "path": shown(operation.output),
                 "class": shown(target.class_name),
                 "kind": operation.kind,

@@ -1,4 +1,4 @@
-"""`rebalance verify`: does a tree still hold what its manifest says?"""
+"""`rebalance verify`: whether a tree still holds what its manifest says."""
 
 from typing import Any
 
@@ -13,7 +13,9 @@ from rebalance.storage.names import encode_name
 
 @click.command(short_help="Does the tree still hold what its manifest says?")
 @click.argument("output", type=options.Path())
-@click.option("--source", type=options.Path(), metavar="SOURCE", help="Also compare the originals with those of SOURCE.")
+@click.option(
+    "--source", type=options.Path(), metavar="SOURCE", help="Also compare the originals with those of SOURCE."
+)
 @click.option("--quick", is_flag=True, help="Compare names and sizes alone.")
 @options.workers
 @options.report_format

@@ -136,7 +136,9 @@ def save_image(pixels: Image.Image, like: Picture) -> bytes:
 
 def image_from_grey(levels: bytes, width: int, height: int, scale: int) -> bytes:
     """Return a PNG of 8-bit grey levels, row by row, each side `scale` times as long (bicubic)."""
-    image = Image.frombytes("L", (width, height), levels).resize((width * scale, height * scale), Image.Resampling.BICUBIC)
+    image = Image.frombytes("L", (width, height), levels).resize(
+        (width * scale, height * scale), Image.Resampling.BICUBIC
+    )
     return save_image(image, Picture(image, 1, "PNG"))
 
 
@@ -172,7 +174,7 @@ def _translate(action: Callable[[], T]) -> T:
             return action()
     except (BadImageError, MemoryError):
         raise
-    except Image.UnidentifiedImageError:
+    except PIL.UnidentifiedImageError:
         raise BadImageError("not an image of a known format") from None
     except Exception as error:  # noqa: BLE001  damaged files raise OSError, SyntaxError, ValueError, TypeError and more
         raise BadImageError(f"does not decode: {error}" if str(error) else "does not decode") from None

@@ -39,7 +39,9 @@ def parse_strategy(texts: Sequence[str], read_file: Callable[[str], str]) -> Sam
     if any("=" in text and not text.startswith("@") for text in texts):
         return SamplingStrategy(exact=_exact(texts))
     if len(texts) != 1:
-        raise UsageError(f"--sampling-strategy {texts[0]!r} and {texts[1]!r} exclude each other: only NAME=COUNT repeats")
+        raise UsageError(
+            f"--sampling-strategy {texts[0]!r} and {texts[1]!r} exclude each other: only NAME=COUNT repeats"
+        )
     text = texts[0].strip()
     if text.startswith("@"):
         return SamplingStrategy(exact=_targets_file(text[1:], read_file))
@@ -76,10 +78,10 @@ def over_sampling_targets(strategy: SamplingStrategy, counts: Mapping[str, int])
 def _goal(strategy: SamplingStrategy, counts: Mapping[str, int]) -> Callable[[int], int]:
     """Return what a class of n images is brought to at least."""
     largest = max(counts.values())
-    if strategy.share is not None:
-        return lambda _count: math.ceil(strategy.share * largest)
-    if strategy.count is not None:
-        return lambda _count: strategy.count
+    if (share := strategy.share) is not None:
+        return lambda _count: math.ceil(share * largest)
+    if (n_files := strategy.count) is not None:
+        return lambda _count: n_files
     if strategy.word == "sqrt":
         return lambda count: _ceil_sqrt(count * largest)
     if strategy.word == "median":
@@ -113,7 +115,9 @@ def _median(counts: Mapping[str, int]) -> Fraction:
 def _exact_targets(exact: Mapping[str, int], counts: Mapping[str, int]) -> dict[str, int]:
     for name, target in exact.items():
         if name not in counts:
-            raise UsageError(f"--sampling-strategy names class {name!r}, which is not in the source{did_you_mean(name, counts)}")
+            raise UsageError(
+                f"--sampling-strategy names class {name!r}, which is not in the source{did_you_mean(name, counts)}"
+            )
         if target < counts[name]:
             raise TargetError(
                 f"class {name!r} has {counts[name]} images and {target} are asked for: "
@@ -147,7 +151,7 @@ def _targets_file(path: str, read_file: Callable[[str], str]) -> dict[str, int]:
     try:
         targets = json.loads(text, object_pairs_hook=_without_repeats)
     except ValueError as error:
-        raise UsageError(f"{path}: not JSON of the form {{\"CLASS\": COUNT}}: {error}") from None
+        raise UsageError(f'{path}: not JSON of the form {{"CLASS": COUNT}}: {error}') from None
     if not isinstance(targets, dict) or not all(type(count) is int and count >= 0 for count in targets.values()):
         raise UsageError(f'{path}: not JSON of the form {{"CLASS": COUNT}} with whole numbers of files')
     return targets

@@ -28,7 +28,7 @@ def digest(content: object) -> str:
 
 
 def request_of(plan: Plan, dataset: Dataset) -> dict[str, Any]:
-    """Return everything that names a run: the command, its options, and the paths and sizes of its source, as JSON has it."""
+    """Return everything that names a run, as JSON has it: command, options, paths and sizes of the source."""
     files = hashlib.sha256()
     for image in dataset.images():
         files.update(b"%b\0%d\n" % (to_bytes(image.path), image.stamp.size))
@@ -53,7 +53,8 @@ def row_of(written: Written) -> dict[str, Any]:
 
 def written_of(row: Row) -> Written:
     """Return the finished file of a line whose names are decoded."""
-    return Written(**{name: row.get(key) for name, key in _FIELDS.items()})
+    fields: dict[str, Any] = {name: row.get(key) for name, key in _FIELDS.items()}
+    return Written(**fields)
 
 
 def decoded(row: Row) -> dict[str, Any]:
@@ -171,7 +172,7 @@ def has_manifest(output: bytes) -> bool:
 
 def _checked_head(line: bytes, path: str) -> dict[str, Any]:
     try:
-        head = json.loads(line)
+        head: dict[str, Any] = json.loads(line)
         stated = head.pop("head_sha256")
         schema = head["schema"]
     except (ValueError, KeyError, TypeError, AttributeError):

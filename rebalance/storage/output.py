@@ -35,7 +35,9 @@ def check_output(source: str, output: str) -> bool:
 def check_path_lengths(tree: bytes, longest: int) -> None:
     """Raise TargetError where the longest path of the tree would pass what the system takes."""
     if len(tree) + 1 + longest > _PATH_MAX:
-        raise TargetError(f"a path of OUTPUT would have {len(tree) + 1 + longest} bytes, {_PATH_MAX} fit: take a shorter one")
+        raise TargetError(
+            f"a path of OUTPUT would have {len(tree) + 1 + longest} bytes, {_PATH_MAX} fit: take a shorter one"
+        )
 
 
 def _check_ours(output: str, path: bytes) -> None:
@@ -56,7 +58,9 @@ def _check_apart(source: str, output: str) -> None:
     """Compare devices and inodes, which neither links nor `..` nor bind mounts can disguise."""
     root, path = os.path.realpath(to_bytes(source)), os.path.realpath(to_bytes(output))
     if _identity(root) in {_identity(folder) for folder in _upwards(path)}:
-        raise OutputRefusedError(f"{output}: lies in SOURCE, or is it; nothing is ever written there: choose another OUTPUT")
+        raise OutputRefusedError(
+            f"{output}: lies in SOURCE, or is it; nothing is ever written there: choose another OUTPUT"
+        )
     if os.path.isdir(path) and _identity(path) in {_identity(folder) for folder in _upwards(root)}:
         raise OutputRefusedError(f"{output}: SOURCE lies in it: choose another OUTPUT")
 

@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rebalance.dataset import to_bytes
 from rebalance.errors import ManifestError, OutputRefusedError
 from rebalance.plan import Written
 from rebalance.storage.manifest import NAME, Manifest, decoded, read_manifest, written_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class PreviousOutput:

@@ -10,8 +10,30 @@ from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, Stamp, to
 from rebalance.errors import SourceTreeError
 
 IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .bmp .dib .ppm .pgm .pbm .pnm .tif .tiff .gif .mpo"
-    " .heic .heif .avif .jxl .jp2".split()
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".apng",
+        ".webp",
+        ".bmp",
+        ".dib",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".tif",
+        ".tiff",
+        ".gif",
+        ".mpo",
+        ".heic",
+        ".heif",
+        ".avif",
+        ".jxl",
+        ".jp2",
+    ]
 )
 """What counts as an image by its name; what cannot be decoded among it is refused by name later."""
 
@@ -89,7 +111,9 @@ class _Scan:
             with os.scandir(os.path.join(self.root, folder)) as entries:
                 yield from sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            raise SourceTreeError(f"{to_text(folder) or to_text(self.root)}: cannot be read: {error.strerror}") from None
+            raise SourceTreeError(
+                f"{to_text(folder) or to_text(self.root)}: cannot be read: {error.strerror}"
+            ) from None
 
     def _is_ignored(self, entry: "os.DirEntry[bytes]", folder: bytes) -> bool:
         """Remark on what is no part of the data whatever it holds; a link that stays is a problem, not ignored."""
