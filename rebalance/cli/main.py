@@ -1,9 +1,10 @@
 """The command group, and the one place that turns errors into messages and exit codes."""
 
 import errno
+import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import click
 
@@ -43,19 +44,19 @@ for command in (inspect, augment, verify, replay, demo):
     rebalance.add_command(command)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Run the program and exit."""
     install_handlers()
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_exit_code(lambda: rebalance.main(arguments, prog_name="rebalance", standalone_mode=False)))
+    sys.exit(run(sys.argv[1:]))
 
 
-def _exit_code(run: Callable[[], object]) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run a command; say what went wrong in one line and return the exit code."""
     try:
-        code = run()
+        code = rebalance.main(list(arguments), prog_name="rebalance", standalone_mode=False)
         sys.stdout.flush()
     except Interrupted as interrupted:
         say("interrupted; finished work is kept: run the same command to resume")

@@ -14,7 +14,6 @@ from PIL import (
     Image,
     ImageFile,
     JpegImagePlugin,
-    MpoImagePlugin,
     PngImagePlugin,
     PpmImagePlugin,
     TiffImagePlugin,
@@ -40,10 +39,9 @@ _FORMATS = tuple(
         PpmImagePlugin.PpmImageFile,
         TiffImagePlugin.TiffImageFile,
         GifImagePlugin.GifImageFile,
-        MpoImagePlugin.MpoImageFile,
     )
 )
-"""What is decoded at all, by content. Nothing in it starts another program."""
+"""What is decoded at all, by content (an MPO is opened as the JPEG it begins with). Nothing in it starts a program."""
 
 _KNOWN_BUT_NOT_READ: Mapping[bytes, str] = {
     b"ftypheic": "HEIC", b"ftypheix": "HEIC", b"ftypmif1": "HEIF", b"ftypavif": "AVIF", b"ftypavis": "AVIF",

@@ -19,6 +19,8 @@ _MARGIN = 3
 _SHRINKS = 1.5
 """Source pixels a step above which the source is averaged first."""
 _DECIMALS = 9
+_LEAST_LIMIT = 2**20
+"""Pixels of the input that one step may always gather; above it, twice those of the picture."""
 _PACKED = {"L": ("L", np.uint8), "RGB": ("RGBX", np.uint32)}
 """Mode -> Pillow's raw mode and the numpy type that hold one pixel in one number."""
 
@@ -80,7 +82,7 @@ def sample(
     else:
         interpolation = "nearest"
     output = Image.new(image.mode, size, None)
-    for tile in _tiles((0, 0, *size), matrix, limit=2 * image.width * image.height + 2**20):
+    for tile in _tiles((0, 0, *size), matrix, limit=2 * image.width * image.height + _LEAST_LIMIT):
         box = _reach(tile, matrix)
         patch = _patch(image, box, fill_mode, cval)
         coefficients = _pillow_coefficients(matrix, tile, box)
@@ -93,7 +95,7 @@ def sample(
 def _moves_whole_pixels(matrix: Matrix) -> bool:
     a, b, c, d, e, f = matrix
     is_turn = (abs(a), abs(b), abs(d), abs(e)) in ((1, 0, 0, 1), (0, 1, 1, 0))
-    return is_turn and c.is_integer() and f.is_integer()
+    return is_turn and c == round(c) and f == round(f)
 
 
 def _reduced(image: Image.Image, matrix: Matrix) -> tuple[Image.Image, Matrix]:

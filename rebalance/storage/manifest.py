@@ -59,6 +59,9 @@ def written_of(row: Row) -> Written:
 
 def decoded(row: Row) -> dict[str, Any]:
     """Return a line with its names as `to_text` has them. Raises ValueError where one is no name."""
+    if not isinstance(row, dict):
+        message = f"not a line: {row!r}"
+        raise ValueError(message)
     return {key: decode_name(value) if key in NAMES else value for key, value in row.items()}
 
 

@@ -38,6 +38,7 @@ IMAGE_SUFFIXES = frozenset(
 """What counts as an image by its name; what cannot be decoded among it is refused by name later."""
 
 _FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
+_NESTED = "is a folder inside a class: the images of a class lie directly in its folder"
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "holdout", "hold"})
 
 
@@ -53,13 +54,14 @@ def scan(source: str, *, exclude: Sequence[str] = (), follow_symlinks: bool = Fa
         raise SourceTreeError(f"{source}: no such folder" if not os.path.lexists(root) else f"{source}: not a folder")
     scanned = _Scan(root, tuple(exclude), follow_symlinks)
     folders = [scanned.class_folder(name) for name in scanned.class_names()]
-    _check_not_splits(source, root, folders)
-    return Dataset(
+    dataset = Dataset(
         root=source,
         classes=tuple(sorted(folders, key=lambda folder: folder.name)),
-        ignored=tuple(scanned.ignored),
-        problems=tuple(scanned.problems),
+        ignored=tuple(sorted(scanned.ignored)),
+        problems=tuple(sorted(scanned.problems)),
     )
+    _check_not_splits(dataset)
+    return dataset
 
 
 def raise_problems(dataset: Dataset) -> None:
@@ -99,8 +101,7 @@ class _Scan:
             if self._is_ignored(entry, name):
                 continue
             if entry.is_dir(follow_symlinks=self.is_following):
-                reason = "is a folder inside a class: the images of a class lie directly in its folder"
-                self.problems.append(Remark(_joined(name, entry), reason))
+                self.problems.append(Remark(_joined(name, entry), _NESTED))
             elif self._is_image(entry, name) and (image := self._image(entry, name)):
                 images.append(image)
         images.sort(key=lambda image: to_bytes(image.path))
@@ -167,14 +168,15 @@ def _joined(folder: bytes, entry: "os.DirEntry[bytes]") -> str:
     return to_text(os.path.join(folder, entry.name))
 
 
-def _check_not_splits(source: str, root: bytes, folders: Sequence[ClassFolder]) -> None:
+def _check_not_splits(dataset: Dataset) -> None:
     """Raise where the root holds train, val and test folders of classes instead of classes."""
-    names = [folder.name for folder in folders]
-    if not names or not all(name.lower() in _SPLITS for name in names) or any(folder.images for folder in folders):
+    names = [folder.name for folder in dataset.classes]
+    with_folders = {path.partition("/")[0] for path, reason in dataset.problems if reason == _NESTED}
+    if not names or not with_folders.issuperset(names) or any(folder.images for folder in dataset.classes):
         return
-    if all(any(entry.is_dir() for entry in os.scandir(os.path.join(root, to_bytes(name)))) for name in names):
+    if all(name.lower() in _SPLITS for name in names):
         first = next((name for name in names if name.lower() in ("train", "training")), names[0])
         raise SourceTreeError(
-            f"{source} holds splits ({', '.join(sorted(names))}), not classes: type {os.path.join(source, first)} "
+            f"{dataset.root} holds splits ({', '.join(names)}), not classes: type {os.path.join(dataset.root, first)} "
             "instead (balance the training part alone, never what you validate or test on)"
         )

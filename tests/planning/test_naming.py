@@ -1,0 +1,54 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rebalance.dataset import to_bytes, to_text
+from rebalance.planning.naming import generated_path, is_portable, look_alikes
+
+
+@pytest.mark.parametrize(
+    ("path", "suffix"),
+    [
+        ("c/a.jpg", ".jpg"), ("c/a.JPEG", ".JPEG"), ("c/a.png", ".png"), ("c/a.webp", ".webp"), ("c/a.bmp", ".bmp"),
+        ("c/a.ppm", ".ppm"), ("c/a.tif", ".tif"), ("c/a.TIFF", ".TIFF"), ("c/a.gif", ".png"), ("c/a.pgm", ".png"),
+        ("c/a.b.jpg", ".jpg"),
+    ],
+)  # fmt: skip
+def test_common_suffixes_are_kept_and_others_become_png(path: str, suffix: str) -> None:
+    assert generated_path(path, "aug", 0, 2).endswith(suffix)
+
+
+def test_a_byte_for_byte_copy_keeps_any_suffix() -> None:
+    assert generated_path("c/a.gif", "dup", 0, 2).endswith(".gif")
+
+
+def test_a_generated_file_lies_beside_its_source_and_says_what_it_is() -> None:
+    path = generated_path("Hat/4f1c.jpg", "aug", 0, 2)
+    assert path.startswith("Hat/4f1c_aug2-")
+    assert len(path) == len("Hat/4f1c_aug2-7d03a1b6c2e4.jpg")
+
+
+names = st.binary(min_size=1, max_size=255).filter(lambda name: not {b"/"[0], 0} & set(name))
+
+
+@given(names, st.integers(1, 10**6))
+def test_a_name_of_any_bytes_fits_255_and_survives(name: bytes, copy_number: int) -> None:
+    path = generated_path("c/" + to_text(name), "aug", 0, copy_number)
+    assert len(to_bytes(path)) <= 2 + 255
+    assert to_text(to_bytes(path)) == path
+
+
+@given(st.text(alphabet="é漢😀", min_size=60, max_size=120))
+def test_a_cut_stem_ends_with_a_whole_character(stem: str) -> None:
+    generated_path(f"c/{stem}.jpg", "aug", 0, 1).encode("utf-8", "strict")
+
+
+def test_names_that_differ_by_case_or_unicode_form_are_found() -> None:
+    pairs = list(look_alikes(["Cat", "cat", "dog", "é", "e\u0301", "Straße", "STRASSE"]))
+    assert pairs == [("Cat", "cat"), ("é", "e\u0301"), ("Straße", "STRASSE")]
+
+
+@pytest.mark.parametrize("name", ["con.jpg", "AUX", "a:b", "a?", "a ", "a.", "lpt1.png", "a\nb"])
+def test_a_name_that_windows_refuses_is_not_portable(name: str) -> None:
+    assert not is_portable(name)
+    assert is_portable("console.jpg")

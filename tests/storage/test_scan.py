@@ -1,0 +1,155 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from rebalance.errors import SourceTreeError
+from rebalance.storage.scan import raise_problems, scan
+from tests.conftest import MakeTree, write_image
+
+
+def reasons(source: Path, **settings: bool) -> dict[str, str]:
+    return {problem.path: problem.reason for problem in scan(str(source), **settings).problems}
+
+
+def test_classes_and_images_are_sorted_and_counted(source: Path) -> None:
+    dataset = scan(str(source))
+    assert dataset.class_counts == {"cat": 4, "dog": 2, "owl": 7}
+    assert dataset.class_indices == {"cat": 0, "dog": 1, "owl": 2}
+    assert dataset.imbalance_ratio == 3.5
+    assert [image.path for image in dataset.classes[1].images] == ["dog/000.png", "dog/001.png"]
+
+
+def test_the_order_of_the_directory_changes_nothing(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = scan(str(source))
+    scandir = os.scandir
+
+    class Reversed:
+        def __init__(self, path: bytes) -> None:
+            with scandir(path) as entries:
+                self.entries = iter(sorted(entries, key=lambda entry: entry.name, reverse=True))
+
+        def __enter__(self) -> "Reversed":
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            pass
+
+        def __iter__(self) -> "Reversed":
+            return self
+
+        def __next__(self) -> "os.DirEntry[bytes]":
+            return next(self.entries)
+
+    monkeypatch.setattr(os, "scandir", Reversed)
+    assert scan(str(source)) == before
+
+
+def test_hidden_and_foreign_entries_are_ignored_with_a_reason(source: Path) -> None:
+    for name in (".DS_Store", "cat/._000.png", "cat/Thumbs.db", "notes.txt", "cat/.snakemake_timestamp"):
+        (source / name).write_bytes(b"x")
+    for name in (".ipynb_checkpoints", "__MACOSX", "@eaDir", "cat/.hidden"):
+        (source / name).mkdir()
+    dataset = scan(str(source))
+    assert dataset.class_counts == {"cat": 4, "dog": 2, "owl": 7}
+    assert not dataset.problems
+    assert {remark.path: remark.reason for remark in dataset.ignored} == {
+        ".DS_Store": "hidden", ".ipynb_checkpoints": "hidden", "@eaDir": "left by another program",
+        "__MACOSX": "left by another program", "cat/.hidden": "hidden", "cat/._000.png": "hidden",
+        "cat/.snakemake_timestamp": "hidden", "cat/Thumbs.db": "not an image by its name",
+        "notes.txt": "not an image by its name",
+    }  # fmt: skip
+
+
+def test_what_is_excluded_is_not_looked_at(source: Path) -> None:
+    (source / "cat" / "link.png").symlink_to("000.png")
+    dataset = scan(str(source), exclude=("dog", "cat/link.png", "*3.png"))
+    assert dataset.class_counts == {"cat": 3, "owl": 6}
+    assert not dataset.problems
+
+
+def test_links_are_problems(source: Path, tmp_path: Path) -> None:
+    (source / "cat" / "inside.png").symlink_to("000.png")
+    (source / "cat" / "outside.png").symlink_to("/etc/passwd")
+    (source / "dog2").symlink_to("dog")
+    (source / "cat" / "loop").symlink_to("..")
+    assert set(reasons(source)) == {"cat/inside.png", "cat/outside.png", "dog2", "cat/loop"}
+    with pytest.raises(SourceTreeError, match=r"'cat/inside\.png' is a symbolic link .* \(and 3 more"):
+        raise_problems(scan(str(source)))
+
+
+def test_links_are_followed_only_to_what_lies_inside(source: Path) -> None:
+    (source / "cat" / "inside.png").symlink_to("000.png")
+    (source / "cat" / "outside.png").symlink_to("/etc/passwd")
+    (source / "cat" / "nowhere.png").symlink_to("gone")
+    (source / "dog2").symlink_to("dog")
+    (source / "again").symlink_to(".")
+    dataset = scan(str(source), follow_symlinks=True)
+    assert dataset.class_counts == {"cat": 5, "dog": 2, "dog2": 2, "owl": 7}
+    assert reasons(source, follow_symlinks=True) == {
+        "again": "is a symbolic link out of SOURCE",
+        "cat/nowhere.png": "is a symbolic link to nothing",
+        "cat/outside.png": "is a symbolic link out of SOURCE",
+    }
+
+
+def test_pipes_sockets_and_devices_are_problems_and_never_opened(source: Path) -> None:
+    os.mkfifo(source / "cat" / "pipe.png")
+    with socket.socket(socket.AF_UNIX) as server:
+        cwd = Path.cwd()
+        os.chdir(source / "cat")
+        server.bind("socket.png")
+        os.chdir(cwd)
+        assert reasons(source) == {
+            "cat/pipe.png": "is not a regular file",
+            "cat/socket.png": "is not a regular file",
+        }
+
+
+def test_images_beside_or_below_the_classes_are_problems(source: Path) -> None:
+    write_image(source / "stray.png", 1)
+    write_image(source / "cat" / "more" / "1.png", 1)
+    assert set(reasons(source)) == {"stray.png", "cat/more"}
+
+
+def test_hard_links_and_duplicates_count_as_two(source: Path) -> None:
+    os.link(source / "cat" / "000.png", source / "cat" / "same.png")
+    assert scan(str(source)).class_counts["cat"] == 5
+
+
+def test_an_empty_class_is_seen(source: Path) -> None:
+    (source / "empty").mkdir()
+    assert scan(str(source)).class_counts["empty"] == 0
+    assert scan(str(source)).imbalance_ratio is None
+
+
+@pytest.mark.parametrize(
+    "splits", [("train", "val"), ("Train", "valid", "test"), ("training", "validation", "holdout")]
+)
+def test_a_root_of_splits_is_answered_with_what_to_type(tmp_path: Path, splits: tuple[str, ...]) -> None:
+    for split in splits:
+        write_image(tmp_path / "data" / split / "cat" / "1.png", 1)
+    with pytest.raises(SourceTreeError, match=rf"holds splits .* type .*data/{splits[0]} instead"):
+        scan(str(tmp_path / "data"))
+
+
+def test_a_class_that_is_called_test_is_a_class(make_tree: MakeTree) -> None:
+    assert scan(str(make_tree({"train": 2, "test": 3}))).class_counts == {"test": 3, "train": 2}
+
+
+def test_names_of_any_bytes_survive(source: Path) -> None:
+    for name in (b"caf\xe9.png", b"a\nb.png", b"-rf.png", b"\x1b[31mred.png", "漢😀.png".encode()):
+        path = os.path.join(os.fsencode(source), b"cat", name)
+        with open(path, "wb") as file:
+            file.write(b"x")
+    paths = [os.fsencode(image.path) for image in scan(str(source)).classes[0].images]
+    assert paths == sorted(paths)
+    assert b"cat/caf\xe9.png" in paths
+
+
+@pytest.mark.parametrize("name", ["gone", "a file"])
+def test_a_root_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a file").write_text("x")
+    with pytest.raises(SourceTreeError, match="no such folder|not a folder"):
+        scan(str(tmp_path / name))
