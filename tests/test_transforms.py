@@ -90,7 +90,7 @@ def test_drawn_values_are_what_they_have_always_been() -> None:
     ],
 )  # fmt: skip
 def test_a_setting_out_of_range_is_refused(key: str, wrong: object) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         BY_KEY[key].parse(wrong)
 
 

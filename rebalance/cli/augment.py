@@ -34,7 +34,7 @@ Given = Mapping[str, Any]
 @options.transforms
 @options.reading
 @options.running
-def augment(source: str | None, output: str | None, **given: Any) -> int:  # noqa: ANN401
+def augment(source: str | None, output: str | None, **given: Any) -> int:
     """Write a balanced copy of SOURCE to OUTPUT: its images, and new ones of the small classes.
 
     \b

@@ -75,7 +75,7 @@ def _read(name: str) -> str:
         raise UsageError(f"{name}: cannot be read: {error.strerror}") from None
 
 
-def _checked(name: str, key: str, value: Any, options: Mapping[Any, click.Parameter]) -> Any:  # noqa: ANN401
+def _checked(name: str, key: str, value: Any, options: Mapping[Any, click.Parameter]) -> Any:
     """Return a value of the type that its option has."""
     if key not in options:
         raise UsageError(f"{name}: {key!r} is no setting{did_you_mean(key, [str(known) for known in options])}")
@@ -103,14 +103,14 @@ def _type_of(option: click.Parameter) -> type:
     return int if isinstance(option.type, click.types.IntParamType) else str
 
 
-def _strategy(value: Any) -> list[str]:  # noqa: ANN401
+def _strategy(value: Any) -> list[str]:
     """Return a strategy as the command line has it: text or number, a list of texts, or a table of counts."""
     if isinstance(value, dict):
         return [f"{name}={count}" for name, count in value.items()]
     return [str(part) for part in (value if isinstance(value, list) else [value])]
 
 
-def _toml(value: Any) -> str:  # noqa: ANN401
+def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):

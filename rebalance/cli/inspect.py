@@ -31,7 +31,7 @@ from rebalance.storage.scan import scan
 @options.workers
 @options.report_format
 @options.quiet
-def inspect(source: str, **given: Any) -> int:  # noqa: ANN401
+def inspect(source: str, **given: Any) -> int:
     """Show what SOURCE holds; no image is opened unless --check asks for it.
 
     \b

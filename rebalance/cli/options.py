@@ -25,7 +25,7 @@ class Path(click.ParamType[str]):
 
     name = "path"
 
-    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:  # noqa: ANN401
+    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
         """Return the path."""
         return os.fsencode(value).decode("utf-8", "surrogateescape")
 
@@ -38,7 +38,7 @@ class SettingType(click.ParamType[Any]):
         self.transform = transform
         self.name = transform.key
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the parsed setting."""
         try:
             return self.transform.parse(value)
@@ -51,7 +51,7 @@ class Positive(click.ParamType[float]):
 
     name = "number"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number."""
         try:
             number = float(value)
@@ -67,7 +67,7 @@ class Names(click.ParamType[str]):
 
     name = "text"
 
-    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:  # noqa: ANN401
+    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
         """Return the text, NAME=COUNT with its bytes whatever the locale."""
         return os.fsencode(value).decode("utf-8", "surrogateescape") if isinstance(value, str) else str(value)
 
@@ -165,7 +165,7 @@ def _transform_option(transform: Transform) -> Decorator[Any]:
 def _parse_several(transform: Transform) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """Return the callback of an option with several values, whose setting is all of them."""
 
-    def parse(context: click.Context, parameter: click.Parameter, value: Any) -> Any:  # noqa: ANN401
+    def parse(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
         if value is None:
             return None
         return SettingType(transform).convert([_number(part) for part in value], parameter, context)
@@ -173,7 +173,7 @@ def _parse_several(transform: Transform) -> Callable[[click.Context, click.Param
     return parse
 
 
-def _number(value: Any) -> Any:  # noqa: ANN401
+def _number(value: Any) -> Any:
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -20,7 +20,7 @@ from rebalance.storage.names import encode_name
 @options.workers
 @options.report_format
 @options.quiet
-def verify(output: str, **given: Any) -> int:  # noqa: ANN401
+def verify(output: str, **given: Any) -> int:
     """Count and hash OUTPUT again and name every file that is missing, foreign or changed; exit 1 where there is one.
 
     \b

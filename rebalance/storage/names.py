@@ -15,7 +15,7 @@ def encode_name(name: str) -> str | dict[str, str]:
     return name
 
 
-def decode_name(name: Any) -> str:  # noqa: ANN401  what JSON holds
+def decode_name(name: Any) -> str:
     """Return the path or class name that JSON holds. Raises ValueError where it is neither form."""
     if isinstance(name, str):
         return name

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, JpegImagePlugin
+from PIL import Image, ImageCms, JpegImagePlugin
+from PIL.PngImagePlugin import PngInfo
 
 from rebalance.errors import BadImageError, UnfitImageError
 from rebalance.images.codec import MAX_PIXELS, check_header, check_pixels, load_image, save_image
@@ -85,8 +86,6 @@ def test_a_lossless_webp_stays_lossless() -> None:
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_an_icc_profile_is_kept(file_format: str) -> None:
-    from PIL import ImageCms
-
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert reopened(turned(encoded(photo(), file_format, icc_profile=profile))).info["icc_profile"] == profile
 
@@ -111,8 +110,6 @@ def test_an_orientation_that_is_no_legal_value_is_not_copied() -> None:
 
 def test_comments_and_text_are_not_copied() -> None:
     assert b"a secret" not in turned(encoded(photo(), "JPEG", comment=b"a secret"))
-    from PIL.PngImagePlugin import PngInfo
-
     text = PngInfo()
     text.add_text("who", "a secret")
     assert b"a secret" not in turned(encoded(photo(), "PNG", pnginfo=text))

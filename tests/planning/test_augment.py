@@ -48,7 +48,7 @@ def copies_per_source(plan: Plan, class_name: str) -> Counter[str]:
 def test_the_plan_holds_exactly_what_it_says(counts: dict[str, int], strategy: str, seed: int) -> None:
     plan = plan_of(counts, strategy, seed=seed)
     for target in plan.targets:
-        made = [operation for operation in plan.operations(target.class_name) if not isinstance(operation, Drop)]
+        made = [made for made in plan.operations(target.class_name) if not isinstance(made, Drop)]
         assert len(made) == target.n_target
         assert len({operation.output for operation in made}) == target.n_target
         assert [operation.output for operation in made] == sorted(operation.output for operation in made)
@@ -68,7 +68,7 @@ def test_sources_are_used_evenly_and_a_larger_target_only_adds(n_images: int, n_
 
 def test_the_name_of_a_copy_is_what_it_has_always_been() -> None:
     plan = plan_of({"a": 3, "b": 1})
-    assert [operation.output for operation in operations(plan, Augment)] == [
+    assert [made.output for made in operations(plan, Augment) if isinstance(made, Augment)] == [
         "b/00000_aug1-a6ea70046c54.jpg",
         "b/00000_aug2-f0a6d3349474.jpg",
     ]
@@ -145,7 +145,7 @@ def test_a_bad_source_is_made_up_for_and_every_other_copy_keeps_its_name() -> No
     assert [target.n_target for target in after.targets] == [30, 30]
     made_before = {made for made in operations(before, Augment) if made.source.path not in bad}
     assert made_before <= set(operations(after, Augment))
-    assert [made for made in operations(after, Drop) if isinstance(made, Drop)][0].reason == "broken"
+    assert next(made for made in operations(after, Drop) if isinstance(made, Drop)).reason == "broken"
 
 
 def test_a_bad_image_of_the_largest_class_is_made_up_for() -> None:

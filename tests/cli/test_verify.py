@@ -1,0 +1,154 @@
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rebalance.storage.manifest import digest
+from tests.conftest import Run, contents, manifest_rows
+
+
+@pytest.fixture
+def output(run: Run, source: Path, tmp_path: Path) -> Path:
+    run("augment", source, "-o", tmp_path / "out")
+    return tmp_path / "out"
+
+
+def flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_sound_tree_is_verified(run: Run, source: Path, output: Path) -> None:
+    for extra in ([], ["--quick"], ["--source", source]):
+        ran = run("verify", output, *extra)
+        assert ran.code == 0
+        assert "verified" in ran.err
+    assert run("verify", output, "--format", "json").document == {"schema": 1, "is_verified": True, "findings": []}
+
+
+@pytest.mark.parametrize(
+    ("damage", "finding"),
+    [
+        (lambda root: flipped(root / "cat" / "001.png"), "changed: cat/001.png: does not have the bytes"),
+        (lambda root: (root / "cat" / "001.png").write_bytes(b"x"), "changed: cat/001.png: has 1 bytes"),
+        (lambda root: (root / "cat" / "001.png").unlink(), "missing: cat/001.png: is not there"),
+        (lambda root: (root / "cat" / "new.png").write_bytes(b"x"), "foreign: cat/new.png"),
+        (lambda root: (root / "new").mkdir(), "foreign: new"),
+        (lambda root: (root / ".hidden").mkdir(), "foreign: .hidden"),
+    ],
+)
+def test_damage_is_named(run: Run, output: Path, damage: Callable[[Path], object], finding: str) -> None:
+    damage(output)
+    ran = run("verify", output)
+    assert ran.code == 1
+    assert ran.out.startswith(finding)
+    assert ran.out.count("\n") == 1
+
+
+def test_a_quick_look_compares_sizes_alone(run: Run, output: Path) -> None:
+    flipped(output / "cat" / "001.png")
+    assert run("verify", output, "--quick").code == 0
+    (output / "cat" / "001.png").write_bytes(b"x")
+    assert run("verify", output, "--quick").code == 1
+
+
+def test_every_damaged_file_is_named(run: Run, output: Path) -> None:
+    flipped(output / "cat" / "001.png")
+    (output / "dog" / "001.png").unlink()
+    (output / "owl" / "new.png").write_bytes(b"x")
+    report = run("verify", output, "--format", "json").document
+    assert {(found["kind"], found["path"]) for found in report["findings"]} == {
+        ("changed", "cat/001.png"), ("missing", "dog/001.png"), ("foreign", "owl/new.png"),
+    }  # fmt: skip
+
+
+def test_originals_are_compared_with_the_source(run: Run, source: Path, output: Path) -> None:
+    flipped(source / "cat" / "001.png")
+    (source / "owl" / "000.png").unlink()
+    ran = run("verify", output, "--source", source)
+    assert ran.code == 1
+    assert "source: cat/001.png: does not have the bytes" in ran.out
+    assert "source: owl/000.png: No such file" in ran.out
+
+
+@pytest.mark.parametrize("line", [0, 1, 12, -1])
+def test_a_manifest_with_a_line_cut_is_refused(run: Run, output: Path, line: int) -> None:
+    lines = (output / "rebalance.jsonl").read_text().splitlines(keepends=True)
+    del lines[line]
+    (output / "rebalance.jsonl").write_text("".join(lines))
+    ran = run("verify", output)
+    assert ran.code == 1
+    assert "rebalance.jsonl" in ran.err
+
+
+def test_a_manifest_that_was_edited_with_its_sums_is_found_out_by_the_files(run: Run, output: Path) -> None:
+    """Someone clever mends the hashes of the lines and of the head, too."""
+
+    path = output / "rebalance.jsonl"
+    head_line, *lines = path.read_bytes().splitlines(keepends=True)
+    row = json.loads(lines[-1])
+    row["copy_number"] = 9
+    row["kind"] = "augmented"
+    lines[-1] = json.dumps(row).encode() + b"\n"
+    head = json.loads(head_line)
+    del head["head_sha256"]
+    head["lines_sha256"] = hashlib.sha256(b"".join(lines)).hexdigest()
+    path.write_bytes(b"".join([json.dumps({**head, "head_sha256": digest(head)}).encode() + b"\n", *lines]))
+    ran = run("verify", output)
+    assert ran.code == 1
+    assert "does not have the name that its source and copy number give it" in ran.out
+
+
+@pytest.mark.parametrize("kind", ["nothing", "file", "folder"])
+def test_what_is_no_tree_of_ours_is_not_verified(run: Run, tmp_path: Path, kind: str) -> None:
+    if kind == "file":
+        (tmp_path / "x").write_text("x")
+    elif kind == "folder":
+        (tmp_path / "x").mkdir()
+    ran = run("verify", tmp_path / "x")
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1
+
+
+def test_every_file_is_replayed_to_the_same_bytes(run: Run, source: Path, output: Path, tmp_path: Path) -> None:
+    expected = contents(output)
+    for row in manifest_rows(output)[::3]:
+        again = tmp_path / "again.png"
+        again.unlink(missing_ok=True)
+        assert run("replay", output, row["path"], "--source", source, "-o", again).code == 0
+        assert contents(tmp_path)["again.png"] == expected[row["path"]]
+
+
+def test_replay_refuses_what_it_cannot_do(run: Run, source: Path, output: Path, tmp_path: Path) -> None:
+    made = next(row["path"] for row in manifest_rows(output) if row["kind"] == "augmented")
+    again = tmp_path / "again.png"
+    ran = run("replay", output, made[:-1], "--source", source, "-o", again)
+    assert ran.code == 2
+    assert f"did you mean {made!r}" in ran.err
+    again.write_text("mine")
+    assert run("replay", output, made, "--source", source, "-o", again).code == 5
+    assert again.read_text() == "mine"
+    again.unlink()
+    for path in (source / made.split("/")[0]).iterdir():
+        flipped(path)
+    ran = run("replay", output, made, "--source", source, "-o", again)
+    assert ran.code == 1
+    assert "is not the file that" in ran.err
+    assert run("replay", output, made, "--source", tmp_path / "gone", "-o", again).code == 3
+    assert not again.exists()
+
+
+def test_replay_says_which_library_is_another_one(
+    run: Run, source: Path, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = next(row["path"] for row in manifest_rows(output) if row["kind"] == "augmented")
+    monkeypatch.setattr("rebalance.replay.library_versions", lambda: {"pillow": "99"})
+    monkeypatch.setattr("rebalance.replay.render", lambda *_arguments: b"other bytes")
+    ran = run("replay", output, made, "--source", source, "-o", tmp_path / "again.png")
+    assert ran.code == 1
+    assert "is 99" in ran.err
+    assert not os.path.exists(tmp_path / "again.png")
