@@ -10,7 +10,7 @@ from tests.conftest import MakeTree, write_image
 
 
 def reasons(source: Path, *, follow_symlinks: bool = False) -> dict[str, str]:
-    return {path: reason for path, reason in scan(str(source), follow_symlinks=follow_symlinks).problems}
+    return dict(scan(str(source), follow_symlinks=follow_symlinks).problems)
 
 
 def test_classes_and_images_are_sorted_and_counted(source: Path) -> None:

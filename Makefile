@@ -1,0 +1,47 @@
+# make demo    try it: an environment, a lopsided tree, the balanced one
+# make test    everything CI runs: lint, types, contracts, tests
+# make check   all of that but the tests
+# make bench   the throughput of augment beside doing it by hand (REBALANCE_DATA leads to the photographs)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check lint bench clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	@test -d demo/lopsided || $(BIN)/rebalance demo demo/lopsided >/dev/null
+	@echo "== before: demo/lopsided"
+	@$(BIN)/rebalance inspect demo/lopsided
+	@echo "== rebalance augment demo/lopsided -o demo/balanced"
+	@$(BIN)/rebalance augment demo/lopsided -o demo/balanced
+	@echo "== after: demo/balanced"
+	@for folder in demo/balanced/*/; do echo "$$(basename $$folder)  $$(ls $$folder | wc -l)"; done
+	@$(BIN)/rebalance verify demo/balanced --source demo/lopsided
+
+test: check
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: lint
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lint: $(VENV)/.developing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(VENV)/.developing
+	$(BIN)/python benchmarks/augment.py
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.developing: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
