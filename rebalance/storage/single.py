@@ -25,10 +25,11 @@ def write_new_file(path: bytes, data: bytes) -> None:
 
 
 def write_new_tree(root: bytes, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write a tree that must not exist yet. Raises OutputRefusedError where it does."""
-    staged = os.path.join(os.path.dirname(os.path.abspath(root)), b".%b.%d.tmp" % (os.path.basename(root), os.getpid()))
+    """Write a tree that must not exist yet, and the folders above it. Raises OutputRefusedError where it does."""
+    parent, name = os.path.split(os.path.abspath(root))
+    staged = os.path.join(parent, b".%b.%d.tmp" % (name, os.getpid()))
     try:
-        os.mkdir(staged)
+        os.makedirs(staged)
         for path, data in files:
             target = os.path.join(staged, to_bytes(path))
             os.makedirs(os.path.dirname(target), exist_ok=True)
