@@ -1,5 +1,6 @@
 """`rebalance augment`: new images of the small classes until the target is hit."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from rebalance.cli import options
 from rebalance.cli.config import render_settings
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, plan_remarks, setting_remarks
-from rebalance.cli.report import print_plan, print_summary, say
+from rebalance.cli.report import StdoutError, emit, print_plan, print_summary, say
 from rebalance.cli.signals import uninterrupted
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
@@ -42,7 +43,7 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
     rebalance augment data/train -o data/balanced -s 0.5 --cap 1000 --rotation-range 15
     """
     if given["print_config"]:
-        click.echo(render_settings("augment", given))
+        emit(render_settings("augment", given))
         return 0
     if source is None or (output is None and not given["dry_run"]):
         raise UsageError(f"{'SOURCE is' if source is None else '-o OUTPUT is'} missing; see rebalance augment --help")
@@ -118,7 +119,8 @@ def _carry_out(
     with progress_bar("augment", is_quiet=given["quiet"]) as progress:
         listener = Listener(progress, say, uninterrupted)
         outcome = execute(planner, dataset, rescan, output, run_options, listener)
-    print_summary(outcome.plan, given["report_format"], {"output": output, "n_reused": outcome.n_reused})
+    with contextlib.suppress(StdoutError):  # OUTPUT stands, whoever still listens
+        print_summary(outcome.plan, given["report_format"], {"output": output, "n_reused": outcome.n_reused})
     if given["quiet"]:
         return 0
     for path, unusable in sorted(outcome.unusable.items()):

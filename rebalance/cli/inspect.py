@@ -7,7 +7,7 @@ import click
 from rebalance.cli import options
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks
-from rebalance.cli.report import displayed, print_csv, print_json, print_table, say
+from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
 from rebalance.dataset import Dataset
 from rebalance.errors import TargetError
 from rebalance.planning.targets import over_sampling_targets, parse_strategy
@@ -134,21 +134,19 @@ def _print(report: dict[str, Any], report_format: str) -> None:
     )
     ratio = report["imbalance_ratio"]
     told = f"{ratio:.2f}" if ratio else "undefined"
-    click.echo(
-        f"{report['n_classes']} classes, {report['n_images']} images, imbalance ratio (largest / smallest) {told}"
-    )
+    emit(f"{report['n_classes']} classes, {report['n_images']} images, imbalance ratio (largest / smallest) {told}")
     _print_remarks(report)
 
 
 def _print_remarks(report: dict[str, Any]) -> None:
     for title, key in (("ignored", "ignored"), ("problem", "problems"), ("bad image", "bad_images")):
         for remark in report.get(key, ()):
-            click.echo(f"{title}: {displayed(decode_name(remark['path']))}: {remark['reason']}")
+            emit(f"{title}: {displayed(decode_name(remark['path']))}: {remark['reason']}")
     for group in report.get("duplicates", ()):
         where = "across classes" if group["across_classes"] else "within a class"
-        click.echo(f"duplicate {where}: {', '.join(displayed(decode_name(path)) for path in group['paths'])}")
+        emit(f"duplicate {where}: {', '.join(displayed(decode_name(path)) for path in group['paths'])}")
     if "bad_images" in report:
-        click.echo(f"{len(report['bad_images'])} bad images, {len(report['duplicates'])} groups of exact duplicates")
+        emit(f"{len(report['bad_images'])} bad images, {len(report['duplicates'])} groups of exact duplicates")
 
 
 def _exit_code(dataset: Dataset, report: dict[str, Any], given: dict[str, Any]) -> int:

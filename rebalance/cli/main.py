@@ -13,10 +13,10 @@ from rebalance.cli.augment import augment
 from rebalance.cli.demo import demo
 from rebalance.cli.inspect import inspect
 from rebalance.cli.replay import replay
-from rebalance.cli.report import say
+from rebalance.cli.report import StdoutError, say
 from rebalance.cli.signals import Interrupted, die_of, install_handlers
 from rebalance.cli.verify import verify
-from rebalance.errors import RebalanceError
+from rebalance.errors import RebalanceError, StorageError
 
 EXIT_CODES = """\b
 Exit codes:
@@ -47,6 +47,7 @@ for command in (inspect, augment, verify, replay, demo):
 def main() -> None:
     """Run the program and exit."""
     install_handlers()
+    _occupy_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -57,7 +58,6 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command; say what went wrong in one line and return the exit code."""
     try:
         code = rebalance.main(list(arguments), prog_name="rebalance", standalone_mode=False)
-        sys.stdout.flush()
     except Interrupted as interrupted:
         say("interrupted; finished work is kept: run the same command to resume")
         die_of(interrupted.number)
@@ -67,8 +67,12 @@ def run(arguments: Sequence[str]) -> int:
     except RebalanceError as error:
         say(f"error: {error}")
         return error.exit_code
+    except StdoutError as error:
+        return _stdout_failure(error)
     except OSError as error:
-        return _io_failure(error)
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        say(f"error: {where}{error.strerror or error}; the finished work is kept: run again to resume")
+        return StorageError.exit_code
     except Exception as error:  # noqa: BLE001  whatever is left is a bug, and a user still gets one line
         say(f"error: a bug of ours: {type(error).__name__}: {error} ({_place(error)}); please report it")
         return RebalanceError.exit_code
@@ -81,13 +85,20 @@ def _usage_message(error: click.ClickException) -> str:
     return f"{message}; see {context.command_path} --help" if context else message
 
 
-def _io_failure(error: OSError) -> int:
-    if error.errno == errno.EPIPE:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit would fail once more
+def _stdout_failure(error: StdoutError) -> int:
+    """Return what a shell expects of a program whose reader has gone, or 7 where stdout cannot be written to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit would fail once more
+    if error.args[0] == errno.EPIPE:
         return 141
-    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-    say(f"error: {where}{error.strerror or error}; the finished work is kept: run again to resume")
-    return 7
+    say(f"error: stdout: {os.strerror(error.args[0])}")
+    return StorageError.exit_code
+
+
+def _occupy_standard_streams() -> None:
+    """Let no file get the number of a standard stream that was closed."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)  # noqa: FBT003  takes no name
+    os.close(descriptor)
 
 
 def _place(error: BaseException) -> str:

@@ -14,6 +14,18 @@ from rebalance.storage.names import encode_name
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 
+class StdoutError(Exception):
+    """Stdout takes no more; the argument is the error number."""
+
+
+def emit(text: str) -> None:
+    """Print a line on stdout. Raises StdoutError."""
+    try:
+        click.echo(text)
+    except OSError as error:
+        raise StdoutError(error.errno) from None
+
+
 def say(message: str) -> None:
     """Print a remark on stderr; a closed stderr stops nothing."""
     lines = [displayed(line) for line in f"rebalance: {message}".split("\n")]
@@ -35,12 +47,12 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     for row in cells:
         first, *others = zip(row, widths, strict=True)
         line = "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)])
-        click.echo(line.rstrip())
+        emit(line.rstrip())
 
 
 def print_json(content: object) -> None:
     """Print one JSON document; what is not ASCII is escaped, so that it is safe on any terminal."""
-    click.echo(json.dumps(content, indent=2))
+    emit(json.dumps(content, indent=2))
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -50,7 +62,7 @@ def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     writer.writerow(header)
     for row in rows:
         writer.writerow([_cell(cell) for cell in row])
-    click.echo(text.getvalue(), nl=False)
+    emit(text.getvalue().removesuffix("\n"))
 
 
 def _cell(value: object) -> object:
@@ -93,7 +105,7 @@ def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) ->
         return
     print_table(header, ([*row[:4], f"{row[4]:.0%}", row[5]] for row in rows))
     n_before, n_after = sum(plan.class_counts.values()), plan.n_outputs
-    click.echo(f"{len(rows)} classes, {n_before} files -> {n_after}")
+    emit(f"{len(rows)} classes, {n_before} files -> {n_after}")
 
 
 def class_rows(plan: Plan) -> list[dict[str, Any]]:

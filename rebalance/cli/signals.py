@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from types import FrameType
 
@@ -39,8 +38,6 @@ def uninterrupted() -> Iterator[None]:
 
 def die_of(number: int) -> None:
     """End this process as the signal would have; where it cannot (process 1 of a container), by its exit code."""
-    sys.stdout.flush()
-    sys.stderr.flush()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     os._exit(128 + number)

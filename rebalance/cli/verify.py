@@ -6,7 +6,7 @@ import click
 
 from rebalance.cli import options
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.report import displayed, print_csv, print_json, say
+from rebalance.cli.report import displayed, emit, print_csv, print_json, say
 from rebalance.errors import CheckFailedError
 from rebalance.storage.names import encode_name
 
@@ -51,7 +51,7 @@ def verify(output: str, **given: Any) -> int:
         print_csv(("kind", "path", "reason"), rows)
     else:
         for kind, path, reason in rows:
-            click.echo(f"{kind}: {displayed(path)}: {reason}")
+            emit(f"{kind}: {displayed(path)}: {reason}")
     if not given["quiet"]:
         say(f"{output}: {f'{len(rows)} findings' if rows else 'verified'}")
     return 1 if rows else 0
