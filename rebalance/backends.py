@@ -118,6 +118,8 @@ def _submit(
         broken: Future[list[Result]] = Future()
         broken.set_exception(error)
         return broken
+    except OSError as error:
+        raise WorkerError(f"a worker cannot be started: {error.strerror}; run again, with fewer --workers") from None
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

@@ -57,7 +57,10 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command; say what went wrong in one line and return the exit code."""
     try:
-        code = rebalance.main(list(arguments), prog_name="rebalance", standalone_mode=False)
+        with rebalance.make_context("rebalance", list(arguments)) as context:  # click's own `main` hides broken pipes
+            code = rebalance.invoke(context)
+    except click.exceptions.Exit as done:
+        code = done.exit_code
     except Interrupted as interrupted:
         say("interrupted; finished work is kept: run the same command to resume")
         die_of(interrupted.number)

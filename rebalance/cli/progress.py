@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 @contextlib.contextmanager
 def progress_bar(what: str, *, is_quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """Yield a function to call with the number done and the number of all."""
-    if is_quiet or not sys.stderr.isatty():
+    if is_quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda _n_done, _n_all: None
         return
     from tqdm import tqdm  # noqa: PLC0415  a tenth of a second that only a terminal needs

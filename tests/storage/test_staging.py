@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rebalance.dataset import ImageFile, Stamp
-from rebalance.errors import BadImageError, LockedError, OutputRefusedError, StorageError
+from rebalance.errors import LockedError, OutputRefusedError, StorageError
 from rebalance.plan import Finished, Written
 from rebalance.storage.journal import Journal
 from rebalance.storage.lock import exclusive_lock
@@ -109,15 +109,6 @@ def test_a_source_that_was_changed_since_it_was_scanned_is_refused(tmp_path: Pat
     os.mkfifo(path)
     with pytest.raises(StorageError, match="was changed"):
         read_source(bytes(tmp_path), image)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_source_that_may_not_be_read_is_a_bad_image(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(b"abc")
-    path.chmod(0)
-    with pytest.raises(BadImageError, match="permission denied"):
-        read_source(bytes(tmp_path), stamped(path, "a.png"))
 
 
 def test_the_lock_is_held_once_and_removed(output: bytes) -> None:

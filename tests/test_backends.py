@@ -1,0 +1,91 @@
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from rebalance.backends import run_batches
+from rebalance.errors import StorageError, WorkerError
+
+
+def doubled(numbers: Sequence[int]) -> list[int]:
+    return [2 * number for number in numbers]
+
+
+def refusing(numbers: Sequence[int]) -> list[int]:
+    if 13 in numbers:
+        raise StorageError("13 cannot be read")
+    return doubled(numbers)
+
+
+def dying_on_13(numbers: Sequence[int]) -> list[int]:
+    if 13 in numbers:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return doubled(numbers)
+
+
+def dying_once(marker: str, numbers: Sequence[int]) -> list[int]:
+    if 13 in numbers and not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return doubled(numbers)
+
+
+def hanging(numbers: Sequence[int]) -> list[int]:
+    time.sleep(60)
+    return doubled(numbers)
+
+
+def batches(n_items: int) -> list[list[int]]:
+    return [list(range(start, min(start + 4, n_items))) for start in range(0, n_items, 4)]
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_every_batch_is_done_once(n_workers: int) -> None:
+    results = run_batches(doubled, batches(50), n_workers, describe=str)
+    assert sorted(number for batch in results for number in batch) == list(range(0, 100, 2))
+
+
+def test_no_batch_is_no_work() -> None:
+    assert list(run_batches(doubled, [], 2, describe=str)) == []
+
+
+def test_batches_are_not_taken_before_they_are_needed() -> None:
+    taken = []
+
+    def counted() -> Iterator[list[int]]:
+        for batch in batches(400):
+            taken.append(batch)
+            yield batch
+
+    results = run_batches(doubled, counted(), 1, describe=str)
+    next(results)
+    assert len(taken) <= 5
+    results.close()
+
+
+def test_an_error_of_a_worker_comes_home() -> None:
+    with pytest.raises(StorageError, match="13 cannot be read"):
+        list(run_batches(refusing, batches(50), 2, describe=str))
+
+
+def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path) -> None:
+    results = run_batches(partial(dying_once, str(tmp_path / "died")), batches(50), 2, describe=str)
+    assert sorted(number for batch in results for number in batch) == list(range(0, 100, 2))
+
+
+def test_an_item_that_kills_its_worker_twice_alone_is_named() -> None:
+    results = run_batches(dying_on_13, batches(50), 2, describe=lambda item: f"item {item}")
+    with pytest.raises(WorkerError, match="item 13: a worker died or hung on it, twice alone"):
+        list(results)
+
+
+def test_workers_that_hang_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rebalance.backends._STALLED_AFTER", 1.0)
+    began = time.monotonic()
+    with pytest.raises(WorkerError, match="0: a worker died or hung on it"):
+        list(run_batches(hanging, [[0]], 1, describe=str))
+    assert time.monotonic() - began < 20

@@ -1,0 +1,237 @@
+"""What may happen to a run from outside while it is at work."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rebalance.storage import publish
+from rebalance.storage.staging import Staging
+from tests.conftest import Run, contents, counts_of, write_image
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def interrupted(run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Leave a staging that only lacks its publication."""
+    with monkeypatch.context() as patched:
+        patched.setattr("rebalance.execute.publish", _failing)
+        assert run("augment", source, "-o", output).code == 7
+    assert not output.exists()
+    return output.parent / ".out.rebalance"
+
+
+def _failing(*_arguments: object, **_settings: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_what_is_staged_is_reused(run: Run, source: Path, output: Path, interrupted: Path) -> None:
+    ran = run("augment", source, "-o", output)
+    assert ran.code == 0
+    assert "reused 21 of 21" in ran.err
+    assert not interrupted.exists()
+    assert run("verify", output, "--source", source).code == 0
+
+
+def test_another_request_takes_over_what_it_can_use(run: Run, source: Path, output: Path, interrupted: Path) -> None:
+    ran = run("augment", source, "-o", output, "-s", "6")
+    assert "reused 19 of 19" in ran.err
+    assert counts_of(output) == {"cat": 6, "dog": 6, "owl": 7}
+    assert not interrupted.exists()
+
+
+def test_other_values_are_drawn_anew(run: Run, source: Path, output: Path, interrupted: Path) -> None:
+    ran = run("augment", source, "-o", output, "--rotation-range", "30")
+    assert "reused 13 of 21" in ran.err
+    assert run("augment", source, "-o", output.parent / "once", "--rotation-range", "30").code == 0
+    assert contents(output) == contents(output.parent / "once")
+    assert not interrupted.exists()
+
+
+def test_after_another_boot_staged_files_are_hashed_again(
+    run: Run, source: Path, output: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut may have left blocks of zeros where the journal saw files."""
+    victim = next((interrupted / "tree" / "dog").glob("*aug*"))
+    victim.write_bytes(bytes(victim.stat().st_size))
+    monkeypatch.setattr("rebalance.execute.boot_id", lambda: "another boot")
+    ran = run("augment", source, "-o", output)
+    assert ran.code == 0
+    assert "reused 20 of 21" in ran.err
+    assert run("verify", output).code == 0
+
+
+def test_a_staged_file_of_another_size_is_made_anew(run: Run, source: Path, output: Path, interrupted: Path) -> None:
+    victim = next((interrupted / "tree" / "dog").glob("*aug*"))
+    victim.write_bytes(b"x")
+    assert "reused 20 of 21" in run("augment", source, "-o", output).err
+    assert run("verify", output).code == 0
+
+
+def test_a_source_that_changed_since_it_was_staged_is_made_anew(
+    run: Run, source: Path, output: Path, interrupted: Path
+) -> None:
+    write_image(source / "dog" / "000.png", 555)
+    ran = run("augment", source, "-o", output)
+    assert ran.code == 0
+    assert "reused 21" not in ran.err
+    assert run("verify", output, "--source", source).code == 0
+    assert run("augment", source, "-o", output.parent / "once").code == 0
+    assert contents(output) == contents(output.parent / "once")
+    assert not interrupted.exists()
+
+
+def test_a_source_that_changes_while_it_is_used_ends_the_run(
+    run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = Staging.settle_classes
+
+    def change_then_settle(staging: Staging, names: object) -> None:
+        write_image(source / "dog" / "000.png", 555)
+        settle(staging, names)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Staging, "settle_classes", change_then_settle)
+    ran = run("augment", source, "-o", output)
+    assert ran.code == 7
+    assert "'dog/000.png': was changed while OUTPUT was made from it" in ran.err
+    assert not output.exists()
+
+
+def test_images_that_are_added_meanwhile_are_warned_of(
+    run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = Staging.settle_classes
+
+    def add_then_settle(staging: Staging, names: object) -> None:
+        write_image(source / "dog" / "new.png", 555)
+        settle(staging, names)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Staging, "settle_classes", add_then_settle)
+    ran = run("augment", source, "-o", output)
+    assert ran.code == 0
+    assert "1 images were added to SOURCE meanwhile and are not in OUTPUT: 'dog/new.png'" in ran.err
+    assert run("verify", output).code == 0
+
+
+def test_a_staged_file_that_someone_deletes_ends_the_run(
+    run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = Staging.settle_classes
+
+    def delete_then_settle(staging: Staging, names: object) -> None:
+        os.unlink(staging.tree + b"/dog/000.png")
+        settle(staging, names)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Staging, "settle_classes", delete_then_settle)
+        ran = run("augment", source, "-o", output)
+    assert ran.code == 7
+    assert "is gone; something else deleted it" in ran.err
+    assert not output.exists()
+    assert run("augment", source, "-o", output).code == 0
+
+
+def test_an_output_that_appears_meanwhile_is_left_alone(
+    run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = Staging.settle_classes
+
+    def appear_then_settle(staging: Staging, names: object) -> None:
+        output.mkdir()
+        settle(staging, names)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Staging, "settle_classes", appear_then_settle)
+    ran = run("augment", source, "-o", output)
+    assert ran.code == 5
+    assert list(output.iterdir()) == []
+
+
+def test_a_system_without_renameat2_publishes_all_the_same(
+    run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "_renameat2", lambda *_arguments: 38)
+    assert run("augment", source, "-o", output).code == 0
+    assert run("augment", source, "-o", output, "--seed", "1", "--overwrite").code == 0
+    assert run("verify", output).code == 0
+    assert sorted(path.name for path in output.parent.iterdir()) == ["out", "source"]
+
+
+def test_a_disk_that_ignores_case_refuses_names_that_it_would_merge(
+    run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_image(source / "cat" / "A.png", 1)
+    write_image(source / "cat" / "a.png", 2)
+    monkeypatch.setattr(Staging, "tells_names_apart", lambda _staging: False)
+    ran = run("augment", source, "-o", output)
+    assert ran.code == 3
+    assert "'cat/A.png' and 'cat/a.png' are one name on the disk of OUTPUT" in ran.err
+
+
+def test_a_full_disk_is_an_error_that_keeps_the_work(source: Path, tmp_path: Path) -> None:
+    """A file system of 64 KiB, mounted in a namespace of its own; root is needed for that."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount, program = 'mount -t tmpfs -o size=64k none "$1"', '"$0" -m rebalance augment "$2" -o "$1/out" -s 60'
+    script = f'{mount} && {program}; echo code $?; ls "$1"'
+    command = ["unshare", "-m", "sh", "-c", script, sys.executable, str(disk), str(source)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "code" not in ran.stdout or "permission" in ran.stderr.lower():
+        pytest.skip("cannot mount a file system here")
+    assert "code 7" in ran.stdout
+    assert ran.stdout.splitlines()[1:] == []  # neither OUTPUT nor lock; the staging is hidden
+    assert "No space left on device" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_file_that_may_not_be_read_is_a_bad_image(source: Path, tmp_path: Path) -> None:
+    (source / "dog" / "001.png").chmod(0)
+    program = [sys.executable, "-m", "rebalance", "augment", str(source), "-o", str(tmp_path / "out")]
+    if os.geteuid() == 0:  # root reads everything, unless it gives that up
+        program[:0] = ["setpriv", "--inh-caps=-dac_override,-dac_read_search"]
+        program[2:2] = ["--bounding-set=-dac_override,-dac_read_search"]
+    ran = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert ran.returncode == 4, ran.stderr
+    assert "'dog/001.png': permission denied" in ran.stderr
+
+
+def test_workers_that_cannot_be_started_are_said_so(
+    run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor.submit", refuse)
+    ran = run("augment", source, "-o", output)
+    assert ran.code == 8
+    assert "a worker cannot be started: Resource temporarily unavailable" in ran.err
+
+
+# Standard streams
+
+
+@pytest.mark.parametrize(
+    ("arguments", "redirection", "code"),
+    [
+        ("inspect {source}", "| true", 141),
+        ("inspect {source}", "> /dev/full", 7),
+        ("augment {source} -n", "| true", 141),
+        ("augment {source} -o {out}", "| true", 0),
+        ("augment {source} -o {out}", "> /dev/full", 0),
+        ("augment {source} -o {out}", ">&-", 0),
+        ("augment {source} -o {out}", "2>&-", 0),
+        ("augment {source} -o {out}", "2> /dev/full", 0),
+        ("augment {source} -o {out}", "<&- >&- 2>&-", 0),
+    ],
+)
+def test_nobody_has_to_listen(source: Path, output: Path, arguments: str, redirection: str, code: int) -> None:
+    program = f'"{sys.executable}" -m rebalance {arguments.format(source=source, out=output)}'
+    script = f"({program}; echo $? > code) {redirection}"
+    subprocess.run(["sh", "-c", script], check=True, cwd=output.parent, capture_output=True)
+    assert int((output.parent / "code").read_text()) == code
+    assert output.exists() == ("-o" in arguments)
