@@ -90,7 +90,6 @@ def _usage_message(error: click.ClickException) -> str:
 
 def _stdout_failure(error: StdoutError) -> int:
     """Return what a shell expects of a program whose reader has gone, or 7 where stdout cannot be written to."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit would fail once more
     if error.args[0] == errno.EPIPE:
         return 141
     say(f"error: stdout: {os.strerror(error.args[0])}")

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -23,6 +25,7 @@ def emit(text: str) -> None:
     try:
         click.echo(text)
     except OSError as error:
+        _silence(sys.stdout)
         raise StdoutError(error.errno) from None
 
 
@@ -32,7 +35,14 @@ def say(message: str) -> None:
     try:
         click.echo("\n".join(lines), err=True)
     except OSError:
-        return
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """Lead a stream that takes no more to nowhere, or the flush at exit would fail once more."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, stream.fileno())
+    os.close(descriptor)
 
 
 def displayed(name: str) -> str:
