@@ -1,5 +1,6 @@
 """Where the work is done: an executor, fed a bounded number of batches, rebuilt when a worker dies."""
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -17,6 +18,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _PR_SET_PDEATHSIG = 1
+_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 _IN_FLIGHT = 3
 """Batches a worker: one at work, others waiting so that none idles."""
 _STALLED_AFTER = 600.0
@@ -31,7 +33,8 @@ def usable_cores() -> int:
 def local_processes(n_workers: int) -> Executor:
     """Return worker processes that die with this one, however it dies."""
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),))
+    with _signals_waiting():
+        return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),))
 
 
 def run_batches(
@@ -110,18 +113,25 @@ def _run_alone(
 def _submit(
     executor: Executor, function: Callable[[Sequence[Item]], list[Result]], batch: Sequence[Item]
 ) -> "Future[list[Result]]":
-    """Submit with SIGINT blocked: a worker that this starts inherits it, and leaves Ctrl-C to its parent."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return executor.submit(function, batch)
+        with _signals_waiting():
+            return executor.submit(function, batch)
     except BrokenProcessPool as error:
         broken: Future[list[Result]] = Future()
         broken.set_exception(error)
         return broken
     except OSError as error:
         raise WorkerError(f"a worker cannot be started: {error.strerror}; run again, with fewer --workers") from None
+
+
+@contextlib.contextmanager
+def _signals_waiting() -> Iterator[None]:
+    """Let signals wait while a process or thread is started: it is not cut in the middle, and leaves them to us."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _first_finished(running: "Iterable[Future[list[Result]]]") -> "Iterable[Future[list[Result]]]":
@@ -143,6 +153,7 @@ def _stop(executor: Executor, *, is_finished: bool) -> None:
 def _start_worker(parent: int) -> None:
     """Tie a worker's life to its parent's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     else:

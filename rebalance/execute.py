@@ -4,18 +4,19 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, groupby
+from typing import NoReturn
 
 from rebalance.backends import run_batches
 from rebalance.dataset import Dataset, to_bytes
-from rebalance.errors import BadImagesError, StorageError, TargetError
+from rebalance.errors import BadImagesError, OutputRefusedError, StorageError, TargetError
 from rebalance.images.codec import ENGINE, library_versions
-from rebalance.perform import Candidate, Task, Worker
+from rebalance.perform import Candidate, Manner, Task, Worker
 from rebalance.plan import Drop, Failed, Made, Plan, Unusable
 from rebalance.planning.naming import look_alikes
 from rebalance.reuse import EarlierWork, fingerprint_of
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.manifest import NAME, head_of, request_of, row_of, row_of_dropped, write_manifest
-from rebalance.storage.output import check_output, check_path_lengths
+from rebalance.storage.manifest import head_of, request_of, row_of, row_of_dropped, write_manifest
+from rebalance.storage.output import check_link, check_output, check_path_lengths
 from rebalance.storage.previous import read_previous
 from rebalance.storage.publish import publish, sync_filesystem
 from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
@@ -37,6 +38,7 @@ class RunOptions:
     link: str = "auto"
     bad_images: str = "fail"
     check: str = "header"
+    is_overwriting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,16 @@ def execute(
     finished work is kept beside it for the next run.
     """
     path = to_bytes(output)
+    check_link(dataset, output, options.link)
     with exclusive_lock(lock_path(path)):
-        is_replacing = check_output(dataset.root, output)
+        is_replacing = check_output(dataset, output)
+        if is_replacing and not options.is_overwriting:
+            raise OutputRefusedError(
+                f"{output}: has appeared since this run began; run again to see whether it will do"
+            )
         previous = read_previous(path) if is_replacing else None
-        if previous is not None:
-            previous.check_only_ours()
         staging = claim_staging(path)
-        earlier = EarlierWork(staging, previous, boot_id(), options.seed, options.link)
+        earlier = EarlierWork(staging, previous, boot_id())
         run = _Run(dataset, options, listener, staging, earlier, library_versions())
         plan, unusable = run.make_all(planner)
         run.settle(plan)
@@ -111,11 +116,19 @@ class _Run:
             failed = self._make(plan, unusable)
             if not failed:
                 return plan, unusable
-            if self.options.bad_images == "fail":
-                raise BadImagesError(_listed(failed))
+            if self.options.bad_images == "fail" or any(failure.source in unusable for failure in failed):
+                self._refuse(failed)
             for failure in failed:
                 is_kept = failure.is_unfit or self.options.bad_images == "carry"
                 unusable[failure.source] = Unusable(failure.reason, is_kept, failure.sha256)
+
+    def _refuse(self, failed: list[Failed]) -> NoReturn:
+        """List the bad images and raise BadImagesError."""
+        for failure in failed:
+            self.listener.warn(f"bad image: {failure.source!r}: {failure.reason}")
+        what = "1 image" if len(failed) == 1 else f"{len(failed)} images"
+        ways_out = "mend, remove or --exclude them and run again, or take --bad-images skip"
+        raise BadImagesError(f"{what} of SOURCE cannot be used: {ways_out}; the finished work is kept")
 
     def settle(self, plan: Plan) -> None:
         """Leave in the staged tree exactly what the plan asks for, and check that it is all there."""
@@ -132,7 +145,7 @@ class _Run:
         """Make the staged tree durable and write its manifest."""
         head = head_of(plan, request_of(plan, self.dataset), engine=ENGINE, versions=self.versions)
         sync_filesystem(self.staging.folder)
-        write_manifest(self.staging.tree + b"/" + NAME.encode(), head, self._rows(plan))
+        write_manifest(self.staging.tree, head, self._rows(plan), self.staging.temporary)
 
     def _rows(self, plan: Plan) -> Iterator[Mapping[str, object]]:
         for target in plan.targets:
@@ -152,7 +165,7 @@ class _Run:
         self.n_reused = self.n_done = 0
         failed = []
         root, staged = to_bytes(self.dataset.root), self.staging.for_workers(self.options.link)
-        worker = Worker(root, staged, self.options.seed, is_decoding_all=self.options.check == "full")
+        worker = Worker(root, staged)
         results = run_batches(
             worker.perform_all,
             _batches(self._tasks(plan, unusable)),
@@ -174,23 +187,24 @@ class _Run:
         for target in plan.targets:
             recipe = plan.recipe(target.class_name)
             fingerprint = fingerprint_of(recipe, self.versions)
+            manner = Manner(self.options.seed, fingerprint, self.options.link, self.options.check)
             made = sorted(_made(plan, target.class_name), key=lambda operation: to_bytes(operation.source.path))
             for source, operations in groupby(made, key=lambda operation: operation.source):
-                wanted = list(self._wanted(operations, fingerprint, plan))
                 note = unusable[source.path].reason if source.path in unusable else None
+                wanted = list(self._wanted(operations, manner, note, plan))
                 for start in range(0, len(wanted), _COPIES_A_TASK):
                     part = tuple(wanted[start : start + _COPIES_A_TASK])
-                    yield Task(source, target.class_name, recipe, fingerprint, part, note)
+                    yield Task(source, target.class_name, recipe, manner, part, note)
 
     def _wanted(
-        self, operations: Iterator[Made], fingerprint: str, plan: Plan
+        self, operations: Iterator[Made], manner: Manner, note: str | None, plan: Plan
     ) -> Iterator[tuple[Made, Candidate | None]]:
         for operation in operations:
-            if self.earlier.is_staged(operation, fingerprint):
+            if self.earlier.is_staged(operation, manner, note):
                 self.n_reused += 1
                 self._count(plan)
             else:
-                yield operation, self.earlier.candidate(operation, fingerprint)
+                yield operation, self.earlier.candidate(operation, manner, note)
 
     def _check_names(self, plan: Plan) -> None:
         """Raise TargetError where the disk of OUTPUT cannot hold the planned names as they are."""
@@ -226,14 +240,6 @@ def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:
             batch, n_files = [], 0
     if batch:
         yield batch
-
-
-def _listed(failed: list[Failed]) -> str:
-    """Return the message about bad images: one line, then one for each of them."""
-    lines = [f"{failure.source!r}: {failure.reason}" for failure in failed]
-    what = "1 image of SOURCE cannot be used" if len(failed) == 1 else f"{len(failed)} images of SOURCE cannot be used"
-    ways_out = "mend or remove them and run again, or take --bad-images skip or carry; the finished work is kept"
-    return "\n  ".join([f"{what}: {ways_out}", *lines])
 
 
 def _check_source_stands(before: Dataset, after: Dataset, listener: Listener) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rebalance.dataset import Dataset, ImageFile, to_bytes
-from rebalance.errors import BadImageError, ManifestError, StorageError
+from rebalance.errors import BadImageError, ManifestError, OutputRefusedError, StorageError
 from rebalance.storage.manifest import Manifest, digest, read_manifest
 from rebalance.storage.transfer import read_source
 
@@ -15,11 +15,14 @@ _CLOCK_GRAIN_NS = 2 * 10**9
 
 
 def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset) -> str | None:
-    """Return what keeps OUTPUT from being up to date, as the middle of a message, or None."""
+    """Return what keeps OUTPUT from being up to date, as the middle of a message, or None.
+
+    Raises OutputRefusedError where its manifest is spoilt.
+    """
     try:
         manifest = read_manifest(output)
     except ManifestError as error:
-        return f"its manifest is spoilt ({error})"
+        raise OutputRefusedError(f"{error}; what is ours in OUTPUT cannot be told: move it away") from None
     if manifest.head["request_sha256"] != digest(request):
         return _other_request(manifest, request, dataset)
     return _changed_file(output, manifest, dataset)

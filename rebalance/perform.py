@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rebalance.dataset import ImageFile
 from rebalance.drawing import draw_key
@@ -13,6 +14,16 @@ from rebalance.images.pipeline import render
 from rebalance.plan import Augment, Failed, Finished, Keep, Made, Recipe, Written
 from rebalance.storage.transfer import SourceBytes, StagedTree, read_file, read_source
 from rebalance.transforms import draw_values
+
+
+class Manner(NamedTuple):
+    """What decides, besides operation and source, what a file comes to be."""
+
+    seed: int
+    fingerprint: str
+    """Names engine, versions and recipe."""
+    link: str
+    check: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +42,7 @@ class Task:
     source: ImageFile
     class_name: str
     recipe: Recipe
-    fingerprint: str
-    """Names engine, versions and recipe."""
+    manner: Manner
     wanted: tuple[tuple[Made, Candidate | None], ...]
     note: str | None = None
     """Why nothing is generated from this source, where that is known."""
@@ -44,8 +54,6 @@ class Worker:
 
     root: bytes
     staged: StagedTree
-    seed: int
-    is_decoding_all: bool
 
     def perform_all(self, tasks: Sequence[Task]) -> list[Finished | Failed]:
         """Perform some tasks."""
@@ -102,14 +110,15 @@ class Worker:
                 written = self._augment(operation, task, source, sha256, picture)
             else:
                 written = self._copy(operation, task, source, sha256, header)
-            key = key_of(operation, task.fingerprint, sha256, self.seed, self.staged.link)
+            key = key_of(operation, task.manner, task.note, sha256)
             made.append(Finished(written, key, source.stamp))
         return made
 
-    def _header(self, source: SourceBytes, task: Task) -> Header | None:
+    @staticmethod
+    def _header(source: SourceBytes, task: Task) -> Header | None:
         """Return the header of a source; None where it is carried along although it cannot be read."""
         try:
-            return check_pixels(source.data) if self.is_decoding_all else check_header(source.data)
+            return check_pixels(source.data) if task.manner.check == "full" else check_header(source.data)
         except BadImageError:
             if task.note is None:
                 raise
@@ -137,7 +146,7 @@ class Worker:
         )
 
     def _augment(self, operation: Augment, task: Task, source: SourceBytes, sha256: str, picture: Picture) -> Written:
-        values = draw_values(task.recipe, self.seed, task.source.path, operation.copy_number)
+        values = draw_values(task.recipe, task.manner.seed, task.source.path, operation.copy_number)
         data = render(picture, task.recipe, values)
         self.staged.put(operation.output, source.data if data is None else data)
         width, height = picture.pixels.size
@@ -159,13 +168,13 @@ class Worker:
         )
 
 
-def key_of(operation: Made, fingerprint: str, source_sha256: str, seed: int, link: str) -> str:
-    """Return what names the bytes of an output: equal keys, equal files."""
+def key_of(operation: Made, manner: Manner, note: str | None, source_sha256: str) -> str:
+    """Return what names the bytes and the line of an output: equal keys, equal both."""
     if isinstance(operation, Augment):
-        made_by = f"{fingerprint} {draw_key(seed, operation.source.path, operation.copy_number).hex()}"
+        made_by = [manner.fingerprint, draw_key(manner.seed, operation.source.path, operation.copy_number).hex()]
     else:
-        made_by = link if isinstance(operation, Keep) else ""
-    content = f"{operation.kind} {made_by} {source_sha256}"
+        made_by = [manner.link if isinstance(operation, Keep) else "", manner.check, str(note)]
+    content = "\0".join([operation.kind, source_sha256, *made_by])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

@@ -11,7 +11,7 @@ Recipe = Mapping[str, Any]
 
 
 class ClassTarget(NamedTuple):
-    """How many files a class has and will have: totals, never increments."""
+    """How many originals of a class are kept and how many files it will have: totals, never increments."""
 
     class_name: str
     n_current: int

@@ -9,6 +9,7 @@ from rebalance.errors import CheckFailedError, SourceTreeError, UsageError, did_
 from rebalance.images.codec import ENGINE, library_versions, load_image
 from rebalance.images.pipeline import render
 from rebalance.storage.manifest import Manifest, read_manifest
+from rebalance.storage.output import check_apart
 from rebalance.storage.single import write_new_file
 from rebalance.storage.transfer import read_file
 
@@ -19,6 +20,8 @@ def replay(output: str, path: str, *, source: str, destination: str) -> None:
     Raises OutputRefusedError where it does, CheckFailedError where the result is not what was written then, with the
     libraries that are other ones now.
     """
+    check_apart(source, destination)
+    check_apart(output, destination)
     manifest = read_manifest(to_bytes(output))
     row = _find_row(manifest, path)
     try:

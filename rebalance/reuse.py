@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rebalance.images.codec import ENGINE
-from rebalance.perform import Candidate, key_of
+from rebalance.perform import Candidate, Manner, key_of
 from rebalance.plan import Augment, Finished, Made, Recipe
 from rebalance.storage.manifest import digest
 from rebalance.storage.previous import PreviousOutput
@@ -23,37 +23,41 @@ class EarlierWork:
     staging: Staging
     previous: PreviousOutput | None
     boot: str
-    seed: int
-    link: str
 
-    def is_staged(self, operation: Made, fingerprint: str) -> bool:
+    def is_staged(self, operation: Made, manner: Manner, note: str | None) -> bool:
         """Return whether a file is staged and needs no second look: source untouched, machine not restarted since."""
         found = self.staging.journal.find(operation.output)
         return (
             found is not None
             and found[1] == self.boot
             and found[0].stamp == operation.source.stamp
-            and self._is_same(operation, found[0], fingerprint)
+            and self._is_same(operation, found[0], manner, note)
         )
 
-    def candidate(self, operation: Made, fingerprint: str) -> Candidate | None:
-        """Return a file that may be what this operation would make, for a worker to compare byte by byte."""
+    def candidate(self, operation: Made, manner: Manner, note: str | None) -> Candidate | None:
+        """Return a file that may be what this operation would make, for a worker to compare byte by byte.
+
+        A staged file that is not what the operation would make is forgotten, before another takes its name.
+        """
         found = self.staging.journal.find(operation.output)
-        if found is not None and self._is_same(operation, found[0], fingerprint):
+        if found is not None and self._is_same(operation, found[0], manner, note):
             return Candidate(self.staging.tree, found[0], is_staged=True)
+        if found is not None:
+            self.staging.journal.forget(operation.output)
+        return self._candidate_of_previous(operation, manner)
+
+    def _candidate_of_previous(self, operation: Made, manner: Manner) -> Candidate | None:
         if self.previous is None or not isinstance(operation, Augment):
             return None
         head = self.previous.head
-        recipe = head["request"].get("recipe")
-        if head["seed"] != self.seed or fingerprint != fingerprint_of(recipe, head["versions"], head["engine"]):
-            return None
+        fingerprint = fingerprint_of(head["request"].get("recipe"), head["versions"], head["engine"])
         written = self.previous.find(operation.output)
-        if written is None:
+        if written is None or (head["seed"], fingerprint) != (manner.seed, manner.fingerprint):
             return None
-        key = key_of(operation, fingerprint, written.source_sha256, self.seed, self.link)
+        key = key_of(operation, manner, None, written.source_sha256)
         return Candidate(self.previous.folder, Finished(written, key, operation.source.stamp), is_staged=False)
 
-    def _is_same(self, operation: Made, finished: Finished, fingerprint: str) -> bool:
+    def _is_same(self, operation: Made, finished: Finished, manner: Manner, note: str | None) -> bool:
         written = finished.written
-        key = key_of(operation, fingerprint, written.source_sha256, self.seed, self.link)
-        return key == finished.key and self.staging.holds(operation.output, written.n_bytes)
+        is_keyed = finished.key == key_of(operation, manner, note, written.source_sha256)
+        return is_keyed and self.staging.holds(operation.output, written.n_bytes)

@@ -88,19 +88,19 @@ def _flag(value: object) -> bool:
 
 
 def _zoom(value: object) -> tuple[float, float]:
-    legal = "Z with 0 <= Z < 1 (a zoom from 1-Z to 1+Z), or LOW,HIGH with 0 < LOW <= HIGH"
+    legal = "Z with 0 <= Z <= 0.99 (a zoom from 1-Z to 1+Z), or LOW,HIGH with 0.01 <= LOW <= HIGH <= 100"
     numbers = _numbers(value, legal)
-    if len(numbers) == 1 and 0 <= numbers[0] < 1:
+    if len(numbers) == 1 and 0 <= numbers[0] <= 0.99:
         return (round(1 - numbers[0], 9), round(1 + numbers[0], 9))
-    if len(numbers) == 2 and 0 < numbers[0] <= numbers[1]:
+    if len(numbers) == 2 and 0.01 <= numbers[0] <= numbers[1] <= 100:
         return (numbers[0], numbers[1])
     raise ValueError(legal)
 
 
 def _crop_range(value: object) -> tuple[float, float]:
-    legal = "LOW HIGH, shares of the area, with 0 < LOW <= HIGH <= 1"
+    legal = "LOW HIGH, shares of the area, with 0.001 <= LOW <= HIGH <= 1"
     numbers = _numbers(value, legal)
-    if len(numbers) == 2 and 0 < numbers[0] <= numbers[1] <= 1:
+    if len(numbers) == 2 and 0.001 <= numbers[0] <= numbers[1] <= 1:
         return (numbers[0], numbers[1])
     raise ValueError(legal)
 
@@ -177,7 +177,7 @@ def _coin(name: str) -> Callable[[bool, Unit], Values]:
     return lambda _setting, unit: {name: unit(name) < 0.5}
 
 
-_SHIFT = _amount("a fraction below 1, or pixels from 1; not negative", lambda shift: shift >= 0)
+_SHIFT = _amount("a fraction below 1, or pixels from 1 to 1000000", lambda shift: 0 <= shift <= 10**6)
 
 TRANSFORMS: tuple[Transform, ...] = (
     Transform(
@@ -202,7 +202,7 @@ TRANSFORMS: tuple[Transform, ...] = (
     ),
     Transform(
         "shear_range", "Shear by up to this many degrees, either way.", "DEGREES",
-        0.0, _amount("degrees from 0, below 90", lambda degrees: 0 <= degrees < 90), _symmetric("shear"), _shear,
+        0.0, _amount("degrees from 0 to 89", lambda degrees: 0 <= degrees <= 89), _symmetric("shear"), _shear,
     ),
     Transform(
         "zoom_range", "Zoom each axis by a factor from 1-Z to 1+Z, or LOW to HIGH; below 1 magnifies.", "Z|LOW,HIGH",

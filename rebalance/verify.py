@@ -8,8 +8,10 @@ from typing import Any
 
 from rebalance.dataset import to_bytes, to_text
 from rebalance.planning.naming import generated_path
-from rebalance.storage.manifest import NAME, Manifest, digest, read_manifest
+from rebalance.storage.foreign import find_foreign
+from rebalance.storage.manifest import NAME, Manifest, class_entries, digest, read_manifest
 from rebalance.survey import hash_files
+from rebalance.transforms import draw_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,55 +38,73 @@ def verify(
     """Yield everything in a tree that is not as its manifest says.
 
     `is_quick` compares names and sizes alone; `source` also has the originals compared with those of the source.
-    Raises FileNotFoundError without a manifest, ManifestError where it does not agree with itself.
+    Raises ManifestError where there is no manifest, or it does not agree with itself.
     """
     root = to_bytes(output)
     manifest = read_manifest(root)
-    yield from _check_manifest(manifest)
+    yield from _check_head(manifest)
     sound: dict[str, str] = {}
     listed: set[bytes] = set()
+    source_sums: dict[str, str] = {}
     for row in manifest.rows():
+        yield from _check_row(row, manifest.head, source_sums)
         if "path" not in row:
             continue
+        if to_bytes(row["path"]) in listed:
+            yield Finding("manifest", row["path"], "stands in it twice")
         listed.add(to_bytes(row["path"]))
         if finding := _check_presence(root, row):
             yield finding
         else:
             sound[row["path"]] = row["sha256"]
-    yield from _find_foreign(root, listed)
+    for path in find_foreign(root, listed):
+        yield Finding("foreign", to_text(path), "is not in the manifest")
     if not is_quick:
         yield from _check_hashes(root, sound, n_workers, progress, kind="changed")
     if source is not None:
-        originals = {row["source"]: row["source_sha256"] for row in manifest.rows() if row["kind"] == "original"}
-        yield from _check_hashes(to_bytes(source), originals, n_workers, progress, kind="source")
+        yield from _check_hashes(to_bytes(source), source_sums, n_workers, progress, kind="source")
 
 
-def _check_manifest(manifest: Manifest) -> Iterator[Finding]:
-    """Compare the counts, indices and names that the head states with the lines."""
+def _check_head(manifest: Manifest) -> Iterator[Finding]:
+    """Compare the counts, shares, indices and digests that the head states with its lines and with each other."""
     head = manifest.head
-    counts: Counter[str] = Counter()
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
     for row in manifest.rows():
-        counts[row["class"]] += "path" in row
-        if not _has_its_name(row, head["seed"]):
-            yield Finding("manifest", row["path"], "does not have the name that its source and copy number give it")
-    for entry, name in zip(head["classes"], manifest.class_names, strict=True):
-        if counts.pop(name, 0) != entry["n_after"]:
-            yield Finding("manifest", name, f"is a class of {entry['n_after']} files in the head, not in the lines")
-    for name in counts:
-        yield Finding("manifest", name, "is a class of the lines that the head does not name")
-    if [entry["index"] for entry in head["classes"]] != sorted(head["class_indices"].values()):
-        yield Finding("manifest", NAME, "class_indices do not number the classes")
+        before[row["class"]] += row["kind"] in ("original", "removed")
+        after[row["class"]] += "path" in row
+    expected = class_entries([(name, before[name], after[name]) for name in sorted(before)])
+    if head["classes"] != expected["classes"]:
+        yield Finding("manifest", NAME, "its head does not count the classes as its lines do")
+    if head["class_indices"] != expected["class_indices"]:
+        yield Finding("manifest", NAME, "class_indices do not number the classes in their order")
     if digest(head["request"]) != head["request_sha256"]:
         yield Finding("manifest", NAME, "request_sha256 is not that of the request")
+    if head["request"].get("seed") != head["seed"]:
+        yield Finding("manifest", NAME, "its head names two seeds")
 
 
-def _has_its_name(row: Mapping[str, Any], seed: int) -> bool:
-    expected: str
+def _check_row(row: Mapping[str, Any], head: Mapping[str, Any], source_sums: dict[str, str]) -> Iterator[Finding]:
+    """Compare what a line states with what follows from the rest of it; gather the sum of its source."""
+    path = row.get("path", row["source"])
+    if path.partition("/")[0] != row["class"]:
+        yield Finding("manifest", path, "does not lie in the folder of its class")
+    if path != _expected_path(row, head["seed"]):
+        yield Finding("manifest", path, "does not have the name that its source and copy number give it")
+    sha256 = None if row["kind"] == "removed" else row["source_sha256"]
+    if sha256 and source_sums.setdefault(row["source"], sha256) != sha256:
+        yield Finding("manifest", path, "has another sum of its source than its other files")
+    if row["kind"] != "augmented":
+        return
+    drawn = draw_values(head["request"].get("recipe", {}), head["seed"], row["source"], row["copy_number"])
+    if row.get("values") != drawn:
+        yield Finding("manifest", path, "does not have the values that are drawn for it")
+
+
+def _expected_path(row: Mapping[str, Any], seed: int) -> str:
     if row["kind"] in _KINDS_OF_NAMES:
-        expected = generated_path(row["source"], _KINDS_OF_NAMES[row["kind"]], seed, row["copy_number"])
-    else:
-        expected = row["source"]
-    return bool(row.get("path", expected) == expected)
+        return generated_path(row["source"], _KINDS_OF_NAMES[row["kind"]], seed, row["copy_number"])
+    return str(row["source"])
 
 
 def _check_presence(root: bytes, row: Mapping[str, Any]) -> Finding | None:
@@ -95,16 +115,6 @@ def _check_presence(root: bytes, row: Mapping[str, Any]) -> Finding | None:
     if size != row["bytes"]:
         return Finding("changed", row["path"], f"has {size} bytes where {row['bytes']} were written")
     return None
-
-
-def _find_foreign(root: bytes, listed: set[bytes]) -> Iterator[Finding]:
-    folders_listed = {os.path.dirname(path) for path in listed}
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        for name in sorted([*names, *folders]):
-            path = os.path.relpath(os.path.join(folder, name), root)
-            if path not in listed and path not in folders_listed and path != NAME.encode():
-                yield Finding("foreign", to_text(path), "is not in the manifest")
 
 
 def _check_hashes(

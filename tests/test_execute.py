@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from rebalance.storage import publish
 from rebalance.storage.staging import Staging
@@ -52,6 +53,44 @@ def test_other_values_are_drawn_anew(run: Run, source: Path, output: Path, inter
     assert run("augment", source, "-o", output.parent / "once", "--rotation-range", "30").code == 0
     assert contents(output) == contents(output.parent / "once")
     assert not interrupted.exists()
+
+
+def test_a_row_of_the_journal_does_not_outlive_its_file(
+    run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second run writes over the files of a first, and dies before it can say so; all files are of one size."""
+    for path in source.rglob("*.png"):
+        with Image.open(path) as image:
+            image.save(path.with_suffix(".bmp"))
+        path.unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr("rebalance.execute.publish", _failing)
+        assert run("augment", source, "-o", output).code == 7
+    with monkeypatch.context() as patched:
+        patched.setattr("rebalance.storage.journal.Journal.append", _failing)
+        assert run("augment", source, "-o", output, "--rotation-range", "30").code == 7
+    assert run("augment", source, "-o", output).code == 0
+    assert run("verify", output).code == 0
+
+
+def test_what_another_policy_staged_is_looked_at_again(
+    run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "owl" / "bad.png").write_bytes(b"garbage")
+    (source / "owl" / "half.bmp").write_bytes(b"")
+    write_image(source / "owl" / "half.bmp", 1)
+    (source / "owl" / "half.bmp").write_bytes((source / "owl" / "half.bmp").read_bytes()[:700])
+    with monkeypatch.context() as patched:
+        patched.setattr("rebalance.execute.publish", _failing)
+        assert run("augment", source, "-o", output, "--bad-images", "carry").code == 7
+    ran = run("augment", source, "-o", output)
+    assert ran.code == 4
+    assert "'owl/bad.png'" in ran.err
+    (source / "owl" / "bad.png").unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr("rebalance.execute.publish", _failing)
+        assert run("augment", source, "-o", output, "-s", "cat=5").code == 7
+    assert run("augment", source, "-o", output, "-s", "cat=5", "--check", "full").code == 4
 
 
 def test_after_another_boot_staged_files_are_hashed_again(

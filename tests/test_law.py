@@ -111,7 +111,7 @@ def test_a_run_that_was_killed_is_resumed_to_the_same_tree(
 def test_a_signal_is_answered_soon_and_leaves_no_process(
     big_source: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = start("augment", big_source, "-o", tmp_path / "out", "-s", "400", "-j", "2", "--max-copies", "500")
+    process = start("augment", big_source, "-o", tmp_path / "out", "-s", "4000", "-j", "2", "--max-copies", "5000")
     tree = tmp_path / ".out.rebalance" / "tree"
     wait_for(lambda: any(files for _, _, files in os.walk(tree)))
     workers = children(process.pid)
@@ -127,8 +127,25 @@ def test_a_signal_is_answered_soon_and_leaves_no_process(
     wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
 
 
+@pytest.mark.parametrize("delay", [0.05, 0.3, 0.5, 0.7, 0.9])
+def test_a_closing_terminal_leaves_neither_process_nor_traceback(
+    big_source: Path, tmp_path: Path, delay: float
+) -> None:
+    """A terminal sends SIGHUP to the whole group: parent, workers, and whoever tracks their resources."""
+    process = start(
+        "augment", big_source, "-o", tmp_path / "out", "-s", "4000", "-j", "2", "--max-copies", "5000",
+        start_new_session=True,
+    )  # fmt: skip
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGHUP)
+    _, remarks = process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGHUP
+    assert "Traceback" not in remarks
+    assert "leaked" not in remarks
+
+
 def test_no_worker_survives_its_parent(big_source: Path, tmp_path: Path) -> None:
-    process = start("augment", big_source, "-o", tmp_path / "out", "-s", "400", "-j", "2", "--max-copies", "500")
+    process = start("augment", big_source, "-o", tmp_path / "out", "-s", "4000", "-j", "2", "--max-copies", "5000")
     tree = tmp_path / ".out.rebalance" / "tree"
     wait_for(lambda: any(files for _, _, files in os.walk(tree)))
     workers = children(process.pid)

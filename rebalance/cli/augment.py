@@ -19,8 +19,10 @@ from rebalance.plan import Plan
 from rebalance.planning.augment import MAX_COPIES, AugmentOptions, plan_augment
 from rebalance.planning.targets import SamplingStrategy, parse_strategy
 from rebalance.storage.manifest import request_of
-from rebalance.storage.output import check_output
+from rebalance.storage.names import encode_name
+from rebalance.storage.output import check_output, located
 from rebalance.storage.scan import raise_problems, scan
+from rebalance.storage.staging import remove_leftovers
 from rebalance.transforms import make_recipe
 
 Given = Mapping[str, Any]
@@ -47,18 +49,25 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
         return 0
     if source is None or (output is None and not given["dry_run"]):
         raise UsageError(f"{'SOURCE is' if source is None else '-o OUTPUT is'} missing; see rebalance augment --help")
+    output = output and located(output)
     rescan = partial(scan, source, exclude=given["exclude"], follow_symlinks=given["symlinks"] == "follow")
     dataset = rescan()
     raise_problems(dataset)
     planner = partial(plan_augment, dataset, _augment_options(given))
     plan = planner({})
-    is_there = output is not None and check_output(source, output)
+    is_there = output is not None and check_output(dataset, output)
     if not given["quiet"]:
         _say_remarks(plan, dataset, given)
     if given["dry_run"] or output is None:
         print_plan(plan, given["report_format"])
         return 0
     if is_there and _is_up_to_date(output, plan, dataset, given):
+        remove_leftovers(to_bytes(output))
+        print_summary(
+            plan,
+            given["report_format"],
+            {"output": encode_name(output), "is_up_to_date": True, "n_reused": plan.n_outputs},
+        )
         return 0
     return _carry_out(planner, dataset, rescan, output, given)
 
@@ -115,12 +124,17 @@ def _carry_out(
         link=given["link"],
         bad_images=given["bad_images"],
         check=given["check"],
+        is_overwriting=given["overwrite"],
     )
     with progress_bar("augment", is_quiet=given["quiet"]) as progress:
         listener = Listener(progress, say, uninterrupted)
         outcome = execute(planner, dataset, rescan, output, run_options, listener)
     with contextlib.suppress(StdoutError):  # OUTPUT stands, whoever still listens
-        print_summary(outcome.plan, given["report_format"], {"output": output, "n_reused": outcome.n_reused})
+        print_summary(
+            outcome.plan,
+            given["report_format"],
+            {"output": encode_name(output), "is_up_to_date": False, "n_reused": outcome.n_reused},
+        )
     if given["quiet"]:
         return 0
     for path, unusable in sorted(outcome.unusable.items()):

@@ -40,7 +40,7 @@ def load_settings(name: str, command: click.Command) -> dict[str, Any]:
     try:
         text = _read(name)
         tables = tomllib.loads(text.removeprefix("\ufeff"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{name}: not a TOML file: {error}") from None
     options = {option.name: option for option in command.params if option.name not in _NOT_IN_FILES}
     known = {str(command.name)}
@@ -81,7 +81,7 @@ def _checked(name: str, key: str, value: Any, options: Mapping[Any, click.Parame
         raise UsageError(f"{name}: {key!r} is no setting{did_you_mean(key, [str(known) for known in options])}")
     option = options[key]
     if key == "sampling_strategy":
-        return _strategy(value)
+        return _strategy(name, value)
     if key in BY_KEY:
         try:
             return BY_KEY[key].parse(value)
@@ -103,8 +103,10 @@ def _type_of(option: click.Parameter) -> type:
     return int if isinstance(option.type, click.types.IntParamType) else str
 
 
-def _strategy(value: Any) -> list[str]:
+def _strategy(name: str, value: Any) -> list[str]:
     """Return a strategy as the command line has it: text or number, a list of texts, or a table of counts."""
+    if value in ([], {}):
+        raise UsageError(f"{name}: sampling_strategy = {value!r} is empty")
     if isinstance(value, dict):
         return [f"{name}={count}" for name, count in value.items()]
     return [str(part) for part in (value if isinstance(value, list) else [value])]
@@ -115,4 +117,10 @@ def _toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(part) for part in value)}]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    if not isinstance(value, str):
+        return repr(value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{value!r} is not UTF-8, and a TOML file holds nothing else") from None
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

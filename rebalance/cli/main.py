@@ -14,8 +14,9 @@ from rebalance.cli.demo import demo
 from rebalance.cli.inspect import inspect
 from rebalance.cli.replay import replay
 from rebalance.cli.report import StdoutError, say
-from rebalance.cli.signals import Interrupted, die_of, install_handlers
+from rebalance.cli.signals import Interrupted, die_of
 from rebalance.cli.verify import verify
+from rebalance.dataset import to_text
 from rebalance.errors import RebalanceError, StorageError
 
 EXIT_CODES = """\b
@@ -46,12 +47,11 @@ for command in (inspect, augment, verify, replay, demo):
 
 def main() -> None:
     """Run the program and exit."""
-    install_handlers()
     _occupy_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run([to_text(os.fsencode(argument)) for argument in sys.argv[1:]]))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,7 +1,6 @@
 """Every shared option, declared once."""
 
 import math
-import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -21,13 +20,15 @@ _LINKS = ("auto", "copy", "hardlink", "symlink")
 
 
 class Path(click.ParamType[str]):
-    """A path as UTF-8 with surrogate escapes, whatever the locale."""
+    """A path; arguments are in the form of `rebalance.dataset.to_text` before click sees them."""
 
     name = "path"
 
-    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the path."""
-        return os.fsencode(value).decode("utf-8", "surrogateescape")
+        if not value or "\0" in value:
+            self.fail(f"{value!r} is no path", param, ctx)
+        return str(value)
 
 
 class SettingType(click.ParamType[Any]):
@@ -68,8 +69,8 @@ class Names(click.ParamType[str]):
     name = "text"
 
     def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
-        """Return the text, NAME=COUNT with its bytes whatever the locale."""
-        return os.fsencode(value).decode("utf-8", "surrogateescape") if isinstance(value, str) else str(value)
+        """Return the text."""
+        return str(value)
 
 
 POSITIVE = Positive()

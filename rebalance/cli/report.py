@@ -31,9 +31,8 @@ def emit(text: str) -> None:
 
 def say(message: str) -> None:
     """Print a remark on stderr; a closed stderr stops nothing."""
-    lines = [displayed(line) for line in f"rebalance: {message}".split("\n")]
     try:
-        click.echo("\n".join(lines), err=True)
+        click.echo(displayed(f"rebalance: {message}"), err=True)
     except OSError:
         _silence(sys.stderr)
 

@@ -7,7 +7,6 @@ import click
 from rebalance.cli import options
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import displayed, emit, print_csv, print_json, say
-from rebalance.errors import CheckFailedError
 from rebalance.storage.names import encode_name
 
 
@@ -31,18 +30,15 @@ def verify(output: str, **given: Any) -> int:
     from rebalance.verify import verify as find_all  # noqa: PLC0415  the same
 
     with progress_bar("verify", is_quiet=given["quiet"]) as progress:
-        try:
-            findings = list(
-                find_all(
-                    output,
-                    source=given["source"],
-                    is_quick=given["quick"],
-                    n_workers=given["workers"] or usable_cores(),
-                    progress=progress,
-                )
+        findings = list(
+            find_all(
+                output,
+                source=given["source"],
+                is_quick=given["quick"],
+                n_workers=given["workers"] or usable_cores(),
+                progress=progress,
             )
-        except (FileNotFoundError, NotADirectoryError):
-            raise CheckFailedError(f"{output}: holds no rebalance.jsonl: not a tree that rebalance made") from None
+        )
     rows = [(finding.kind, finding.path, finding.reason) for finding in findings]
     if given["report_format"] == "json":
         named = [{"kind": kind, "path": encode_name(path), "reason": reason} for kind, path, reason in rows]

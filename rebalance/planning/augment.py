@@ -47,7 +47,7 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     return Plan(
         command="augment",
         request=_request(options),
-        targets=tuple(ClassTarget(name, n_capped[name], n_targets[name]) for name in n_targets),
+        targets=tuple(ClassTarget(name, shares[name].n_kept, n_targets[name]) for name in n_targets),
         class_counts=dataset.class_counts,
         most_copies={name: share.most_copies for name, share in shares.items()},
         operations=_operations(dataset, shares, options, unusable),

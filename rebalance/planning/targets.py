@@ -119,9 +119,9 @@ def _exact_targets(exact: Mapping[str, int], counts: Mapping[str, int]) -> dict[
                 f"--sampling-strategy names class {name!r}, which is not in the source{did_you_mean(name, counts)}"
             )
         if target < counts[name]:
+            way_out = f"lower it with --cap {target}" if target else "a class never vanishes"
             raise TargetError(
-                f"class {name!r} has {counts[name]} images and {target} are asked for: "
-                f"augment never removes; lower it with --cap {target}"
+                f"class {name!r} has {counts[name]} images and {target} are asked for: augment never removes; {way_out}"
             )
     return {name: exact.get(name, count) for name, count in counts.items()}
 
@@ -150,7 +150,7 @@ def _targets_file(path: str, read_file: Callable[[str], str]) -> dict[str, int]:
     text = read_file(path)
     try:
         targets = json.loads(text, object_pairs_hook=_without_repeats)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f'{path}: not JSON of the form {{"CLASS": COUNT}}: {error}') from None
     if not isinstance(targets, dict) or not all(type(count) is int and count >= 0 for count in targets.values()):
         raise UsageError(f'{path}: not JSON of the form {{"CLASS": COUNT}} with whole numbers of files')

@@ -14,4 +14,4 @@ def balanced_weights(counts: Mapping[str, int]) -> dict[str, float]:
 def log_weights(counts: Mapping[str, int], mu: float) -> dict[str, float]:
     """Return max(1, ln(mu N / n)) for each class with images."""
     n_images = sum(counts.values())
-    return {name: max(1.0, math.log(mu * n_images / count)) for name, count in counts.items() if count}
+    return {name: max(1.0, math.log(mu) + math.log(n_images / count)) for name, count in counts.items() if count}

@@ -2,10 +2,13 @@
 
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from rebalance.dataset import Stamp, to_bytes
 from rebalance.plan import Finished
 from rebalance.storage.manifest import decoded, row_of, written_of
+from rebalance.storage.names import decode_name, encode_name
 
 
 class Journal:
@@ -19,31 +22,47 @@ class Journal:
         with open(os.dup(self._descriptor), "rb") as file:
             for line in file:
                 try:
-                    output = _parsed(line)[0].written.output
+                    self._take_in(line)
                 except (ValueError, KeyError, TypeError):
                     break
-                self._places[to_bytes(output)] = self._end
                 self._end += len(line)
         os.ftruncate(self._descriptor, self._end)
 
     def append(self, finished: Finished, boot: str) -> None:
         """Add the row of a finished file."""
         row = row_of(finished.written) | {"key": finished.key, "stamp": finished.stamp, "boot": boot}
-        line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
-        written = 0
-        while written < len(line):
-            written += os.write(self._descriptor, line[written:])
-        self._places[to_bytes(finished.written.output)] = self._end
-        self._end += len(line)
+        place = self._end
+        self._write(row)
+        self._places[to_bytes(finished.written.output)] = place
+
+    def forget(self, output: str) -> None:
+        """Add a row that takes back those of an output: whatever lies under its name from now on is another file."""
+        self._write({"forgotten": encode_name(output)})
+        self._places.pop(to_bytes(output), None)
 
     def find(self, output: str) -> tuple[Finished, str] | None:
         """Return the latest row of an output and the boot it was written in, or None."""
         place = self._places.get(to_bytes(output))
-        return None if place is None else _parsed(self._line(place))
+        return None if place is None else _parsed(_checked(self._line(place)))
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+    def _take_in(self, line: bytes) -> None:
+        """Note where the row at the end lies. Raises what a spoilt row raises."""
+        row = _checked(line)
+        if "forgotten" in row:
+            self._places.pop(to_bytes(decode_name(row["forgotten"])), None)
+        else:
+            self._places[to_bytes(_parsed(row)[0].written.output)] = self._end
+
+    def _write(self, row: Mapping[str, object]) -> None:
+        line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
+        written = 0
+        while written < len(line):
+            written += os.write(self._descriptor, line[written:])
+        self._end += len(line)
 
     def _line(self, place: int) -> bytes:
         line = b""
@@ -54,9 +73,12 @@ class Journal:
         return line
 
 
-def _parsed(line: bytes) -> tuple[Finished, str]:
+def _checked(line: bytes) -> dict[str, Any]:
     if not line.endswith(b"\n"):
         message = "a row cut short"
         raise ValueError(message)
-    row = decoded(json.loads(line))
+    return decoded(json.loads(line))
+
+
+def _parsed(row: dict[str, Any]) -> tuple[Finished, str]:
     return Finished(written_of(row), row["key"], Stamp(*row["stamp"])), row["boot"]

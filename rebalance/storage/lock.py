@@ -1,12 +1,15 @@
 """One run at a time for one OUTPUT: a lock beside it that ends with its holder, however that ends."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 
 from rebalance.dataset import to_text
-from rebalance.errors import LockedError, StorageError
+from rebalance.errors import LockedError, OutputRefusedError, StorageError
+
+_OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
 
 
 @contextlib.contextmanager
@@ -27,7 +30,8 @@ def _acquire(path: bytes) -> int:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except OSError as error:
-            raise StorageError(f"{to_text(path)}: cannot be made: {error.strerror}") from None
+            kind = StorageError if error.errno in _OF_THE_MACHINE else OutputRefusedError
+            raise kind(f"{to_text(path)}: a lock cannot be made there: {error.strerror}") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,9 +5,10 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from rebalance import __version__
 from rebalance.dataset import Dataset, to_bytes, to_text
@@ -75,22 +76,7 @@ def row_of_dropped(drop: Drop, class_name: str) -> dict[str, Any]:
 
 def head_of(plan: Plan, request: Mapping[str, Any], *, engine: str, versions: Mapping[str, str]) -> dict[str, Any]:
     """Return the head without what only the lines tell."""
-    n_before, n_after = sum(plan.class_counts.values()), plan.n_outputs
-    classes = []
-    for index, target in enumerate(plan.targets):
-        before = plan.class_counts[target.class_name] / n_before
-        after = target.n_target / n_after
-        classes.append(
-            {
-                "name": encode_name(target.class_name),
-                "index": index,
-                "n_before": plan.class_counts[target.class_name],
-                "n_after": target.n_target,
-                "share_before": round(before, 9),
-                "share_after": round(after, 9),
-                "log_ratio": round(math.log(after / before), 9),
-            }
-        )
+    counts = [(target.class_name, plan.class_counts[target.class_name], target.n_target) for target in plan.targets]
     return {
         "rebalance": __version__,
         "schema": SCHEMA,
@@ -99,25 +85,47 @@ def head_of(plan: Plan, request: Mapping[str, Any], *, engine: str, versions: Ma
         "seed": request["seed"],
         "request": request,
         "request_sha256": digest(request),
-        "class_indices": {_key(target.class_name): index for index, target in enumerate(plan.targets)},
-        "classes": classes,
+        **class_entries(counts),
     }
 
 
-def write_manifest(path: bytes, head: Mapping[str, Any], rows: Iterable[Row]) -> None:
-    """Write head and lines to a new file, durable when this returns."""
-    body = path + b".lines"
+def class_entries(counts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
+    """Return what a head says of the classes, from name, files before and files after of each, in index order.
+
+    `log_ratio` is ln(share after / share before): what a model trained on the tree needs to be put back to the natural
+    mixture.
+    """
+    n_before, n_after = sum(before for _, before, _ in counts), sum(after for _, _, after in counts)
+    return {
+        "class_indices": {_key(name): index for index, (name, _, _) in enumerate(counts)},
+        "classes": [
+            {
+                "name": encode_name(name),
+                "index": index,
+                "n_before": before,
+                "n_after": after,
+                "share_before": round(before / n_before, 9),
+                "share_after": round(after / n_after, 9),
+                "log_ratio": round(math.log(after * n_before / (n_after * before)), 9),
+            }
+            for index, (name, before, after) in enumerate(counts)
+        ],
+    }
+
+
+def write_manifest(tree: bytes, head: Mapping[str, Any], rows: Iterable[Row], scratch: bytes) -> None:
+    """Write head and lines to a new file of a tree, durable when this returns; `scratch` is a folder for the lines."""
+    body = os.path.join(scratch, b"lines")
     lines, n_lines = hashlib.sha256(), 0
     with open(body, "w+b") as file:
         for row in rows:
-            line = _line(row)
+            line = _json(row) + b"\n"
             file.write(line)
             lines.update(line)
             n_lines += 1
         file.seek(0)
-        with open(path, "wb") as manifest:
-            whole = {**head, "lines": n_lines, "lines_sha256": lines.hexdigest()}
-            manifest.write(_line({**whole, "head_sha256": digest(whole)}))
+        with open(os.path.join(tree, NAME.encode()), "wb") as manifest:
+            manifest.write(_sealed({**head, "lines": n_lines, "lines_sha256": lines.hexdigest()}))
             while piece := file.read(2**20):
                 manifest.write(piece)
             manifest.flush()
@@ -134,11 +142,11 @@ class Manifest:
     mtime_ns: int
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines, names decoded."""
-        with open(self.path, "rb") as file:
+        """Yield the lines, names decoded. Raises ManifestError where one is no line of ours."""
+        with _opened(self.path) as file:
             next(file)
-            for line in file:
-                yield decoded(json.loads(line))
+            for number, line in enumerate(file, start=2):
+                yield checked_row(line, f"{to_text(self.path)}: line {number}")
 
     @property
     def class_names(self) -> list[str]:
@@ -149,10 +157,10 @@ class Manifest:
 def read_manifest(output: bytes) -> Manifest:
     """Read the manifest of an output tree.
 
-    Raises FileNotFoundError without one, ManifestError where it is truncated, edited or of another version.
+    Raises ManifestError where there is none, or it is truncated, edited or of another version.
     """
     path = os.path.join(output, NAME.encode())
-    with open(path, "rb") as file:
+    with _opened(path) as file:
         head = _checked_head(next(file, b""), to_text(path))
         lines, n_lines = hashlib.sha256(), 0
         for line in file:
@@ -168,22 +176,69 @@ def read_manifest(output: bytes) -> Manifest:
 
 def has_manifest(output: bytes) -> bool:
     """Return whether a tree carries a manifest that begins as ours do."""
-    with contextlib.suppress(OSError), open(os.path.join(output, NAME.encode()), "rb") as file:
+    with contextlib.suppress(ManifestError), _opened(os.path.join(output, NAME.encode())) as file:
         return file.read(13) == b'{"rebalance":'
     return False
 
 
+def checked_row(line: bytes, place: str) -> dict[str, Any]:
+    """Return a line with its names decoded. Raises ManifestError where it is no line of ours."""
+    try:
+        row = decoded(json.loads(line))
+        kinds = _REMOVED_TYPES if row["kind"] == "removed" else _FILE_TYPES
+        if row["kind"] not in _KINDS or not all(type(row[key]) is kind for key, kind in kinds.items()):
+            raise TypeError
+        if row["kind"] in ("augmented", "duplicate") and type(row["copy_number"]) is not int:
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ManifestError(f"{place} is not a line of a manifest of rebalance") from None
+    return row
+
+
+_KINDS = frozenset({"original", "augmented", "duplicate", "removed"})
+_REMOVED_TYPES = {"class": str, "source": str, "bytes": int, "reason": str}
+_FILE_TYPES = {"path": str, "class": str, "source": str, "bytes": int, "sha256": str, "source_sha256": str}
+_HEAD_TYPES = {
+    "schema": int, "seed": int, "engine": str, "versions": dict, "request": dict, "request_sha256": str,
+    "class_indices": dict, "classes": list, "lines": int, "lines_sha256": str,
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def _opened(path: bytes) -> Iterator[BinaryIO]:
+    """Open a manifest, which is a regular file and nothing that would keep us waiting. Raises ManifestError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise ManifestError(
+            f"{to_text(path)}: cannot be read: {error.strerror}: not a tree that rebalance made"
+        ) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ManifestError(f"{to_text(path)}: is not a file: not a tree that rebalance made")
+    with open(descriptor, "rb") as file:
+        yield file
+
+
+def _sealed(head: Mapping[str, Any]) -> bytes:
+    """Return the head line: its content, then the sha256 of its bytes so far."""
+    content = _json(head).removesuffix(b"}")
+    return b'%b,"head_sha256":"%b"}\n' % (content, hashlib.sha256(content).hexdigest().encode())
+
+
 def _checked_head(line: bytes, path: str) -> dict[str, Any]:
+    content, _, seal = line.rpartition(b',"head_sha256":"')
     try:
         head: dict[str, Any] = json.loads(line)
-        stated = head.pop("head_sha256")
         schema = head["schema"]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ManifestError(f"{path}: its first line is not the head of a manifest of rebalance") from None
     if schema != SCHEMA:
         raise ManifestError(f"{path}: has schema {schema}, this is rebalance {__version__}, which reads {SCHEMA}")
-    if digest(head) != stated:
+    if seal != hashlib.sha256(content).hexdigest().encode() + b'"}\n':
         raise ManifestError(f"{path}: its head was edited: it does not have the sha256 that it says")
+    if not all(type(head.get(key)) is kind for key, kind in _HEAD_TYPES.items()):
+        raise ManifestError(f"{path}: its first line is not the head of a manifest of rebalance")
     return head
 
 
@@ -193,5 +248,5 @@ def _key(name: str) -> str:
     return encoded if isinstance(encoded, str) else f"b64:{encoded['b64']}"
 
 
-def _line(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+def _json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

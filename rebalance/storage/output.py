@@ -2,34 +2,51 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from rebalance.dataset import to_bytes
+from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import OutputRefusedError, TargetError
 from rebalance.storage.manifest import NAME, has_manifest
 
+_NAME_MAX = 255
 _PATH_MAX = 4095
 
 
-def check_output(source: str, output: str) -> bool:
+def located(output: str) -> str:
+    """Return OUTPUT as the kernel finds it, where `..` behind a link would make its text mean another place."""
+    parent, name = os.path.split(to_bytes(output).rstrip(b"/"))
+    if name in (b"", b".", b".."):
+        return to_text(os.path.realpath(to_bytes(output)))
+    is_plain = os.path.realpath(parent) == os.path.abspath(parent)
+    return to_text(os.path.join(parent if is_plain else os.path.realpath(parent), name))
+
+
+def check_output(dataset: Dataset, output: str) -> bool:
     """Return whether an output tree of ours stands at OUTPUT already.
 
     Raises OutputRefusedError where something else stands there, where OUTPUT and SOURCE lie in each other, or where
-    nothing can be written. Nothing is followed at OUTPUT itself.
+    nothing can be written; TargetError where its name is too long. Nothing is followed at OUTPUT itself.
     """
     path = os.path.abspath(to_bytes(output))
-    parent = os.path.dirname(path)
+    parent, name = os.path.split(path)
+    if len(name) > _NAME_MAX:
+        raise TargetError(f"{output}: a name of {len(name)} bytes, {_NAME_MAX} fit: take a shorter one")
     if not os.path.isdir(parent):
         raise OutputRefusedError(f"{output}: the folder it would lie in does not exist: make it first")
-    _check_apart(source, output)
-    if os.path.lexists(path):
+    check_apart(dataset.root, output, [folder.name for folder in dataset.classes])
+    is_there = os.path.lexists(path)
+    if is_there:
         _check_ours(output, path)
-        exists = True
-    else:
-        exists = False
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputRefusedError(f"{output}: the folder it would lie in cannot be written to")
-    return exists
+    return is_there
+
+
+def check_link(dataset: Dataset, output: str, link: str) -> None:
+    """Raise OutputRefusedError where hard links are asked for and OUTPUT lies on another disk than SOURCE."""
+    parent = os.path.dirname(os.path.abspath(to_bytes(output)))
+    if link == "hardlink" and os.stat(parent).st_dev != os.stat(to_bytes(dataset.root)).st_dev:
+        raise OutputRefusedError(f"{output}: --link hardlink cannot be done from one disk to another; take --link copy")
 
 
 def check_path_lengths(tree: bytes, longest: int) -> None:
@@ -54,15 +71,21 @@ def _check_ours(output: str, path: bytes) -> None:
         raise OutputRefusedError(f"{output}: is there and holds no {NAME}, so it is not ours to replace; {way_out}")
 
 
-def _check_apart(source: str, output: str) -> None:
-    """Compare devices and inodes, which neither links nor `..` nor bind mounts can disguise."""
-    root, path = os.path.realpath(to_bytes(source)), os.path.realpath(to_bytes(output))
-    if _identity(root) in {_identity(folder) for folder in _upwards(path)}:
+def check_apart(tree: str, path: str, folders: Sequence[str] = ()) -> None:
+    """Raise OutputRefusedError where a path lies in a tree or in one of these folders of it, or the tree in the path.
+
+    Devices and inodes are compared, which neither links nor `..` nor bind mounts can disguise.
+    """
+    root, real = os.path.realpath(to_bytes(tree)), os.path.realpath(to_bytes(path))
+    if not os.path.isdir(root):
+        return
+    inside = {_identity(folder) for folder in (root, *(os.path.join(root, to_bytes(name)) for name in folders))}
+    if any(_identity(folder) in inside for folder in _upwards(real)):
         raise OutputRefusedError(
-            f"{output}: lies in SOURCE, or is it; nothing is ever written there: choose another OUTPUT"
+            f"{path}: lies in {tree}, or is it; nothing is ever written there: choose another place"
         )
-    if os.path.isdir(path) and _identity(path) in {_identity(folder) for folder in _upwards(root)}:
-        raise OutputRefusedError(f"{output}: SOURCE lies in it: choose another OUTPUT")
+    if os.path.isdir(real) and any(_identity(folder) == _identity(real) for folder in _upwards(root)):
+        raise OutputRefusedError(f"{path}: {tree} lies in it: choose another place")
 
 
 def _upwards(path: bytes) -> Iterator[bytes]:

@@ -1,16 +1,18 @@
 """An output tree that is about to be replaced: which of its files may serve again."""
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from rebalance.dataset import to_bytes
-from rebalance.errors import ManifestError, OutputRefusedError
+from rebalance.dataset import to_bytes, to_text
+from rebalance.errors import OutputRefusedError
 from rebalance.plan import Written
-from rebalance.storage.manifest import NAME, Manifest, decoded, read_manifest, written_of
+from rebalance.storage.foreign import find_foreign
+from rebalance.storage.manifest import Manifest, checked_row, read_manifest, written_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_LITTER = frozenset({b".DS_Store", b"Thumbs.db", b".snakemake_timestamp"})
 
 
 class PreviousOutput:
@@ -25,7 +27,7 @@ class PreviousOutput:
         with open(manifest.path, "rb") as file:
             place = len(next(file))
             for line in file:
-                row = decoded(json.loads(line))
+                row = checked_row(line, "its line")
                 if "path" in row:
                     self._places[to_bytes(row["path"])] = place
                 place += len(line)
@@ -37,24 +39,20 @@ class PreviousOutput:
             return None
         with open(self._path, "rb") as file:
             file.seek(place)
-            return written_of(decoded(json.loads(file.readline())))
+            return written_of(checked_row(file.readline(), "its line"))
 
     def check_only_ours(self) -> None:
-        """Raise OutputRefusedError where the tree holds a file that its manifest does not list, hidden ones aside."""
-        for folder, folders, names in os.walk(self.folder):
-            folders.sort()
-            for name in sorted(names):
-                path = os.path.relpath(os.path.join(folder, name), self.folder)
-                if path not in self._places and path != NAME.encode() and not name.startswith(b"."):
-                    raise OutputRefusedError(
-                        f"{os.fsdecode(os.path.join(folder, name))}: is in OUTPUT and not of our making; "
-                        "it would be lost: move it away"
-                    )
+        """Raise OutputRefusedError where the tree holds what its manifest does not list, common litter aside."""
+        for path in find_foreign(self.folder, self._places.keys()):
+            if os.path.basename(path) not in _LITTER:
+                raise OutputRefusedError(
+                    f"{to_text(os.path.join(self.folder, path))}: is in OUTPUT and not of our making; "
+                    "it would be lost: move it away"
+                )
 
 
-def read_previous(folder: bytes) -> PreviousOutput | None:
-    """Return the tree to be replaced; None where its manifest is spoilt, so that nothing of it can be taken."""
-    try:
-        return PreviousOutput(folder, read_manifest(folder))
-    except ManifestError:
-        return None
+def read_previous(folder: bytes) -> PreviousOutput:
+    """Return the tree to be replaced. Raises OutputRefusedError where something in it would be lost, ManifestError."""
+    previous = PreviousOutput(folder, read_manifest(folder))
+    previous.check_only_ours()
+    return previous

@@ -39,6 +39,7 @@ IMAGE_SUFFIXES = frozenset(
 
 _FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _NESTED = "is a folder inside a class: the images of a class lie directly in its folder"
+_MANIFEST = b"rebalance.jsonl"
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "holdout", "hold"})
 
 
@@ -88,7 +89,9 @@ class _Scan:
         for entry in self._entries(b""):
             if self._is_ignored(entry, b""):
                 continue
-            if entry.is_dir(follow_symlinks=self.is_following):
+            if entry.name == _MANIFEST and entry.is_dir():
+                self.problems.append(Remark(to_text(entry.name), "is a folder with the name of the manifest"))
+            elif entry.is_dir(follow_symlinks=self.is_following):
                 names.append(entry.name)
             elif not entry.is_dir() and self._is_image(entry, b"") and self._image(entry, b"") is not None:
                 self.problems.append(Remark(to_text(entry.name), "is an image outside of the class folders"))

@@ -5,22 +5,26 @@ import os
 import shutil
 from collections.abc import Iterable
 
-from rebalance.dataset import to_bytes
+from rebalance.dataset import to_bytes, to_text
+from rebalance.errors import OutputRefusedError
 from rebalance.storage.publish import publish, rename_to_new, sync_filesystem, sync_folder
 
 
 def write_new_file(path: bytes, data: bytes) -> None:
-    """Write a file that must not exist yet. Raises OutputRefusedError where it does."""
-    temporary = path + b".%d.tmp" % os.getpid()
+    """Write a file that must not exist yet. Raises OutputRefusedError where it does, or its folder does not."""
+    parent = os.path.dirname(os.path.abspath(path))
+    temporary = os.path.join(parent, b".rebalance.%d.tmp" % os.getpid())
     try:
         with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         rename_to_new(temporary, path)
-        sync_folder(os.path.dirname(os.path.abspath(path)))
+        sync_folder(parent)
+    except (FileNotFoundError, NotADirectoryError):
+        raise OutputRefusedError(f"{to_text(path)}: the folder it would lie in does not exist: make it first") from None
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
 
 

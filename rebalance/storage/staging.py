@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rebalance.dataset import to_bytes, to_text
-from rebalance.errors import OutputRefusedError, StorageError
+from rebalance.errors import LockedError, OutputRefusedError, StorageError
 from rebalance.storage.journal import Journal
+from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.transfer import StagedTree
 
 _STATE = b"staging.json"
@@ -112,6 +113,15 @@ def claim_staging(output: bytes) -> Staging:
     staging = Staging(folder, Journal(os.path.join(folder, b"journal.jsonl")))
     staging.clear_temporary()
     return staging
+
+
+def remove_leftovers(output: bytes) -> None:
+    """Delete a staging whose tree has become OUTPUT, where a kill came before that could be done."""
+    folder = staging_path(output)
+    if os.path.lexists(folder):
+        with contextlib.suppress(LockedError, OutputRefusedError), exclusive_lock(lock_path(output)):
+            if not _is_intact(folder):
+                _delete(folder)
 
 
 def boot_id() -> str:

@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -207,24 +209,59 @@ def test_a_missing_file_of_the_output_is_named_and_overwrite_makes_it(run: Run, 
     assert contents(output) == complete
 
 
-def test_a_spoilt_manifest_is_refused_and_overwrite_makes_it(run: Run, source: Path, output: Path) -> None:
+def test_a_tree_with_a_spoilt_manifest_is_never_replaced(run: Run, source: Path, output: Path) -> None:
     run("augment", source, "-o", output)
     manifest = output / "rebalance.jsonl"
     manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:-1]))
-    ran = run("augment", source, "-o", output)
-    assert ran.code == 5
-    assert "its manifest is spoilt" in ran.err
-    assert run("augment", source, "-o", output, "--overwrite").code == 0
-    assert run("verify", output).code == 0
+    before = everything(output)
+    for extra in ([], ["--overwrite"]):
+        ran = run("augment", source, "-o", output, *extra)
+        assert ran.code == 5
+        assert "has 20 lines where its head says 21; what is ours in OUTPUT cannot be told" in ran.err
+    assert everything(output) == before
 
 
-def test_overwrite_does_not_lose_what_someone_put_into_the_output(run: Run, source: Path, output: Path) -> None:
+@pytest.mark.parametrize("name", ["cat/notes.txt", "cat/.notes", "notes", "cat/folder/"])
+def test_overwrite_does_not_lose_what_someone_put_into_the_output(
+    run: Run, source: Path, output: Path, name: str
+) -> None:
     run("augment", source, "-o", output)
-    (output / "cat" / "notes.txt").write_text("mine")
+    if name.endswith("/"):
+        (output / name).mkdir()
+    else:
+        (output / name).write_text("mine")
     ran = run("augment", source, "-o", output, "--seed", "1", "--overwrite")
     assert ran.code == 5
-    assert "notes.txt: is in OUTPUT and not of our making" in ran.err
-    assert (output / "cat" / "notes.txt").read_text() == "mine"
+    assert f"{output / name}: is in OUTPUT and not of our making" in ran.err
+    assert (output / name).exists()
+
+
+def test_overwrite_does_not_mind_common_litter(run: Run, source: Path, output: Path) -> None:
+    run("augment", source, "-o", output)
+    (output / "cat" / ".DS_Store").write_text("x")
+    assert run("augment", source, "-o", output, "--seed", "1", "--overwrite").code == 0
+
+
+def test_an_output_that_appears_before_the_lock_is_not_replaced(
+    run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("augment", source, "-o", output, "-s", "0.5")
+    before = everything(output)
+    monkeypatch.setattr("rebalance.cli.augment.check_output", lambda _dataset, _output: False)
+    ran = run("augment", source, "-o", output)
+    assert ran.code == 5
+    assert "has appeared since this run began" in ran.err
+    assert everything(output) == before
+
+
+def test_what_a_kill_left_after_publishing_is_cleared_away(run: Run, source: Path, output: Path) -> None:
+    run("augment", source, "-o", output)
+    staging = output.parent / ".balanced.rebalance"
+    (staging / "tmp").mkdir(parents=True)
+    (staging / "staging.json").write_text('{"tree": 1}')
+    ran = run("augment", source, "-o", output, "--format", "json")
+    assert ran.document["is_up_to_date"]
+    assert not staging.exists()
 
 
 # What stands at OUTPUT
@@ -255,6 +292,35 @@ def test_source_and_output_may_not_lie_in_each_other(run: Run, untouched: Path, 
         ran = run("augment", untouched, "-o", output)
         assert ran.code == 5, output
     assert run("augment", untouched, "-o", untouched / ".." / "source" / "x").code == 5
+
+
+def test_an_output_behind_a_link_and_back_is_where_the_kernel_finds_it(
+    run: Run, untouched: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere" / "folder").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "folder")
+    assert run("augment", untouched, "-o", tmp_path / "link" / ".." / "out").code == 0
+    assert (tmp_path / "elsewhere" / "out" / "rebalance.jsonl").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "link", "source"]
+    inside = tmp_path / "link" / ".." / ".." / "source" / "cat" / "out"
+    assert run("augment", untouched, "-o", inside).code == 5
+
+
+def test_an_output_below_a_class_that_is_mounted_elsewhere_is_refused(untouched: Path, tmp_path: Path) -> None:
+    (tmp_path / "mounted").mkdir()
+    script = 'mount --bind "$1/cat" "$2" || exit 99; "$0" -m rebalance augment "$1" -o "$2/out" -q'
+    command = ["unshare", "-m", "sh", "-c", script, sys.executable, str(untouched), str(tmp_path / "mounted")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode in (1, 99):
+        pytest.skip(f"cannot mount here: {ran.stderr}")
+    assert ran.returncode == 5
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "a\nb\nc/out"])
+def test_an_output_that_no_disk_takes_is_one_line(run: Run, source: Path, tmp_path: Path, name: str) -> None:
+    ran = run("augment", source, "-o", tmp_path / name, "-q")
+    assert ran.code in (3, 5)
+    assert ran.err.count("\n") == 1
 
 
 def test_a_missing_parent_of_the_output_is_refused_before_any_work(run: Run, source: Path, tmp_path: Path) -> None:
@@ -322,6 +388,25 @@ def test_carrying_keeps_bad_images_and_copies_others(run: Run, source: Path, out
     assert carried["note"].startswith("does not decode")
     assert not any(row["source"] == "cat/001.png" for row in manifest_rows(output) if row["kind"] == "augmented")
     assert run("augment", source, "-o", output, "--bad-images", "carry").code == 0
+
+
+def test_what_cannot_be_read_cannot_be_carried(source: Path, output: Path) -> None:
+    (source / "owl" / "001.png").chmod(0)
+    program = [sys.executable, "-m", "rebalance", "augment", str(source), "-o", str(output), "--bad-images", "carry"]
+    if os.geteuid() == 0:  # root reads everything, unless it gives that up
+        program[:0] = ["setpriv", "--inh-caps=-dac_override,-dac_read_search"]
+        program[2:2] = ["--bounding-set=-dac_override,-dac_read_search"]
+    ran = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 4
+    assert "bad image: 'owl/001.png': permission denied" in ran.stderr
+
+
+def test_the_summary_counts_what_was_kept_and_made(run: Run, source: Path, output: Path) -> None:
+    broken(source / "cat" / "001.png")
+    summary = run("augment", source, "-o", output, "--bad-images", "skip", "--format", "json").document
+    assert summary["classes"][0] == {
+        "name": "cat", "n_before": 4, "n_kept": 3, "n_after": 7, "generated_share": 0.571429, "most_copies": 2,
+    }  # fmt: skip
 
 
 def test_a_class_of_bad_images_alone_is_impossible(run: Run, source: Path, output: Path) -> None:
@@ -453,7 +538,18 @@ def test_a_file_with_a_byte_order_mark_is_read(run: Run, source: Path, tmp_path:
 
 
 def test_printed_settings_are_a_file_that_gives_them_back(run: Run, source: Path, tmp_path: Path) -> None:
-    given = ["--seed", "3", "-s", "0.5", "--crop-range", "0.5", "0.9", "--horizontal-flip", "--exclude", "*.gif"]
+    given = [
+        "--seed",
+        "3",
+        "-s",
+        "0.5",
+        "--crop-range",
+        "0.5",
+        "0.9",
+        "--horizontal-flip",
+        "--exclude",
+        '*.gif\x7fé"\\',
+    ]
     printed = run("augment", *given, "--print-config")
     assert printed.code == 0
     (tmp_path / "c.toml").write_text(printed.out)
@@ -478,6 +574,8 @@ def test_printed_settings_are_a_file_that_gives_them_back(run: Run, source: Path
         ("[augment]\nworkers = 1.5", "workers = 1.5 is not a whole number"),
         ("augment = 3", "augment is to be a table"),
         ("[augment", "not a TOML file"),
+        ("[augment]\nsampling_strategy = []", "sampling_strategy = [] is empty"),
+        ("[augment]\nseed = " + "[" * 5000 + "]" * 5000, "not a TOML file"),
     ],
 )
 def test_a_wrong_file_is_refused_with_what_is_wrong(
@@ -501,7 +599,9 @@ def test_an_unknown_configuration_is_answered_with_the_nearest(run: Run, source:
     [
         ["--seed", "-1"], ["--seed", "18446744073709551616"], ["--seed", "x"], ["--rotation-range", "nan"],
         ["--rotation-range", "1e400"], ["--zoom-range", "-0.1"], ["--cval", "256"], ["-j", "0"], ["--cap", "0"],
-        ["--max-copies", "0"], ["-s", "0.1.2"], ["-s", "1"], ["--crop-range", "0.5", "x"], ["--windw", "3"],
+        ["--max-copies", "0"], ["--crop-range", "1e-7", "1e-7"], ["--width-shift-range", "1e300"],
+        ["--zoom-range", "1e300,1e300"], ["--zoom-range", "1e-9,1e-9"], ["--shear-range", "89.9"],
+        ["-s", "0.1.2"], ["-s", "1"], ["--crop-range", "0.5", "x"], ["--windw", "3"],
     ],
 )  # fmt: skip
 def test_an_option_out_of_range_is_one_line_and_exit_2(run: Run, source: Path, option: list[str]) -> None:

@@ -3,11 +3,11 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rebalance.storage.manifest import digest
-from tests.conftest import Run, contents, manifest_rows
+from tests.conftest import Run, contents, manifest_head, manifest_rows
 
 
 @pytest.fixture
@@ -85,22 +85,98 @@ def test_a_manifest_with_a_line_cut_is_refused(run: Run, output: Path, line: int
     assert "rebalance.jsonl" in ran.err
 
 
-def test_a_manifest_that_was_edited_with_its_sums_is_found_out_by_the_files(run: Run, output: Path) -> None:
-    """Someone clever mends the hashes of the lines and of the head, too."""
+def sealed(output: Path, head: dict[str, Any], rows: list[Any]) -> None:
+    """Write a manifest whose sums are right, as someone clever would."""
+    lines = [row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows]
+    head = {key: value for key, value in head.items() if key != "head_sha256"}
+    head |= {"lines": len(lines), "lines_sha256": hashlib.sha256(b"".join(lines)).hexdigest()}
+    content = json.dumps(head, separators=(",", ":")).encode().removesuffix(b"}")
+    seal = hashlib.sha256(content).hexdigest().encode()
+    (output / "rebalance.jsonl").write_bytes(content + b',"head_sha256":"' + seal + b'"}\n' + b"".join(lines))
 
-    path = output / "rebalance.jsonl"
-    head_line, *lines = path.read_bytes().splitlines(keepends=True)
-    row = json.loads(lines[-1])
-    row["copy_number"] = 9
-    row["kind"] = "augmented"
-    lines[-1] = json.dumps(row).encode() + b"\n"
-    head = json.loads(head_line)
-    del head["head_sha256"]
-    head["lines_sha256"] = hashlib.sha256(b"".join(lines)).hexdigest()
-    path.write_bytes(b"".join([json.dumps({**head, "head_sha256": digest(head)}).encode() + b"\n", *lines]))
+
+Rows = list[dict[str, Any]]
+
+
+def test_a_manifest_that_is_sealed_again_unchanged_is_verified(run: Run, output: Path) -> None:
+    sealed(output, manifest_head(output), manifest_rows(output))
+    assert run("verify", output).code == 0
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda _head, rows: rows[-1].update(copy_number=9, kind="augmented"), "does not have the name"),
+        (lambda _head, rows: rows.append(rows[0]), "stands in it twice"),
+        (lambda _head, rows: rows[0].update({"class": "dog"}), "does not lie in the folder of its class"),
+        (lambda head, _rows: head["class_indices"].update(cat=1, dog=0), "class_indices do not number"),
+        (lambda head, _rows: head["classes"][0].update(n_before=9), "its head does not count the classes"),
+        (lambda head, _rows: head["classes"][0].update(log_ratio=0.5), "its head does not count the classes"),
+        (lambda head, _rows: head["request"].update(cap=9), "request_sha256 is not that of the request"),
+        (lambda head, _rows: head.update(seed=9), "its head names two seeds"),
+        (lambda _head, rows: augmented(rows)["values"].update(rotation=1.5), "values that are drawn for it"),
+        (lambda _head, rows: augmented(rows).pop("values"), "values that are drawn for it"),
+        (lambda _head, rows: augmented(rows).update(source_sha256="12"), "another sum of its source"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_found_out_though_its_sums_are_right(
+    run: Run, output: Path, edit: Callable[[dict[str, Any], Rows], object], message: str
+) -> None:
+    head, rows = manifest_head(output), manifest_rows(output)
+    edit(head, rows)
+    sealed(output, head, rows)
     ran = run("verify", output)
     assert ran.code == 1
-    assert "does not have the name that its source and copy number give it" in ran.out
+    assert message in ran.out
+
+
+def augmented(rows: Rows) -> dict[str, Any]:
+    return next(row for row in rows if row["kind"] == "augmented")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda _head, rows: rows[0].pop("sha256"),
+        lambda _head, rows: rows[0].update(path=3),
+        lambda _head, rows: rows[0].update(path={"b64": "!"}),
+        lambda _head, rows: rows[0].update(kind="junk"),
+        lambda _head, rows: augmented(rows).update(copy_number="1"),
+        lambda _head, rows: rows.append(b"no JSON\n"),
+        lambda _head, rows: rows.append(b"[" * 5000 + b"\n"),
+        lambda head, _rows: head.pop("classes"),
+        lambda head, _rows: head.update(request=None),
+        lambda head, _rows: head.update(seed="0"),
+    ],
+)
+def test_a_manifest_of_another_form_is_refused(
+    run: Run, output: Path, edit: Callable[[dict[str, Any], Rows], object]
+) -> None:
+    head, rows = manifest_head(output), manifest_rows(output)
+    edit(head, rows)
+    sealed(output, head, rows)
+    ran = run("verify", output)
+    assert ran.code == 1
+    assert "a manifest of rebalance" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_a_manifest_that_is_no_file_is_refused_at_once(run: Run, output: Path, kind: str) -> None:
+    (output / "rebalance.jsonl").unlink()
+    if kind == "pipe":
+        os.mkfifo(output / "rebalance.jsonl")
+    else:
+        (output / "rebalance.jsonl").mkdir()
+    assert run("verify", output).code == 1
+
+
+def test_a_class_folder_that_is_a_link_is_foreign(run: Run, output: Path, tmp_path: Path) -> None:
+    os.rename(output / "cat", tmp_path / "cat")
+    (output / "cat").symlink_to(tmp_path / "cat")
+    ran = run("verify", output)
+    assert ran.code == 1
+    assert "foreign: cat: " in ran.out
 
 
 @pytest.mark.parametrize("kind", ["nothing", "file", "folder"])
@@ -140,6 +216,16 @@ def test_replay_refuses_what_it_cannot_do(run: Run, source: Path, output: Path, 
     assert "is not the file that" in ran.err
     assert run("replay", output, made, "--source", tmp_path / "gone", "-o", again).code == 3
     assert not again.exists()
+
+
+def test_replay_writes_neither_into_source_nor_output(run: Run, source: Path, output: Path) -> None:
+    made = next(row["path"] for row in manifest_rows(output) if row["kind"] == "augmented")
+    for folder in (source, output):
+        assert run("replay", output, made, "--source", source, "-o", folder / "cat" / "again.png").code == 5
+    ran = run("replay", output, made, "--source", source, "-o", source.parent / "no" / "again.png")
+    assert ran.code == 5
+    assert "does not exist" in ran.err
+    assert run("replay", source, made, "--source", source, "-o", source.parent / "again.png").code == 1
 
 
 def test_replay_says_which_library_is_another_one(

@@ -141,7 +141,7 @@ def test_one_hundred_copies_are_allowed_and_one_more_is_not() -> None:
 def test_a_bad_source_is_made_up_for_and_every_other_copy_keeps_its_name() -> None:
     bad = {"b/00001.jpg": Unusable("broken", is_kept=False, sha256="12")}
     before, after = plan_of({"a": 30, "b": 4}), plan_of({"a": 30, "b": 4}, unusable=bad)
-    assert before.targets == after.targets
+    assert [target.n_current for target in after.targets] == [30, 3]
     assert [target.n_target for target in after.targets] == [30, 30]
     made_before = {made for made in operations(before, Augment) if made.source.path not in bad}
     assert made_before <= set(operations(after, Augment))

@@ -14,6 +14,10 @@ def test_log_weights_are_never_below_one() -> None:
     assert list(log_weights(COUNTS, 0.15).values()) == pytest.approx([1, 1, 3.0339, 6.7228], abs=1e-4)
 
 
+def test_a_huge_factor_stays_finite() -> None:
+    assert log_weights({"a": 1, "b": 1}, 1e308) == pytest.approx({"a": 709.889, "b": 709.889}, abs=1e-3)
+
+
 def test_a_class_without_images_has_no_weight() -> None:
     assert balanced_weights({"a": 2, "b": 0}) == {"a": 1.0}
     assert log_weights({"a": 2, "b": 0}, 0.15) == {"a": 1.0}

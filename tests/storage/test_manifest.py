@@ -7,21 +7,48 @@ from rebalance.errors import ManifestError
 from rebalance.storage.manifest import digest, has_manifest, read_manifest, write_manifest
 
 ROWS = [
-    {"path": "c/a.jpg", "class": "c", "kind": "original", "source": "c/a.jpg", "bytes": 3},
-    {"path": {"b64": "Yy9cZSk="}, "class": "c", "kind": "original", "source": "c/é.jpg", "bytes": 4},
+    {
+        "path": "c/a.jpg",
+        "class": "c",
+        "kind": "original",
+        "source": "c/a.jpg",
+        "bytes": 3,
+        "sha256": "1",
+        "source_sha256": "1",
+    },
+    {
+        "path": {"b64": "Yy/pLmpwZw=="},
+        "class": "c",
+        "kind": "original",
+        "source": "c/é.jpg",
+        "bytes": 4,
+        "sha256": "2",
+        "sha256": "2",
+        "source_sha256": "2",
+    },
 ]
+
+
+HEAD = {
+    "rebalance": "0", "schema": 1, "engine": "pillow", "versions": {}, "seed": 0, "request": {}, "request_sha256": "",
+    "class_indices": {}, "classes": [],
+}  # fmt: skip
 
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    write_manifest(bytes(tmp_path / "rebalance.jsonl"), {"rebalance": "0", "schema": 1, "seed": 0}, iter(ROWS))
-    return tmp_path
+    tree, scratch = tmp_path / "tree", tmp_path / "scratch"
+    tree.mkdir()
+    scratch.mkdir()
+    write_manifest(bytes(tree), HEAD, iter(ROWS), bytes(scratch))
+    assert list(scratch.iterdir()) == []
+    return tree
 
 
 def test_what_is_written_is_read(output: Path) -> None:
     manifest = read_manifest(bytes(output))
     assert manifest.head["lines"] == 2
-    assert [row["path"] for row in manifest.rows()] == ["c/a.jpg", "c/\\e)"]
+    assert [row["path"] for row in manifest.rows()] == ["c/a.jpg", "c/\udce9.jpg"]
     assert has_manifest(bytes(output))
     assert sorted(path.name for path in output.iterdir()) == ["rebalance.jsonl"]
 
@@ -40,7 +67,8 @@ def tampered(output: Path, old: str, new: str) -> None:
         ('"seed":0', '"seed":1', "its head was edited"),
         ('"lines":2', '"lines":1', "its head was edited"),
         ('"schema":1', '"schema":9', "has schema 9, this is rebalance .* which reads 1"),
-        ('{"rebalance"', '{"balance"', "its head was edited|is not the head"),
+        ('{"rebalance"', '{"seed":5,"rebalance"', "its head was edited"),
+        ('{"rebalance"', '{ "rebalance"', "its head was edited"),
         ('{"rebalance"', "nonsense", "is not the head of a manifest"),
     ],
 )

@@ -113,6 +113,11 @@ def test_images_beside_or_below_the_classes_are_problems(source: Path) -> None:
     assert set(reasons(source)) == {"stray.png", "cat/more"}
 
 
+def test_a_class_with_the_name_of_the_manifest_is_a_problem(source: Path) -> None:
+    write_image(source / "rebalance.jsonl" / "1.png", 1)
+    assert reasons(source) == {"rebalance.jsonl": "is a folder with the name of the manifest"}
+
+
 def test_hard_links_and_duplicates_count_as_two(source: Path) -> None:
     os.link(source / "cat" / "000.png", source / "cat" / "same.png")
     assert scan(str(source)).class_counts["cat"] == 5
