@@ -23,7 +23,6 @@ ROWS = [
         "source": "c/é.jpg",
         "bytes": 4,
         "sha256": "2",
-        "sha256": "2",
         "source_sha256": "2",
     },
 ]
