@@ -117,15 +117,17 @@ class _Run:
             if not failed:
                 return plan, unusable
             if self.options.bad_images == "fail" or any(failure.source in unusable for failure in failed):
-                self._refuse(failed)
+                self._refuse(failed, plan)
             for failure in failed:
                 is_kept = failure.is_unfit or self.options.bad_images == "carry"
                 unusable[failure.source] = Unusable(failure.reason, is_kept, failure.sha256)
 
-    def _refuse(self, failed: list[Failed]) -> NoReturn:
+    def _refuse(self, failed: list[Failed], plan: Plan) -> NoReturn:
         """List the bad images and raise BadImagesError."""
         for failure in failed:
             self.listener.warn(f"bad image: {failure.source!r}: {failure.reason}")
+        if self.n_reused:
+            self.listener.warn(f"reused {self.n_reused} of {plan.n_outputs}")
         what = "1 image" if len(failed) == 1 else f"{len(failed)} images"
         ways_out = "mend, remove or --exclude them and run again, or take --bad-images skip"
         raise BadImagesError(f"{what} of SOURCE cannot be used: {ways_out}; the finished work is kept")

@@ -113,7 +113,7 @@ class _Scan:
     def _entries(self, folder: bytes) -> Iterator["os.DirEntry[bytes]"]:
         try:
             with os.scandir(os.path.join(self.root, folder)) as entries:
-                yield from sorted(entries, key=lambda entry: entry.name)
+                yield from entries
         except OSError as error:
             raise SourceTreeError(
                 f"{to_text(folder) or to_text(self.root)}: cannot be read: {error.strerror}"

@@ -347,6 +347,7 @@ def test_finished_work_is_kept_until_the_bad_image_is_mended(run: Run, source: P
     whole = (source / "owl" / "003.png").read_bytes()
     broken(source / "owl" / "003.png")
     assert run("augment", source, "-o", output).code == 4
+    assert "reused 20 of 21" in run("augment", source, "-o", output).err
     (source / "owl" / "003.png").write_bytes(whole)
     ran = run("augment", source, "-o", output)
     assert ran.code == 0

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, Stamp
+from rebalance.drawing import draw_key
 from rebalance.errors import TargetError
 from rebalance.plan import Augment, Drop, Duplicate, Keep, Operation, Plan, Unusable
 from rebalance.planning.augment import AugmentOptions, plan_augment
@@ -64,6 +65,13 @@ def test_sources_are_used_evenly_and_a_larger_target_only_adds(n_images: int, n_
         numbers = [used[image.path] for image in dataset_of({"a": n_images}).images()]
         assert max(numbers) - min(numbers) <= 1
     assert set(operations(smaller)) <= set(operations(larger))
+
+
+def test_the_extra_copies_go_to_the_sources_with_the_smallest_keys() -> None:
+    plan = plan_of({"a": 10}, "25", seed=3)
+    by_key = sorted((draw_key(3, image.path, 2), image.path) for image in dataset_of({"a": 10}).images())
+    used = copies_per_source(plan, "a")
+    assert [used[path] for _, path in by_key] == [2] * 5 + [1] * 5
 
 
 def test_the_name_of_a_copy_is_what_it_has_always_been() -> None:
