@@ -48,8 +48,8 @@ class Listener:
     progress: Callable[[int, int], None] = lambda _n_done, _n_all: None
     """Called with the files finished and the files planned."""
     warn: Callable[[str], None] = lambda _message: None
-    uninterrupted: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
-    """Entered for the moment in which OUTPUT gets its name."""
+    publishing: Callable[[], None] = lambda: None
+    """Called right before OUTPUT gets its name: from then on the run is to end as a success."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ def execute(
         run.settle(plan)
         _check_source_stands(dataset, rescan(), listener)
         run.seal(plan)
-        with listener.uninterrupted():
-            publish(staging.tree, path, is_replacing=is_replacing)
-            staging.remove()
+        listener.publishing()
+        publish(staging.tree, path, is_replacing=is_replacing)
+        staging.remove()
     return Outcome(plan, run.n_reused, unusable)
 
 

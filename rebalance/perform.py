@@ -103,7 +103,7 @@ class Worker:
         picture = None
         if any(isinstance(operation, Augment) for operation in operations):
             picture = load_image(source.data, is_renamed=_is_renamed(operations))
-        header = self._header(source, task)
+        header = picture.header if picture else self._header(source, task)
         made: list[Finished | Failed] = []
         for operation in operations:
             if isinstance(operation, Augment) and picture is not None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +36,10 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 
     def run_it(*arguments: object) -> Ran:
         capfd.readouterr()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         code = run_program([str(argument) for argument in arguments])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         return Ran(code, *capfd.readouterr())
 
     return run_it

@@ -191,6 +191,30 @@ def test_an_output_that_appears_meanwhile_is_left_alone(
     assert list(output.iterdir()) == []
 
 
+def test_a_signal_while_output_gets_its_name_comes_too_late(source: Path, output: Path) -> None:
+    code = """
+import os, signal, sys
+import rebalance.execute
+from rebalance.__main__ import main
+publish = rebalance.execute.publish
+def interrupted(*arguments, **settings):
+    os.kill(os.getpid(), signal.SIGTERM)
+    publish(*arguments, **settings)
+    os.kill(os.getpid(), signal.SIGINT)
+rebalance.execute.publish = interrupted
+if __name__ == "__main__":
+    sys.argv[1:] = ["augment", sys.argv[1], "-o", sys.argv[2]]
+    main()
+"""
+    script = output.parent / "interrupted.py"
+    script.write_text(code)
+    ran = subprocess.run(
+        [sys.executable, str(script), str(source), str(output)], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert output.exists()
+
+
 def test_a_system_without_renameat2_publishes_all_the_same(
     run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from rebalance.cli.config import render_settings
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, plan_remarks, setting_remarks
 from rebalance.cli.report import StdoutError, emit, print_plan, print_summary, say
-from rebalance.cli.signals import uninterrupted
+from rebalance.cli.signals import ignore_signals
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.plan import Plan
@@ -127,7 +127,7 @@ def _carry_out(
         is_overwriting=given["overwrite"],
     )
     with progress_bar("augment", is_quiet=given["quiet"]) as progress:
-        listener = Listener(progress, say, uninterrupted)
+        listener = Listener(progress, say, ignore_signals)
         outcome = execute(planner, dataset, rescan, output, run_options, listener)
     with contextlib.suppress(StdoutError):  # OUTPUT stands, whoever still listens
         print_summary(

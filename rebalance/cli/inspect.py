@@ -12,7 +12,7 @@ from rebalance.dataset import Dataset
 from rebalance.errors import TargetError
 from rebalance.planning.targets import over_sampling_targets, parse_strategy
 from rebalance.planning.weights import balanced_weights, log_weights
-from rebalance.storage.names import decode_name, encode_name
+from rebalance.storage.names import decode_name, encode_key, encode_name
 from rebalance.storage.scan import scan
 
 
@@ -72,7 +72,7 @@ def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
             }
             for name, index in dataset.class_indices.items()
         ],
-        "class_indices": {displayed(name): index for name, index in dataset.class_indices.items()},
+        "class_indices": {encode_key(name): index for name, index in dataset.class_indices.items()},
         "ignored": [{"path": encode_name(remark.path), "reason": remark.reason} for remark in dataset.ignored],
         "problems": [{"path": encode_name(remark.path), "reason": remark.reason} for remark in dataset.problems],
     }

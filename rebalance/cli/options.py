@@ -11,12 +11,11 @@ from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
 from rebalance.planning.selection import CAP_METHODS
 from rebalance.planning.targets import LEGAL
+from rebalance.storage.transfer import LINKS
 from rebalance.transforms import FILL_MODES, INTERPOLATIONS, TRANSFORMS, Transform
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
-
-_LINKS = ("auto", "copy", "hardlink", "symlink")
 
 
 class Path(click.ParamType[str]):
@@ -102,7 +101,7 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing on stder
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Print the plan; open nothing for writing.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an OUTPUT that rebalance made, after success.")
 link = click.option(
-    "--link", type=click.Choice(_LINKS), default="auto", show_default=True,
+    "--link", type=click.Choice(LINKS), default="auto", show_default=True,
     help="How originals get into OUTPUT; auto clones where the disk can, else copies.",
 )  # fmt: skip
 bad_images = click.option(

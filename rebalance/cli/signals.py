@@ -1,9 +1,7 @@
 """Ctrl-C, SIGTERM and SIGHUP: end soon, keep the finished work, and die of the signal as a shell expects."""
 
-import contextlib
 import os
 import signal
-from collections.abc import Iterator
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -25,15 +23,10 @@ def install_handlers() -> None:
             signal.signal(number, _interrupt)
 
 
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let no signal in until this ends."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def ignore_signals() -> None:
+    """Let no signal end this process any more."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def die_of(number: int) -> None:

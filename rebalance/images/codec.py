@@ -73,8 +73,10 @@ class Picture:
     """A decoded source: its pixels as stored, its EXIF orientation (1 to 8), and how to encode its like."""
 
     pixels: Image.Image
+    header: Header
     orientation: int
     format: str
+    """What is generated is written as this, which may not be the format of the source."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments for Pillow's `save`."""
     is_like_source: bool = True
@@ -121,7 +123,7 @@ def load_image(data: bytes, *, is_renamed: bool = False) -> Picture:
     if image.info.get("icc_profile"):
         settings["icc_profile"] = image.info["icc_profile"]
     is_like_source = file_format == _stored_format(image)
-    return Picture(image, orientation or 1, file_format, settings, is_like_source)
+    return Picture(image, _header(image), orientation or 1, file_format, settings, is_like_source)
 
 
 def save_image(pixels: Image.Image, like: Picture) -> bytes:
@@ -136,7 +138,7 @@ def image_from_grey(levels: bytes, width: int, height: int, scale: int) -> bytes
     image = Image.frombytes("L", (width, height), levels).resize(
         (width * scale, height * scale), Image.Resampling.BICUBIC
     )
-    return save_image(image, Picture(image, 1, "PNG"))
+    return save_image(image, Picture(image, Header(*image.size, "L", "PNG"), 1, "PNG"))
 
 
 def _open(data: bytes) -> Image.Image:

@@ -14,7 +14,7 @@ from rebalance import __version__
 from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import ManifestError
 from rebalance.plan import Drop, Plan, Written
-from rebalance.storage.names import decode_name, encode_name
+from rebalance.storage.names import decode_name, encode_key, encode_name
 
 NAME = "rebalance.jsonl"
 SCHEMA = 1
@@ -97,7 +97,7 @@ def class_entries(counts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
     """
     n_before, n_after = sum(before for _, before, _ in counts), sum(after for _, _, after in counts)
     return {
-        "class_indices": {_key(name): index for index, (name, _, _) in enumerate(counts)},
+        "class_indices": {encode_key(name): index for index, (name, _, _) in enumerate(counts)},
         "classes": [
             {
                 "name": encode_name(name),
@@ -240,12 +240,6 @@ def _checked_head(line: bytes, path: str) -> dict[str, Any]:
     if not all(type(head.get(key)) is kind for key, kind in _HEAD_TYPES.items()):
         raise ManifestError(f"{path}: its first line is not the head of a manifest of rebalance")
     return head
-
-
-def _key(name: str) -> str:
-    """Return a class name as a key of JSON."""
-    encoded = encode_name(name)
-    return encoded if isinstance(encoded, str) else f"b64:{encoded['b64']}"
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

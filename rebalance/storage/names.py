@@ -15,6 +15,12 @@ def encode_name(name: str) -> str | dict[str, str]:
     return name
 
 
+def encode_key(name: str) -> str:
+    """Return a class name as a key of a JSON object."""
+    encoded = encode_name(name)
+    return encoded if isinstance(encoded, str) else f"b64:{encoded['b64']}"
+
+
 def decode_name(name: Any) -> str:
     """Return the path or class name that JSON holds. Raises ValueError where it is neither form."""
     if isinstance(name, str):

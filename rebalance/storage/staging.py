@@ -82,9 +82,9 @@ class Staging:
             os.unlink(os.path.join(self.temporary, name))
 
     def remove(self) -> None:
-        """Delete the whole folder."""
+        """Delete the whole folder; what cannot be deleted now, a later run finds and deletes."""
         self.journal.close()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def staging_path(output: bytes) -> bytes:

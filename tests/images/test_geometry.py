@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rebalance.images.codec import Picture
+from rebalance.images.codec import Header, Picture
 from rebalance.images.geometry import rounded, sample, to_stored, to_upright
 from rebalance.images.pipeline import place
 from rebalance.transforms import BY_KEY, IDENTITY, Matrix, Values, make_recipe, multiply
@@ -14,7 +14,7 @@ MODES = ("L", "RGB")
 
 
 def picture_of(pixels: Image.Image, orientation: int = 1) -> Picture:
-    return Picture(pixels, orientation, "PNG")
+    return Picture(pixels, Header(*pixels.size, pixels.mode, "PNG"), orientation, "PNG")
 
 
 def recipe_of(fill_mode: str = "constant", interpolation: str = "bicubic", **settings: object) -> dict[str, object]:
