@@ -19,7 +19,6 @@ from rebalance.plan import Plan
 from rebalance.planning.augment import MAX_COPIES, AugmentOptions, plan_augment
 from rebalance.planning.targets import SamplingStrategy, parse_strategy
 from rebalance.storage.manifest import request_of
-from rebalance.storage.names import encode_name
 from rebalance.storage.output import check_output, located
 from rebalance.storage.scan import raise_problems, scan
 from rebalance.storage.staging import remove_leftovers
@@ -66,7 +65,7 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
         print_summary(
             plan,
             given["report_format"],
-            {"output": encode_name(output), "is_up_to_date": True, "n_reused": plan.n_outputs},
+            {"output": output, "is_up_to_date": True, "n_reused": plan.n_outputs},
         )
         return 0
     return _carry_out(planner, dataset, rescan, output, given)
@@ -133,7 +132,7 @@ def _carry_out(
         print_summary(
             outcome.plan,
             given["report_format"],
-            {"output": encode_name(output), "is_up_to_date": False, "n_reused": outcome.n_reused},
+            {"output": output, "is_up_to_date": False, "n_reused": outcome.n_reused},
         )
     if given["quiet"]:
         return 0

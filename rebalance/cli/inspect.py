@@ -12,7 +12,6 @@ from rebalance.dataset import Dataset
 from rebalance.errors import TargetError
 from rebalance.planning.targets import over_sampling_targets, parse_strategy
 from rebalance.planning.weights import balanced_weights, log_weights
-from rebalance.storage.names import decode_name, encode_key, encode_name
 from rebalance.storage.scan import scan
 
 
@@ -56,13 +55,13 @@ def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     missing = _missing(counts, given)
     return {
         "schema": 1,
-        "source": encode_name(dataset.root),
+        "source": dataset.root,
         "n_images": n_images,
         "n_classes": len(counts),
         "imbalance_ratio": dataset.imbalance_ratio,
         "classes": [
             {
-                "name": encode_name(name),
+                "name": name,
                 "index": index,
                 "count": counts[name],
                 "share": counts[name] / n_images if n_images else 0.0,
@@ -72,9 +71,9 @@ def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
             }
             for name, index in dataset.class_indices.items()
         ],
-        "class_indices": {encode_key(name): index for name, index in dataset.class_indices.items()},
-        "ignored": [{"path": encode_name(remark.path), "reason": remark.reason} for remark in dataset.ignored],
-        "problems": [{"path": encode_name(remark.path), "reason": remark.reason} for remark in dataset.problems],
+        "class_indices": dataset.class_indices,
+        "ignored": [remark._asdict() for remark in dataset.ignored],
+        "problems": [remark._asdict() for remark in dataset.problems],
     }
 
 
@@ -102,10 +101,9 @@ def _checked(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
             progress(len(checked), n_images)
     bad = sorted((image.path, image.reason) for image in checked if image.reason is not None)
     return {
-        "bad_images": [{"path": encode_name(path), "reason": reason} for path, reason in bad],
+        "bad_images": [{"path": path, "reason": reason} for path, reason in bad],
         "duplicates": [
-            {"paths": [encode_name(path) for path in group.paths], "across_classes": group.is_across_classes}
-            for group in find_duplicates(checked)
+            {"paths": group.paths, "across_classes": group.is_across_classes} for group in find_duplicates(checked)
         ],
     }
 
@@ -115,7 +113,7 @@ def _print(report: dict[str, Any], report_format: str) -> None:
     if report_format == "json":
         print_json(report)
         return
-    rows = [[decode_name(entry["name"]), *(entry[key] for key in keys[1:])] for entry in report["classes"]]
+    rows = [[entry[key] for key in keys] for entry in report["classes"]]
     if report_format == "csv":
         print_csv(keys, rows)
         return
@@ -141,10 +139,10 @@ def _print(report: dict[str, Any], report_format: str) -> None:
 def _print_remarks(report: dict[str, Any]) -> None:
     for title, key in (("ignored", "ignored"), ("problem", "problems"), ("bad image", "bad_images")):
         for remark in report.get(key, ()):
-            emit(f"{title}: {displayed(decode_name(remark['path']))}: {remark['reason']}")
+            emit(f"{title}: {displayed(remark['path'])}: {remark['reason']}")
     for group in report.get("duplicates", ()):
         where = "across classes" if group["across_classes"] else "within a class"
-        emit(f"duplicate {where}: {', '.join(displayed(decode_name(path)) for path in group['paths'])}")
+        emit(f"duplicate {where}: {', '.join(displayed(path) for path in group['paths'])}")
     if "bad_images" in report:
         emit(f"{len(report['bad_images'])} bad images, {len(report['duplicates'])} groups of exact duplicates")
 

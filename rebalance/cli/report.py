@@ -10,8 +10,8 @@ from typing import Any, TextIO
 
 import click
 
-from rebalance.plan import Augment, Drop, Duplicate, Plan
-from rebalance.storage.names import encode_name
+from rebalance.plan import Drop, Keep, Plan
+from rebalance.storage.names import encode_key, encode_name
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
@@ -60,8 +60,19 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 
 def print_json(content: object) -> None:
-    """Print one JSON document; what is not ASCII is escaped, so that it is safe on any terminal."""
-    emit(json.dumps(content, indent=2))
+    """Print one JSON document, its names as `storage.names` has them; what is not ASCII is escaped for any terminal."""
+    emit(json.dumps(_with_names(content), indent=2))
+
+
+def _with_names(content: object) -> object:
+    """Return what is to be JSON with every text in it that is not UTF-8 encoded."""
+    if isinstance(content, str):
+        return encode_name(content)
+    if isinstance(content, Mapping):
+        return {encode_key(key): _with_names(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_with_names(value) for value in content]
+    return content
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -86,15 +97,15 @@ def print_plan(plan: Plan, report_format: str) -> None:
         print_summary(plan, "text", {})
     elif report_format == "csv":
         header = ("path", "class", "kind", "source", "copy_number")
-        print_csv(header, ([row.get(key) for key in header] for row in _files(plan, as_json=False)))
+        print_csv(header, ([row.get(key) for key in header] for row in _files(plan)))
     else:
         print_json(
             {
                 "schema": 1,
                 "command": plan.command,
                 "request": plan.request,
-                "classes": _classes(plan),
-                "files": list(_files(plan, as_json=True)),
+                "classes": class_rows(plan),
+                "files": list(_files(plan)),
             }
         )
 
@@ -102,7 +113,7 @@ def print_plan(plan: Plan, report_format: str) -> None:
 def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) -> None:
     """Print counts before and after, class by class."""
     if report_format == "json":
-        print_json({"schema": 1, **more, "classes": _classes(plan)})
+        print_json({"schema": 1, **more, "classes": class_rows(plan)})
         return
     header = ("class", "before", "kept", "after", "generated", "copies/image")
     rows = [
@@ -132,23 +143,16 @@ def class_rows(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _classes(plan: Plan) -> list[dict[str, Any]]:
-    return [row | {"name": encode_name(row["name"])} for row in class_rows(plan)]
-
-
-def _files(plan: Plan, *, as_json: bool) -> Iterator[dict[str, Any]]:
-    """Yield the files of a plan; names as JSON has them, or as they are."""
-    shown = encode_name if as_json else str
+def _files(plan: Plan) -> Iterator[dict[str, Any]]:
+    """Yield the files of a plan."""
     for target in plan.targets:
         for operation in plan.operations(target.class_name):
             if isinstance(operation, Drop):
                 continue
-            row: dict[str, Any] = {
-                "path": shown(operation.output),
-                "class": shown(target.class_name),
+            row = {
+                "path": operation.output,
+                "class": target.class_name,
                 "kind": operation.kind,
-                "source": shown(operation.source.path),
+                "source": operation.source.path,
             }
-            if isinstance(operation, Augment | Duplicate):
-                row["copy_number"] = operation.copy_number
-            yield row
+            yield row if isinstance(operation, Keep) else {**row, "copy_number": operation.copy_number}

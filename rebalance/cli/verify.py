@@ -7,7 +7,6 @@ import click
 from rebalance.cli import options
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import displayed, emit, print_csv, print_json, say
-from rebalance.storage.names import encode_name
 
 
 @click.command(short_help="Does the tree still hold what its manifest says?")
@@ -41,7 +40,7 @@ def verify(output: str, **given: Any) -> int:
         )
     rows = [(finding.kind, finding.path, finding.reason) for finding in findings]
     if given["report_format"] == "json":
-        named = [{"kind": kind, "path": encode_name(path), "reason": reason} for kind, path, reason in rows]
+        named = [{"kind": kind, "path": path, "reason": reason} for kind, path, reason in rows]
         print_json({"schema": 1, "is_verified": not rows, "findings": named})
     elif given["report_format"] == "csv":
         print_csv(("kind", "path", "reason"), rows)
