@@ -123,6 +123,7 @@ def load_image(data: bytes, *, is_renamed: bool = False) -> Picture:
     if image.info.get("icc_profile"):
         settings["icc_profile"] = image.info["icc_profile"]
     is_like_source = file_format == _stored_format(image)
+    image.info = {}  # or what is made of it would inherit comments and text
     return Picture(image, _header(image), orientation or 1, file_format, settings, is_like_source)
 
 

@@ -88,6 +88,8 @@ def sample(
         coefficients = _pillow_coefficients(matrix, tile, box)
         tile_size = (tile[2] - tile[0], tile[3] - tile[1])
         warped = patch.transform(tile_size, Image.Transform.AFFINE, coefficients, _RESAMPLING[interpolation])
+        if tile_size == size:
+            return warped
         output.paste(warped, tile[:2])
     return output
 
@@ -155,7 +157,8 @@ def _patch(image: Image.Image, box: Box, fill_mode: str, cval: int) -> Image.Ima
     rows = _folded(np.arange(top, bottom), image.height, fill_mode)
     packing, dtype = _PACKED[image.mode]
     pixels = np.frombuffer(image.tobytes("raw", packing), dtype).reshape(image.height, image.width)
-    return Image.frombuffer(image.mode, size, pixels.take(rows, axis=0).take(columns, axis=1), "raw", packing, 0, 1)
+    filled = pixels.take(rows, axis=0).take(columns, axis=1)
+    return Image.frombytes(image.mode, size, filled.tobytes(), "raw", packing)
 
 
 def _folded(indices: Indices, length: int, fill_mode: str) -> Indices:

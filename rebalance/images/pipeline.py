@@ -13,10 +13,11 @@ def render(picture: Picture, recipe: Recipe, values: Values) -> bytes | None:
     region, matrix = place(picture, recipe, values)
     if picture.is_like_source and matrix == IDENTITY and region == (0, 0, *picture.pixels.size):
         return None
+    source = picture.pixels
     pixels = sample(
-        picture.pixels.crop(region),
+        source if region == (0, 0, *source.size) else source.crop(region),
         matrix,
-        picture.pixels.size,
+        source.size,
         fill_mode=recipe["fill_mode"],
         cval=recipe.get("cval", 0),
         interpolation=recipe["interpolation"],
