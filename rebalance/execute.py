@@ -24,6 +24,8 @@ from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
 _FILES_A_BATCH = 16
 """Little enough that a kill costs little, enough that handing over costs nothing."""
 _COPIES_A_TASK = 64
+_LARGE = 2**20
+"""Bytes of a source above which a task has fewer copies: what a kill costs is to stay a matter of seconds."""
 
 Planner = Callable[[Mapping[str, Unusable]], Plan]
 """Makes the plan again, knowing which images turned out to be of no use."""
@@ -48,6 +50,8 @@ class Listener:
     progress: Callable[[int, int], None] = lambda _n_done, _n_all: None
     """Called with the files finished and the files planned."""
     warn: Callable[[str], None] = lambda _message: None
+    list_bad: Callable[[str, str], None] = lambda _source, _reason: None
+    """Called with each image that ends the run, and why."""
     publishing: Callable[[], None] = lambda: None
     """Called right before OUTPUT gets its name: from then on the run is to end as a success."""
 
@@ -86,7 +90,11 @@ def execute(
         staging = claim_staging(path)
         earlier = EarlierWork(staging, previous, boot_id())
         run = _Run(dataset, options, listener, staging, earlier, library_versions())
-        plan, unusable = run.make_all(planner)
+        try:
+            plan, unusable = run.make_all(planner)
+        except TargetError:
+            staging.remove_if_empty()
+            raise
         run.settle(plan)
         _check_source_stands(dataset, rescan(), listener)
         run.seal(plan)
@@ -111,7 +119,7 @@ class _Run:
         """Stage every file of the plan; where sources turn out bad, plan again without them and make the difference."""
         unusable: dict[str, Unusable] = {}
         while True:
-            plan = planner(unusable)
+            plan = self._plan(planner, unusable)
             self._check_names(plan)
             failed = self._make(plan, unusable)
             if not failed:
@@ -122,10 +130,19 @@ class _Run:
                 is_kept = failure.is_unfit or self.options.bad_images == "carry"
                 unusable[failure.source] = Unusable(failure.reason, is_kept, failure.sha256)
 
+    def _plan(self, planner: Planner, unusable: Mapping[str, Unusable]) -> Plan:
+        """Plan without what is unusable; where that cannot be done, say what it was."""
+        try:
+            return planner(unusable)
+        except TargetError:
+            for source, reason in sorted((source, reason) for source, (reason, *_) in unusable.items()):
+                self.listener.list_bad(source, reason)
+            raise
+
     def _refuse(self, failed: list[Failed], plan: Plan) -> NoReturn:
         """List the bad images and raise BadImagesError."""
         for failure in failed:
-            self.listener.warn(f"bad image: {failure.source!r}: {failure.reason}")
+            self.listener.list_bad(failure.source, failure.reason)
         if self.n_reused:
             self.listener.warn(f"reused {self.n_reused} of {plan.n_outputs}")
         what = "1 image" if len(failed) == 1 else f"{len(failed)} images"
@@ -165,7 +182,7 @@ class _Run:
     def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
         """Make what is not staged yet and return the sources that failed."""
         self.n_reused = self.n_done = 0
-        failed = []
+        failed: dict[str, Failed] = {}
         root, staged = to_bytes(self.dataset.root), self.staging.for_workers(self.options.link)
         worker = Worker(root, staged)
         results = run_batches(
@@ -177,25 +194,27 @@ class _Run:
         with contextlib.closing(results):
             for result in chain.from_iterable(results):
                 if isinstance(result, Failed):
-                    failed.append(result)
+                    failed[result.source] = result
                 else:
                     self.staging.journal.append(result, self.earlier.boot)
                     self.n_reused += result.is_reused
                     self._count(plan)
-        return sorted(failed)
+        return sorted(failed.values())
 
     def _tasks(self, plan: Plan, unusable: Mapping[str, Unusable]) -> Iterator[Task]:
         """Yield what is to do, source by source; what is staged and good is counted, not done."""
         for target in plan.targets:
             recipe = plan.recipe(target.class_name)
             fingerprint = fingerprint_of(recipe, self.versions)
-            manner = Manner(self.options.seed, fingerprint, self.options.link, self.options.check)
+            libraries = fingerprint_of({}, self.versions)
+            manner = Manner(self.options.seed, fingerprint, libraries, self.options.link, self.options.check)
             made = sorted(_made(plan, target.class_name), key=lambda operation: to_bytes(operation.source.path))
             for source, operations in groupby(made, key=lambda operation: operation.source):
                 note = unusable[source.path].reason if source.path in unusable else None
                 wanted = list(self._wanted(operations, manner, note, plan))
-                for start in range(0, len(wanted), _COPIES_A_TASK):
-                    part = tuple(wanted[start : start + _COPIES_A_TASK])
+                n_each = max(1, min(_COPIES_A_TASK, _COPIES_A_TASK * _LARGE // (source.stamp.size + 1)))
+                for start in range(0, len(wanted), n_each):
+                    part = tuple(wanted[start : start + n_each])
                     yield Task(source, target.class_name, recipe, manner, part, note)
 
     def _wanted(
@@ -203,7 +222,7 @@ class _Run:
     ) -> Iterator[tuple[Made, Candidate | None]]:
         for operation in operations:
             if self.earlier.is_staged(operation, manner, note):
-                self.n_reused += 1
+                self.n_reused += self.staging.journal.is_of_earlier_run(operation.output)
                 self._count(plan)
             else:
                 yield operation, self.earlier.candidate(operation, manner, note)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rebalance.dataset import Dataset, ImageFile, to_bytes
 from rebalance.errors import BadImageError, ManifestError, OutputRefusedError, StorageError
+from rebalance.plan import Unusable
 from rebalance.storage.manifest import Manifest, digest, read_manifest
 from rebalance.storage.transfer import read_source
 
@@ -26,6 +27,15 @@ def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset)
     if manifest.head["request_sha256"] != digest(request):
         return _other_request(manifest, request, dataset)
     return _changed_file(output, manifest, dataset)
+
+
+def unusable_images(output: bytes) -> dict[str, Unusable]:
+    """Return the images that turned out unusable when OUTPUT was made."""
+    return {
+        row["source"]: Unusable(row.get("note") or row["reason"], row["kind"] == "original", row.get("source_sha256"))
+        for row in read_manifest(output).rows()
+        if row.get("is_bad") or (row["kind"] == "original" and "note" in row)
+    }
 
 
 def _other_request(manifest: Manifest, request: Mapping[str, Any], dataset: Dataset) -> str:
@@ -66,7 +76,7 @@ def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | 
         if "path" in row and (what := _size_problem(output, row)):
             return f"its {row['path']!r} {what}"
         suspect = suspects.get(row["source"]) if row["kind"] in ("original", "removed") else None
-        if suspect and "source_sha256" in row and (what := _content_problem(dataset, suspect, row["source_sha256"])):
+        if suspect and row.get("is_bad", True) and (what := _content_problem(dataset, suspect, row)):
             return f"SOURCE is not what it was: {row['source']!r} {what}"
     return None
 
@@ -79,12 +89,14 @@ def _size_problem(output: bytes, row: Mapping[str, Any]) -> str | None:
     return None if size == row["bytes"] else f"has {size} bytes where {row['bytes']} were written"
 
 
-def _content_problem(dataset: Dataset, image: ImageFile, sha256: str) -> str | None:
+def _content_problem(dataset: Dataset, image: ImageFile, row: Mapping[str, Any]) -> str | None:
+    if "source_sha256" not in row:
+        return "could not be read then"
     try:
         data = read_source(to_bytes(dataset.root), image).data
     except (BadImageError, StorageError) as error:
         return str(error)
-    return None if hashlib.sha256(data).hexdigest() == sha256 else "has changed"
+    return None if hashlib.sha256(data).hexdigest() == row["source_sha256"] else "has changed"
 
 
 def _told(value: object) -> str:

@@ -1,7 +1,6 @@
 """What a worker does with one source: read it once, check it, make every file that is wanted of it."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from rebalance.errors import BadImageError, UnfitImageError, WorkerError
 from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_image
 from rebalance.images.pipeline import render
 from rebalance.plan import Augment, Failed, Finished, Keep, Made, Recipe, Written
+from rebalance.planning.naming import has_other_suffix
 from rebalance.storage.transfer import SourceBytes, StagedTree, read_file, read_source
 from rebalance.transforms import draw_values
 
@@ -22,6 +22,8 @@ class Manner(NamedTuple):
     seed: int
     fingerprint: str
     """Names engine, versions and recipe."""
+    libraries: str
+    """Names engine and versions."""
     link: str
     check: str
 
@@ -70,6 +72,9 @@ class Worker:
             return [Failed(task.source.path, str(error), isinstance(error, UnfitImageError), sha256)]
         except MemoryError:
             raise WorkerError(f"{task.source.path!r}: not enough memory; run again with fewer --workers") from None
+        except Exception as error:
+            error.add_note(repr(task.source.path))
+            raise
 
     def _make_all(self, task: Task, source: SourceBytes, sha256: str) -> list[Finished | Failed]:
         results: list[Finished | Failed] = []
@@ -101,8 +106,10 @@ class Worker:
         self, task: Task, operations: Sequence[Made], source: SourceBytes, sha256: str
     ) -> list[Finished | Failed]:
         picture = None
-        if any(isinstance(operation, Augment) for operation in operations):
-            picture = load_image(source.data, is_renamed=_is_renamed(operations))
+        if augments := [operation for operation in operations if isinstance(operation, Augment)]:
+            picture = load_image(
+                source.data, is_renamed=any(has_other_suffix(made.output, made.source.path) for made in augments)
+            )
         header = picture.header if picture else self._header(source, task)
         made: list[Finished | Failed] = []
         for operation in operations:
@@ -173,15 +180,6 @@ def key_of(operation: Made, manner: Manner, note: str | None, source_sha256: str
     if isinstance(operation, Augment):
         made_by = [manner.fingerprint, draw_key(manner.seed, operation.source.path, operation.copy_number).hex()]
     else:
-        made_by = [manner.link if isinstance(operation, Keep) else "", manner.check, str(note)]
+        made_by = [manner.libraries, manner.link if isinstance(operation, Keep) else "", manner.check, str(note)]
     content = "\0".join([operation.kind, source_sha256, *made_by])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
-
-
-def _is_renamed(operations: Sequence[Made]) -> bool:
-    """Return whether the generated files of a source have another suffix than it."""
-    return any(
-        os.path.splitext(operation.output)[1] != os.path.splitext(operation.source.path)[1]
-        for operation in operations
-        if isinstance(operation, Augment)
-    )

@@ -54,8 +54,10 @@ class Drop:
     kind: ClassVar[str] = "removed"
     source: ImageFile
     reason: str
+    is_bad: bool = False
+    """Whether the image itself is the reason."""
     sha256: str | None = None
-    """Of the source, where its content is the reason."""
+    """Of the source, where it could be read and is the reason."""
 
 
 Made = Keep | Augment | Duplicate

@@ -8,6 +8,7 @@ from rebalance.dataset import to_bytes
 from rebalance.errors import CheckFailedError, SourceTreeError, UsageError, did_you_mean
 from rebalance.images.codec import ENGINE, library_versions, load_image
 from rebalance.images.pipeline import render
+from rebalance.planning.naming import has_other_suffix
 from rebalance.storage.manifest import Manifest, read_manifest
 from rebalance.storage.output import check_apart
 from rebalance.storage.single import write_new_file
@@ -39,8 +40,7 @@ def replay(output: str, path: str, *, source: str, destination: str) -> None:
 def _made_again(data: bytes, row: Mapping[str, Any], request: Mapping[str, Any]) -> bytes:
     if row["kind"] != "augmented":
         return data
-    suffixes = [name.rpartition(".")[2] for name in (row["path"], row["source"])]
-    picture = load_image(data, is_renamed=suffixes[0] != suffixes[1])
+    picture = load_image(data, is_renamed=has_other_suffix(row["path"], row["source"]))
     return render(picture, request["recipe"], row["values"]) or data
 
 

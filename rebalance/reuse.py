@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rebalance import __version__
 from rebalance.images.codec import ENGINE
 from rebalance.perform import Candidate, Manner, key_of
 from rebalance.plan import Augment, Finished, Made, Recipe
@@ -11,9 +12,11 @@ from rebalance.storage.previous import PreviousOutput
 from rebalance.storage.staging import Staging
 
 
-def fingerprint_of(recipe: Recipe, versions: Mapping[str, str], engine: str = ENGINE) -> str:
+def fingerprint_of(
+    recipe: Recipe, versions: Mapping[str, str], engine: str = ENGINE, program: str = __version__
+) -> str:
     """Return what names engine, versions and recipe: what a source becomes depends on nothing else."""
-    return digest({"engine": engine, "versions": versions, "recipe": recipe})
+    return digest({"rebalance": program, "engine": engine, "versions": versions, "recipe": recipe})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class EarlierWork:
         if self.previous is None or not isinstance(operation, Augment):
             return None
         head = self.previous.head
-        fingerprint = fingerprint_of(head["request"].get("recipe"), head["versions"], head["engine"])
+        fingerprint = fingerprint_of(head["request"].get("recipe"), head["versions"], head["engine"], head["rebalance"])
         written = self.previous.find(operation.output)
         if written is None or (head["seed"], fingerprint) != (manner.seed, manner.fingerprint):
             return None

@@ -62,7 +62,9 @@ def verify(
     if not is_quick:
         yield from _check_hashes(root, sound, n_workers, progress, kind="changed")
     if source is not None:
-        yield from _check_hashes(to_bytes(source), source_sums, n_workers, progress, kind="source")
+        by_size = _check_sizes(to_bytes(source), manifest)
+        by_content = _check_hashes(to_bytes(source), source_sums, n_workers, progress, kind="source")
+        yield from by_size if is_quick else by_content
 
 
 def _check_head(manifest: Manifest) -> Iterator[Finding]:
@@ -115,6 +117,12 @@ def _check_presence(root: bytes, row: Mapping[str, Any]) -> Finding | None:
     if size != row["bytes"]:
         return Finding("changed", row["path"], f"has {size} bytes where {row['bytes']} were written")
     return None
+
+
+def _check_sizes(source: bytes, manifest: Manifest) -> Iterator[Finding]:
+    for row in manifest.rows():
+        if row["kind"] == "original" and (finding := _check_presence(source, row)):
+            yield Finding("source", finding.path, finding.reason)
 
 
 def _check_hashes(

@@ -84,6 +84,12 @@ def test_every_option_of_augment_stands_in_its_page(run: Run) -> None:
     assert {option for option in options - ordinary if option not in page} == set()
 
 
+def test_without_a_command_the_help_is_shown_as_it_is(run: Run) -> None:
+    ran = run()
+    assert ran.code == 2
+    assert ran.err.splitlines() == run("--help").out.splitlines()
+
+
 def test_every_command_has_an_example(run: Run) -> None:
     for command in ("inspect", "augment", "verify", "replay"):
         assert f"rebalance {command} " in run(command, "--help").out

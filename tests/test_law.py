@@ -121,7 +121,7 @@ def test_a_signal_is_answered_soon_and_leaves_no_process(
     _, remarks = process.communicate(timeout=20)
     assert time.monotonic() - began < 2
     assert process.returncode == -number
-    assert remarks.splitlines()[-1] == "rebalance: interrupted; finished work is kept: run the same command to resume"
+    assert remarks.splitlines()[-1] == "rebalance: interrupted; the finished work is kept: run again to resume"
     assert "Traceback" not in remarks
     assert not (tmp_path / "out").exists()
     wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))

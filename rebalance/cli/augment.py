@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,9 @@ from rebalance.storage.output import check_output, located
 from rebalance.storage.scan import raise_problems, scan
 from rebalance.storage.staging import remove_leftovers
 from rebalance.transforms import make_recipe
+
+if TYPE_CHECKING:
+    from rebalance.execute import Outcome
 
 Given = Mapping[str, Any]
 
@@ -46,6 +49,10 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
     if given["print_config"]:
         emit(render_settings("augment", given))
         return 0
+    if (given["cap_method"], given["window"]) != ("random", 0) and given["cap"] is None:
+        raise UsageError("--cap-method and --window choose what --cap N keeps: give it, too")
+    if given["window"] and given["cap_method"] != "window":
+        raise UsageError("--window goes with --cap-method window")
     if source is None or (output is None and not given["dry_run"]):
         raise UsageError(f"{'SOURCE is' if source is None else '-o OUTPUT is'} missing; see rebalance augment --help")
     output = output and located(output)
@@ -58,16 +65,11 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
     if not given["quiet"]:
         _say_remarks(plan, dataset, given)
     if given["dry_run"] or output is None:
-        print_plan(plan, given["report_format"])
+        print_plan(plan, given["format"])
         return 0
     if is_there and _is_up_to_date(output, plan, dataset, given):
         remove_leftovers(to_bytes(output))
-        print_summary(
-            plan,
-            given["report_format"],
-            {"output": output, "is_up_to_date": True, "n_reused": plan.n_outputs},
-        )
-        return 0
+        return _tell_standing(planner, output, given)
     return _carry_out(planner, dataset, rescan, output, given)
 
 
@@ -126,20 +128,38 @@ def _carry_out(
         is_overwriting=given["overwrite"],
     )
     with progress_bar("augment", is_quiet=given["quiet"]) as progress:
-        listener = Listener(progress, say, ignore_signals)
-        outcome = execute(planner, dataset, rescan, output, run_options, listener)
-    with contextlib.suppress(StdoutError):  # OUTPUT stands, whoever still listens
-        print_summary(
-            outcome.plan,
-            given["report_format"],
-            {"output": output, "is_up_to_date": False, "n_reused": outcome.n_reused},
+        listener = Listener(
+            progress=progress,
+            warn=(lambda _remark: None) if given["quiet"] else say,
+            list_bad=lambda path, reason: say(f"bad image: {path!r}: {reason}"),
+            publishing=ignore_signals,
         )
-    if given["quiet"]:
-        return 0
-    for path, unusable in sorted(outcome.unusable.items()):
-        say(f"{'kept, but no source' if unusable.is_kept else 'left out'}: {path!r}: {unusable.reason}")
-    if outcome.n_reused:
-        say(f"reused {outcome.n_reused} of {outcome.plan.n_outputs}")
-    if any(outcome.plan.most_copies.values()):
-        say(f"{output} holds copies: train on it as it is, and do not split it again")
+        outcome = execute(planner, dataset, rescan, output, run_options, listener)
+    _tell(outcome, output, given, is_up_to_date=False)
     return 0
+
+
+def _tell_standing(planner: Callable[..., Plan], output: str, given: Given) -> int:
+    """Report on the OUTPUT that stands as on one just made: by the images that turned out unusable then."""
+    from rebalance.execute import Outcome  # noqa: PLC0415  the same
+    from rebalance.freshness import unusable_images  # noqa: PLC0415  the same
+
+    unusable = unusable_images(to_bytes(output))
+    plan = planner(unusable)
+    _tell(Outcome(plan, plan.n_outputs, unusable), output, given, is_up_to_date=True)
+    return 0
+
+
+def _tell(outcome: "Outcome", output: str, given: Given, *, is_up_to_date: bool) -> None:
+    plan, n_reused = outcome.plan, outcome.n_reused
+    with contextlib.suppress(StdoutError):  # OUTPUT stands, whoever still listens
+        more = {"output": output, "is_up_to_date": is_up_to_date, "n_reused": n_reused}
+        print_summary(plan, given["format"], more)
+    if given["quiet"]:
+        return
+    for path, image in sorted(outcome.unusable.items()):
+        say(f"{'kept, but no source' if image.is_kept else 'left out'}: {path!r}: {image.reason}")
+    if n_reused and not is_up_to_date:
+        say(f"reused {n_reused} of {plan.n_outputs}")
+    if any(plan.most_copies.values()):
+        say(f"{output} holds copies: train on it as it is, and do not split it again")

@@ -54,9 +54,12 @@ def load_settings(name: str, command: click.Command) -> dict[str, Any]:
 
 
 def render_settings(command: str, settings: Mapping[str, Any]) -> str:
-    """Return settings as a configuration file."""
+    """Return settings as a configuration file that names every transform, and so stands for itself."""
+    effective = {
+        key: BY_KEY[key].neutral if value is None and key in BY_KEY else value for key, value in settings.items()
+    }
     lines = [
-        f"{key} = {_toml(value)}" for key, value in settings.items() if value is not None and key not in _NOT_IN_FILES
+        f"{key} = {_toml(value)}" for key, value in effective.items() if value is not None and key not in _NOT_IN_FILES
     ]
     return "\n".join([f"[{command}]", *lines])
 
@@ -91,7 +94,10 @@ def _checked(name: str, key: str, value: Any, options: Mapping[Any, click.Parame
     values = value if option.multiple and isinstance(value, list) else [value]
     if not all(type(part) is wanted for part in values):
         raise UsageError(f"{name}: {key} = {value!r} is not {_ARTICLES[wanted]}")
-    return values if option.multiple else value
+    try:
+        return [option.type(part) for part in values] if option.multiple else option.type(value)
+    except click.BadParameter as error:
+        raise UsageError(f"{name}: {key} = {value!r}: {error.message}") from None
 
 
 _ARTICLES = {bool: "true or false", int: "a whole number", str: "text in quotes"}

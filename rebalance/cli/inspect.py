@@ -41,7 +41,7 @@ def inspect(source: str, **given: Any) -> int:
     report = _report(dataset, given)
     if given["check"]:
         report |= _checked(dataset, given)
-    _print(report, given["report_format"])
+    _print(report, given["format"])
     if not given["quiet"]:
         for remark in dataset_remarks(dataset):
             say(remark)
@@ -83,7 +83,8 @@ def _missing(counts: dict[str, int], given: dict[str, Any]) -> dict[str, int]:
     try:
         targets = over_sampling_targets(strategy, counts)
     except TargetError as error:
-        say(f"note: {error}")
+        if not given["quiet"]:
+            say(f"note: {error}")
         return {}
     return {name: targets[name] - count for name, count in counts.items()}
 
@@ -148,7 +149,7 @@ def _print_remarks(report: dict[str, Any]) -> None:
 
 
 def _exit_code(dataset: Dataset, report: dict[str, Any], given: dict[str, Any]) -> int:
-    """Return 3 where a writing command would refuse the tree, 4 for bad images, 1 where a threshold is passed."""
+    """Return 3 where the tree has problems, 1 where a threshold is passed, 4 for bad images."""
     failures = []
     ratio, limit = dataset.imbalance_ratio, given["fail_imbalance"]
     if limit is not None and (ratio is None or ratio > limit):

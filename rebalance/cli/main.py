@@ -56,36 +56,41 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command; say what went wrong in one line and return the exit code."""
+    kept = "; the finished work is kept: run again to resume" if "augment" in arguments[:1] else ""
     try:
         with rebalance.make_context("rebalance", list(arguments)) as context:  # click's own `main` hides broken pipes
             code = rebalance.invoke(context)
+    except Interrupted as interrupted:
+        say(f"interrupted{kept}")
+        die_of(interrupted.number)
     except click.exceptions.Exit as done:
         code = done.exit_code
-    except Interrupted as interrupted:
-        say("interrupted; finished work is kept: run the same command to resume")
-        die_of(interrupted.number)
     except click.ClickException as error:
-        say(f"error: {_usage_message(error)}")
-        return error.exit_code
+        code = _usage_failure(error)
     except RebalanceError as error:
         say(f"error: {error}")
-        return error.exit_code
+        code = error.exit_code
     except StdoutError as error:
-        return _stdout_failure(error)
+        code = _stdout_failure(error)
     except OSError as error:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        say(f"error: {where}{error.strerror or error}; the finished work is kept: run again to resume")
-        return StorageError.exit_code
+        say(f"error: {where}{error.strerror or error}{kept}")
+        code = StorageError.exit_code
     except Exception as error:  # noqa: BLE001  whatever is left is a bug, and a user still gets one line
-        say(f"error: a bug of ours: {type(error).__name__}: {error} ({_place(error)}); please report it")
-        return RebalanceError.exit_code
+        notes = ", ".join([_place(error), *getattr(error, "__notes__", ())])
+        say(f"error: a bug of ours: {type(error).__name__}: {error} ({notes}); please report it")
+        code = RebalanceError.exit_code
     return code if isinstance(code, int) else 0
 
 
-def _usage_message(error: click.ClickException) -> str:
+def _usage_failure(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     message = " ".join(error.format_message().split("\n")).rstrip(".")
     context = getattr(error, "ctx", None)
-    return f"{message}; see {context.command_path} --help" if context else message
+    say(f"error: {message}; see {context.command_path} --help" if context else f"error: {message}")
+    return error.exit_code
 
 
 def _stdout_failure(error: StdoutError) -> int:

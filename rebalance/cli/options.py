@@ -94,7 +94,7 @@ symlinks = click.option(
     help="Links in SOURCE; they are followed only to what lies in it.",
 )  # fmt: skip
 report_format = click.option(
-    "--format", "report_format", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True,
+    "--format", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True,
     help="Form of what is printed on stdout.",
 )  # fmt: skip
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing on stderr but errors.")

@@ -45,6 +45,8 @@ def setting_remarks(given: Mapping[str, Any]) -> Iterator[str]:
             f"note: shear_range is in degrees, as Keras reads it since 2017: {given['shear_range']:g} is next to "
             "nothing (0.2 radians are 11.5 degrees)"
         )
+    if given["cval"] and given["fill_mode"] != "constant":
+        yield f"note: --cval {given['cval']} has no effect without --fill-mode constant"
 
 
 def plan_remarks(plan: Plan) -> Iterator[str]:

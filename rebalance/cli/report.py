@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from rebalance.plan import Drop, Keep, Plan
-from rebalance.storage.names import encode_key, encode_name
+from rebalance.storage.names import encode_names
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
@@ -61,18 +61,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 def print_json(content: object) -> None:
     """Print one JSON document, its names as `storage.names` has them; what is not ASCII is escaped for any terminal."""
-    emit(json.dumps(_with_names(content), indent=2))
-
-
-def _with_names(content: object) -> object:
-    """Return what is to be JSON with every text in it that is not UTF-8 encoded."""
-    if isinstance(content, str):
-        return encode_name(content)
-    if isinstance(content, Mapping):
-        return {encode_key(key): _with_names(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_with_names(value) for value in content]
-    return content
+    emit(json.dumps(encode_names(content), indent=2))
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -39,10 +39,10 @@ def verify(output: str, **given: Any) -> int:
             )
         )
     rows = [(finding.kind, finding.path, finding.reason) for finding in findings]
-    if given["report_format"] == "json":
+    if given["format"] == "json":
         named = [{"kind": kind, "path": path, "reason": reason} for kind, path, reason in rows]
         print_json({"schema": 1, "is_verified": not rows, "findings": named})
-    elif given["report_format"] == "csv":
+    elif given["format"] == "csv":
         print_csv(("kind", "path", "reason"), rows)
     else:
         for kind, path, reason in rows:

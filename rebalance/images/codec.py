@@ -105,7 +105,7 @@ def check_header(data: bytes) -> Header:
 
 def check_pixels(data: bytes) -> Header:
     """Decode the whole image and return its header. Raises BadImageError with the reason."""
-    return _header(_decode(data))
+    return _header(_translate(lambda: _decode(data)))
 
 
 def load_image(data: bytes, *, is_renamed: bool = False) -> Picture:
@@ -113,24 +113,19 @@ def load_image(data: bytes, *, is_renamed: bool = False) -> Picture:
 
     `is_renamed`: what is generated has the suffix .png where the source has another, and is written as PNG.
     """
-    image = _decode(data)
-    _check_fit(image)
-    file_format = "PNG" if is_renamed else _written_format(image)
-    settings = _ENCODER_SETTINGS[file_format](image, data)
-    orientation = _orientation(image)
-    if orientation is not None:
-        settings |= _orientation_settings(file_format, orientation)
-    if image.info.get("icc_profile"):
-        settings["icc_profile"] = image.info["icc_profile"]
-    is_like_source = file_format == _stored_format(image)
-    image.info = {}  # or what is made of it would inherit comments and text
-    return Picture(image, _header(image), orientation or 1, file_format, settings, is_like_source)
+    return _translate(lambda: _loaded(data, is_renamed=is_renamed))
 
 
 def save_image(pixels: Image.Image, like: Picture) -> bytes:
     """Encode pixels as `like` was: format, tables, subsampling, ICC profile, EXIF orientation; nothing else is kept."""
     buffer = BytesIO()
-    pixels.save(buffer, format=like.format, **like.settings)
+    block = ImageFile.MAXBLOCK
+    if like.settings.get("progressive"):  # is written in one piece, for which Pillow's guess can be too small
+        ImageFile.MAXBLOCK = 6 * pixels.width * pixels.height + block
+    try:
+        pixels.save(buffer, format=like.format, **like.settings)
+    finally:
+        ImageFile.MAXBLOCK = block
     return buffer.getvalue()
 
 
@@ -156,15 +151,28 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _decode(data: bytes) -> Image.Image:
-    def decode() -> Image.Image:
+    image = _open(data)
+    if image.format == "PNG":
+        image.verify()
         image = _open(data)
-        if image.format == "PNG":
-            image.verify()
-            image = _open(data)
-        image.load()
-        return image
+    image.load()
+    return image
 
-    return _translate(decode)
+
+def _loaded(data: bytes, *, is_renamed: bool) -> Picture:
+    _check_depth(_open(data))
+    image = _decode(data)
+    _check_fit(image)
+    file_format = "PNG" if is_renamed else _written_format(image)
+    settings = _ENCODER_SETTINGS[file_format](image, data)
+    orientation = _orientation(image)
+    if orientation is not None:
+        settings |= _orientation_settings(file_format, orientation)
+    if image.info.get("icc_profile"):
+        settings["icc_profile"] = image.info["icc_profile"]
+    is_like_source = file_format == _stored_format(image)
+    image.info = {}  # or what is made of it would inherit comments and text
+    return Picture(image, _header(image), orientation or 1, file_format, settings, is_like_source)
 
 
 def _translate(action: Callable[[], T]) -> T:
@@ -182,6 +190,15 @@ def _translate(action: Callable[[], T]) -> T:
 
 def _header(image: Image.Image) -> Header:
     return Header(image.width, image.height, image.mode, str(image.format))
+
+
+def _check_depth(image: Image.Image) -> None:
+    """Raise UnfitImageError for 16-bit colour, which Pillow opens as 8-bit RGB; its raw mode still tells."""
+    for tile in getattr(image, "tile", ()) if image.mode == "RGB" else ():
+        raw = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        is_deep = image.format == "PPM" and any(isinstance(part, int) and part > 255 for part in raw)
+        if is_deep or any(isinstance(part, str) and ";16" in part for part in raw):
+            raise UnfitImageError("has 16 bits a channel")
 
 
 def _check_fit(image: Image.Image) -> None:
@@ -208,7 +225,10 @@ def _orientation(image: Image.Image) -> int | None:
     """Return the legal EXIF orientation that is stored, or None. TIFF is turned upright as it is loaded."""
     if image.format == "TIFF":
         return None
-    orientation = image.getexif().get(_ORIENTATION_TAG)
+    try:
+        orientation = _translate(lambda: image.getexif().get(_ORIENTATION_TAG))
+    except BadImageError:  # a spoilt tag is what loaders pass over
+        return None
     return orientation if orientation in range(1, 9) else None
 
 
@@ -234,7 +254,11 @@ def _jpeg_settings(image: Image.Image, _data: bytes) -> dict[str, Any]:
 
 def _webp_settings(_image: Image.Image, data: bytes) -> dict[str, Any]:
     """Return lossless where the source is; a lossy file does not store its quality."""
-    return {"lossless": b"VP8L" in data[:64], "quality": 90, "method": 4}
+    place = 12
+    while data[place : place + 4] not in (b"VP8 ", b"VP8L", b""):
+        size = int.from_bytes(data[place + 4 : place + 8], "little")
+        place += 8 + size + size % 2
+    return {"lossless": data[place : place + 4] == b"VP8L", "quality": 90, "method": 4}
 
 
 def _tiff_settings(image: Image.Image, _data: bytes) -> dict[str, Any]:

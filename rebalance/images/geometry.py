@@ -74,13 +74,13 @@ def sample(
     """Return a picture of `size` whose pixel (x, y) is the input's at matrix (x, y), in pixel indices.
 
     Outside the input, fill_mode nearest is edge, reflect dcba|abcd|dcba, wrap abcd|abcd|abcd, constant cval (0 to 255).
-    Where the matrix shrinks by more than 1.5 the input is box-averaged first; where it only moves whole pixels,
-    nothing is interpolated.
+    Where the matrix shrinks by more than 1.5 the input is box-averaged first, unless the nearest pixel is asked for;
+    where it only moves whole pixels, nothing is interpolated.
     """
-    if not _moves_whole_pixels(matrix):
-        image, matrix = _reduced(image, matrix)
-    else:
+    if _moves_whole_pixels(matrix):
         interpolation = "nearest"
+    elif interpolation != "nearest":
+        image, matrix = _reduced(image, matrix)
     output = Image.new(image.mode, size, None)
     for tile in _tiles((0, 0, *size), matrix, limit=2 * image.width * image.height + _LEAST_LIMIT):
         box = _reach(tile, matrix)
@@ -101,17 +101,21 @@ def _moves_whole_pixels(matrix: Matrix) -> bool:
 
 
 def _reduced(image: Image.Image, matrix: Matrix) -> tuple[Image.Image, Matrix]:
-    """Average the source over the block that one step of the output covers, along each of its axes."""
+    """Average the source over what one step of the output covers, along each of its axes."""
     a, b, c, d, e, f = matrix
     steps = [math.hypot(a, b), math.hypot(d, e)]
-    x_block, y_block = (round(step) if step > _SHRINKS else 1 for step in steps)
-    if x_block == y_block == 1:
+    width, height = (
+        max(1, round(length / step)) if step > _SHRINKS else length
+        for length, step in zip(image.size, steps, strict=True)
+    )
+    if (width, height) == image.size:
         return image, matrix
+    across, down = width / image.width, height / image.height
     scaled = (
-        a / x_block, b / x_block, (c + 0.5) / x_block - 0.5,
-        d / y_block, e / y_block, (f + 0.5) / y_block - 0.5,
+        a * across, b * across, (c + 0.5) * across - 0.5,
+        d * down, e * down, (f + 0.5) * down - 0.5,
     )  # fmt: skip
-    return image.reduce((x_block, y_block)), rounded(scaled)
+    return image.resize((width, height), Image.Resampling.BOX), rounded(scaled)
 
 
 def _tiles(tile: Box, matrix: Matrix, *, limit: int) -> Iterator[Box]:

@@ -1,5 +1,6 @@
 """The plan of `augment`: every class brought to its target by copies that are spread evenly over its images."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,7 +8,7 @@ from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
 from rebalance.drawing import draw_key
 from rebalance.errors import TargetError
 from rebalance.plan import Augment, ClassTarget, Drop, Duplicate, Keep, Made, Operation, Plan, Recipe, Unusable
-from rebalance.planning.naming import generated_path
+from rebalance.planning.naming import generated_path, looks_generated
 from rebalance.planning.selection import select_images
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
 
@@ -44,13 +45,17 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
         for folder in dataset.classes
     }
     _check_copies(shares, options.max_copies)
+    operations = _operations(dataset, shares, options, unusable)
+    for folder in dataset.classes:
+        if any(looks_generated(image.path) for image in folder.images):
+            deque(operations(folder.name), maxlen=0)  # raises where a name is taken
     return Plan(
         command="augment",
         request=_request(options),
         targets=tuple(ClassTarget(name, shares[name].n_kept, n_targets[name]) for name in n_targets),
         class_counts=dataset.class_counts,
         most_copies={name: share.most_copies for name, share in shares.items()},
-        operations=_operations(dataset, shares, options, unusable),
+        operations=operations,
         recipe=lambda _class_name: options.recipe,
     )
 
@@ -116,7 +121,7 @@ def _operations(
         remaining = {image.path for image in kept}
         for image in folder.images:
             if image.path in unusable and image.path not in remaining:
-                yield Drop(image, unusable[image.path].reason, unusable[image.path].sha256)
+                yield Drop(image, unusable[image.path].reason, is_bad=True, sha256=unusable[image.path].sha256)
             elif image.path not in remaining:
                 yield Drop(image, _reason(options))
 
@@ -160,7 +165,8 @@ def _check_name(operation: Made, taken: set[str]) -> None:
 
 
 def _request(options: AugmentOptions) -> dict[str, object]:
-    cap = {"n": options.cap, "method": options.cap_method, "window": options.window} if options.cap else None
+    window = {"window": options.window} if options.cap_method == "window" else {}
+    cap = {"n": options.cap, "method": options.cap_method, **window} if options.cap else None
     return {
         "sampling_strategy": options.strategy.described(),
         "seed": options.seed,

@@ -1,5 +1,6 @@
 """Names of generated files: a function of seed, source path and copy number alone."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from posixpath import basename, dirname, splitext
@@ -8,7 +9,9 @@ from rebalance.dataset import to_bytes, to_text
 from rebalance.drawing import draw_key
 
 _KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
-_NAME_MAX = 255
+NAME_MAX = 255
+"""Bytes that a name may have on the disks of today."""
+_GENERATED = re.compile(r"_(?:aug|dup)\d+-[0-9a-f]{12}\.[^./]*$")
 _WINDOWS_NAMES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 )
@@ -24,7 +27,17 @@ def generated_path(path: str, kind: str, seed: int, copy_number: int) -> str:
     if kind != "dup" and suffix.lower() not in _KEPT_SUFFIXES:
         suffix = ".png"
     ending = f"_{kind}{copy_number}-{draw_key(seed, path, copy_number).hex()[:12]}{suffix}"
-    return f"{dirname(path)}/{_cut(stem, _NAME_MAX - len(to_bytes(ending)))}{ending}"
+    return f"{dirname(path)}/{_cut(stem, NAME_MAX - len(to_bytes(ending)))}{ending}"
+
+
+def has_other_suffix(path: str, source: str) -> bool:
+    """Return whether a generated file has another suffix than its source, and so another format."""
+    return splitext(path)[1] != splitext(source)[1]
+
+
+def looks_generated(path: str) -> bool:
+    """Return whether a file has a name as generated ones have."""
+    return _GENERATED.search(path) is not None
 
 
 def _cut(stem: str, n_bytes: int) -> str:

@@ -1,4 +1,4 @@
-"""The journal of a staged tree: a row after each finished file, so that a later run can tell what is good."""
+"""The journal of a staged tree: a row for each finished file, so that a later run can tell what is good."""
 
 import json
 import os
@@ -27,10 +27,12 @@ class Journal:
                     break
                 self._end += len(line)
         os.ftruncate(self._descriptor, self._end)
+        self._end_of_earlier_runs = self._end
 
     def append(self, finished: Finished, boot: str) -> None:
         """Add the row of a finished file."""
         row = row_of(finished.written) | {"key": finished.key, "stamp": finished.stamp, "boot": boot}
+        row["is_reused"] = finished.is_reused
         place = self._end
         self._write(row)
         self._places[to_bytes(finished.written.output)] = place
@@ -44,6 +46,11 @@ class Journal:
         """Return the latest row of an output and the boot it was written in, or None."""
         place = self._places.get(to_bytes(output))
         return None if place is None else _parsed(_checked(self._line(place)))
+
+    def is_of_earlier_run(self, output: str) -> bool:
+        """Return whether an output, which has a row, was made before this journal was opened."""
+        found = self.find(output)
+        return self._places[to_bytes(output)] < self._end_of_earlier_runs or (found is not None and found[0].is_reused)
 
     def close(self) -> None:
         """Close the file."""
@@ -81,4 +88,4 @@ def _checked(line: bytes) -> dict[str, Any]:
 
 
 def _parsed(row: dict[str, Any]) -> tuple[Finished, str]:
-    return Finished(written_of(row), row["key"], Stamp(*row["stamp"])), row["boot"]
+    return Finished(written_of(row), row["key"], Stamp(*row["stamp"]), row["is_reused"]), row["boot"]

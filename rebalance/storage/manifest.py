@@ -14,7 +14,7 @@ from rebalance import __version__
 from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import ManifestError
 from rebalance.plan import Drop, Plan, Written
-from rebalance.storage.names import decode_name, encode_key, encode_name
+from rebalance.storage.names import decode_name, encode_key, encode_name, encode_names
 
 NAME = "rebalance.jsonl"
 SCHEMA = 1
@@ -35,7 +35,7 @@ def request_of(plan: Plan, dataset: Dataset) -> dict[str, Any]:
         files.update(b"%b\0%d\n" % (to_bytes(image.path), image.stamp.size))
     n_images = sum(plan.class_counts.values())
     request = {"command": plan.command, **plan.request, "dataset": {"images": n_images, "sha256": files.hexdigest()}}
-    return dict(json.loads(json.dumps(request)))
+    return dict(json.loads(json.dumps(encode_names(request))))
 
 
 _FIELDS = {
@@ -70,8 +70,8 @@ def row_of_dropped(drop: Drop, class_name: str) -> dict[str, Any]:
     """Return the line of an original that was left out."""
     image = drop.source
     row: dict[str, Any] = {"class": encode_name(class_name), "kind": "removed", "source": encode_name(image.path)}
-    row["bytes"] = image.stamp.size
-    return row | ({"source_sha256": drop.sha256} if drop.sha256 else {}) | {"reason": drop.reason}
+    row |= {"bytes": image.stamp.size, "is_bad": drop.is_bad, "reason": drop.reason}
+    return row | ({"source_sha256": drop.sha256} if drop.sha256 else {})
 
 
 def head_of(plan: Plan, request: Mapping[str, Any], *, engine: str, versions: Mapping[str, str]) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def checked_row(line: bytes, place: str) -> dict[str, Any]:
 
 
 _KINDS = frozenset({"original", "augmented", "duplicate", "removed"})
-_REMOVED_TYPES = {"class": str, "source": str, "bytes": int, "reason": str}
+_REMOVED_TYPES = {"class": str, "source": str, "bytes": int, "is_bad": bool, "reason": str}
 _FILE_TYPES = {"path": str, "class": str, "source": str, "bytes": int, "sha256": str, "source_sha256": str}
 _HEAD_TYPES = {
     "schema": int, "seed": int, "engine": str, "versions": dict, "request": dict, "request_sha256": str,

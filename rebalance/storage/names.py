@@ -1,6 +1,7 @@
 """Names in JSON: text where they are UTF-8, else their bytes in base 64."""
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 from rebalance.dataset import to_bytes, to_text
@@ -19,6 +20,17 @@ def encode_key(name: str) -> str:
     """Return a class name as a key of a JSON object."""
     encoded = encode_name(name)
     return encoded if isinstance(encoded, str) else f"b64:{encoded['b64']}"
+
+
+def encode_names(content: object) -> object:
+    """Return what is to be JSON with every text in it that is not UTF-8 encoded."""
+    if isinstance(content, str):
+        return encode_name(content)
+    if isinstance(content, Mapping):
+        return {encode_key(key): encode_names(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [encode_names(value) for value in content]
+    return content
 
 
 def decode_name(name: Any) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import OutputRefusedError, TargetError
+from rebalance.planning.naming import NAME_MAX
 from rebalance.storage.manifest import NAME, has_manifest
 
-_NAME_MAX = 255
 _PATH_MAX = 4095
 
 
@@ -29,8 +29,8 @@ def check_output(dataset: Dataset, output: str) -> bool:
     """
     path = os.path.abspath(to_bytes(output))
     parent, name = os.path.split(path)
-    if len(name) > _NAME_MAX:
-        raise TargetError(f"{output}: a name of {len(name)} bytes, {_NAME_MAX} fit: take a shorter one")
+    if len(name) > NAME_MAX:
+        raise TargetError(f"{output}: a name of {len(name)} bytes, {NAME_MAX} fit: take a shorter one")
     if not os.path.isdir(parent):
         raise OutputRefusedError(f"{output}: the folder it would lie in does not exist: make it first")
     check_apart(dataset.root, output, [folder.name for folder in dataset.classes])

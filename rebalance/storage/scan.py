@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, Stamp, to_bytes, to_text
 from rebalance.errors import SourceTreeError
+from rebalance.storage.manifest import NAME
 
 IMAGE_SUFFIXES = frozenset(
     [
@@ -39,7 +40,6 @@ IMAGE_SUFFIXES = frozenset(
 
 _FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _NESTED = "is a folder inside a class: the images of a class lie directly in its folder"
-_MANIFEST = b"rebalance.jsonl"
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "holdout", "hold"})
 
 
@@ -53,7 +53,7 @@ def scan(source: str, *, exclude: Sequence[str] = (), follow_symlinks: bool = Fa
     root = to_bytes(source)
     if not os.path.isdir(root):
         raise SourceTreeError(f"{source}: no such folder" if not os.path.lexists(root) else f"{source}: not a folder")
-    scanned = _Scan(root, tuple(exclude), follow_symlinks)
+    scanned = _Scan(root, tuple(pattern.rstrip("/") for pattern in exclude), follow_symlinks)
     folders = [scanned.class_folder(name) for name in scanned.class_names()]
     dataset = Dataset(
         root=source,
@@ -89,7 +89,7 @@ class _Scan:
         for entry in self._entries(b""):
             if self._is_ignored(entry, b""):
                 continue
-            if entry.name == _MANIFEST and entry.is_dir():
+            if entry.name == NAME.encode() and entry.is_dir():
                 self.problems.append(Remark(to_text(entry.name), "is a folder with the name of the manifest"))
             elif entry.is_dir(follow_symlinks=self.is_following):
                 names.append(entry.name)
@@ -129,13 +129,13 @@ class _Scan:
             self.ignored.append(Remark(path, "hidden"))
         elif name in _FOREIGN_FOLDERS and entry.is_dir(follow_symlinks=False):
             self.ignored.append(Remark(path, "left by another program"))
-        elif entry.is_symlink() and (reason := self._link_problem(entry, folder)):
+        elif entry.is_symlink() and (reason := self._link_problem(entry)):
             self.problems.append(Remark(path, reason))
         else:
             return False
         return True
 
-    def _link_problem(self, entry: "os.DirEntry[bytes]", folder: bytes) -> str | None:
+    def _link_problem(self, entry: "os.DirEntry[bytes]") -> str | None:
         if not self.is_following:
             return "is a symbolic link (--symlinks follow takes what it points to inside SOURCE)"
         if not os.path.exists(entry.path):
@@ -143,8 +143,6 @@ class _Scan:
         real, inside = os.path.realpath(entry.path), os.path.realpath(self.root)
         if not real.startswith(inside + b"/"):
             return "is a symbolic link out of SOURCE"
-        if entry.is_dir() and os.path.realpath(os.path.join(self.root, folder)).startswith(real):
-            return "is a symbolic link to a folder that it lies in"
         return None
 
     def _is_image(self, entry: "os.DirEntry[bytes]", folder: bytes) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rebalance.dataset import to_bytes, to_text
 from rebalance.errors import LockedError, OutputRefusedError, StorageError
+from rebalance.planning.naming import NAME_MAX
 from rebalance.storage.journal import Journal
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.transfer import StagedTree
@@ -48,11 +49,12 @@ class Staging:
             return False
 
     def tells_names_apart(self) -> bool:
-        """Return whether the disk tells upper from lower case."""
-        probe = os.path.join(self.temporary, b"Probe")
+        """Return whether the disk tells upper from lower case, and the forms of one Unicode text."""
+        probe = os.path.join(self.temporary, to_bytes("Prob\u00e9"))
         with open(probe, "wb"):
             pass
-        is_same = os.path.exists(os.path.join(self.temporary, b"probe"))
+        others = (os.path.join(self.temporary, to_bytes(name)) for name in ("prob\u00e9", "Probe\u0301"))
+        is_same = any(os.path.exists(other) for other in others)
         os.unlink(probe)
         return not is_same
 
@@ -80,6 +82,11 @@ class Staging:
         """Delete what a worker left that was stopped in the middle of a file."""
         for name in os.listdir(self.temporary):
             os.unlink(os.path.join(self.temporary, name))
+
+    def remove_if_empty(self) -> None:
+        """Delete the folder where no file was finished in it."""
+        if not os.listdir(self.tree):
+            self.remove()
 
     def remove(self) -> None:
         """Delete the whole folder; what cannot be deleted now, a later run finds and deletes."""
@@ -148,7 +155,7 @@ def _beside(output: bytes, ending: bytes) -> bytes:
     """Return a hidden name beside OUTPUT, cut to fit."""
     parent, name = os.path.split(os.path.abspath(output))
     hidden = b"." + name + ending
-    if len(hidden) > 255:
+    if len(hidden) > NAME_MAX:
         hidden = b"." + name[:200] + hashlib.sha256(name).hexdigest()[:16].encode() + ending
     return os.path.join(parent, hidden)
 

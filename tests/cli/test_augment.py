@@ -379,6 +379,42 @@ def test_skipping_gives_the_tree_of_a_run_that_knew(run: Run, source: Path, outp
     ).items() - {("rebalance.jsonl", contents(knowing)["rebalance.jsonl"])}
 
 
+def test_an_up_to_date_tree_is_told_as_it_is(run: Run, source: Path, output: Path) -> None:
+    broken(source / "cat" / "001.png")
+    first = run("augment", source, "-o", output, "--bad-images", "skip", "--format", "json")
+    second = run("augment", source, "-o", output, "--bad-images", "skip", "--format", "json")
+    assert first.document["n_reused"] == 0
+    assert not first.document["is_up_to_date"]
+    assert second.document["is_up_to_date"]
+    assert second.document["classes"] == first.document["classes"]
+    assert "left out: 'cat/001.png'" in second.err
+    assert "reused" not in first.err + second.err
+
+
+def test_a_bad_source_of_many_copies_is_told_once(run: Run, make_tree: MakeTree, output: Path) -> None:
+    lopsided = make_tree({"many": 70, "one": 1})
+    broken(lopsided / "one" / "000.png")
+    ran = run("augment", lopsided, "-o", output)
+    assert ran.err.count("bad image: ") == 1
+    assert "1 image of SOURCE cannot be used" in ran.err
+    ran = run("augment", lopsided, "-o", output, "--bad-images", "skip")
+    assert ran.code == 3
+    assert "bad image: 'one/000.png': does not decode" in ran.err
+
+
+def test_a_source_that_could_not_be_read_is_looked_at_when_it_can_be(run: Run, source: Path, output: Path) -> None:
+    (source / "owl" / "001.png").chmod(0)
+    program = [sys.executable, "-m", "rebalance", "augment", str(source), "-o", str(output), "--bad-images", "skip"]
+    if os.geteuid() == 0:  # root reads everything, unless it gives that up
+        program[:0] = ["setpriv", "--inh-caps=-dac_override,-dac_read_search"]
+        program[2:2] = ["--bounding-set=-dac_override,-dac_read_search"]
+    assert subprocess.run(program, capture_output=True, check=False).returncode == 0
+    (source / "owl" / "001.png").chmod(0o644)
+    ran = run("augment", source, "-o", output, "--bad-images", "skip")
+    assert ran.code == 5
+    assert "'owl/001.png' could not be read then" in ran.err
+
+
 def test_carrying_keeps_bad_images_and_copies_others(run: Run, source: Path, output: Path) -> None:
     broken(source / "cat" / "001.png")
     ran = run("augment", source, "-o", output, "--bad-images", "carry")
@@ -467,6 +503,7 @@ def test_hostile_names_come_through(run: Run, source: Path, output: Path) -> Non
     assert max(len(name) for name in stored) <= 255
     assert run("verify", output, "--source", source).code == 0
     assert run("augment", source, "-o", output, "-s", "30").code == 0
+    assert run("augment", source, "-o", output.parent / "exact", "-s", "d\udcf6g=3").code == 0
     assert any(isinstance(row.get("path"), dict) for row in manifest_rows(output))
 
 
@@ -474,8 +511,10 @@ def test_a_generated_name_that_is_taken_is_refused(run: Run, source: Path, outpu
     run("augment", source, "-o", output)
     (output / "rebalance.jsonl").unlink()
     again = output.parent / "again"
+    assert run("augment", output, "-n", "-s", "8").code == 3
     ran = run("augment", output, "-o", again, "-s", "8")
     assert ran.code == 3
+    assert not (output.parent / ".again.rebalance").exists()
     assert "SOURCE looks like an output of rebalance" in ran.err
     assert run("augment", output, "-o", again, "-s", "8", "--seed", "9").code == 0
 
@@ -558,6 +597,12 @@ def test_printed_settings_are_a_file_that_gives_them_back(run: Run, source: Path
     assert by_file == run("augment", source, "-n", "--format", "json", *given).document
 
 
+def test_printed_copies_stay_copies(run: Run, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(run("augment", "--config", "copy", "--print-config").out)
+    plan = run("augment", source, "-n", "--format", "json", "--config", tmp_path / "c.toml").document
+    assert plan["request"]["recipe"] == {}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -603,6 +648,7 @@ def test_an_unknown_configuration_is_answered_with_the_nearest(run: Run, source:
         ["--max-copies", "0"], ["--crop-range", "1e-7", "1e-7"], ["--width-shift-range", "1e300"],
         ["--zoom-range", "1e300,1e300"], ["--zoom-range", "1e-9,1e-9"], ["--shear-range", "89.9"],
         ["-s", "0.1.2"], ["-s", "1"], ["--crop-range", "0.5", "x"], ["--windw", "3"],
+        ["--window", "3"], ["--cap-method", "window"], ["--cap", "3", "--window", "3"],
     ],
 )  # fmt: skip
 def test_an_option_out_of_range_is_one_line_and_exit_2(run: Run, source: Path, option: list[str]) -> None:

@@ -56,6 +56,15 @@ def test_a_quick_look_compares_sizes_alone(run: Run, output: Path) -> None:
     assert run("verify", output, "--quick").code == 1
 
 
+def test_a_quick_look_at_the_source_compares_sizes_alone(run: Run, source: Path, output: Path) -> None:
+    flipped(source / "cat" / "001.png")
+    assert run("verify", output, "--quick", "--source", source).code == 0
+    (source / "cat" / "001.png").unlink()
+    ran = run("verify", output, "--quick", "--source", source)
+    assert ran.code == 1
+    assert "source: cat/001.png: is not there" in ran.out
+
+
 def test_every_damaged_file_is_named(run: Run, output: Path) -> None:
     flipped(output / "cat" / "001.png")
     (output / "dog" / "001.png").unlink()

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import zlib
 from pathlib import Path
@@ -5,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, JpegImagePlugin
+from PIL import Image, ImageCms, ImageFile, JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 from rebalance.errors import BadImageError, UnfitImageError
@@ -182,6 +183,45 @@ def test_a_mode_that_is_not_worked_on_is_unfit_and_sound(mode: str) -> None:
     with pytest.raises(UnfitImageError, match=f"has mode {mode}"):
         load_image(data)
     assert check_header(data).mode == mode
+
+
+def deep_png() -> bytes:
+    """Return a PNG of 2x1 pixels with 16 bits a channel, which Pillow opens as RGB."""
+    header = b"IHDR" + (2).to_bytes(4) + (1).to_bytes(4) + bytes([16, 2, 0, 0, 0])
+    chunks = [header, b"IDAT" + zlib.compress(b"\0" + bytes(range(12))), b"IEND"]
+    framed = (len(chunk[4:]).to_bytes(4) + chunk + zlib.crc32(chunk).to_bytes(4) for chunk in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
+@pytest.mark.parametrize("data", [deep_png(), b"P6 2 1 65535\n" + bytes(12), b"P3 1 1 1000\n1 2 3\n"])
+def test_sixteen_bits_a_channel_are_unfit_although_pillow_calls_them_rgb(data: bytes) -> None:
+    assert check_pixels(data).mode == "RGB"
+    with pytest.raises(UnfitImageError, match="has 16 bits a channel"):
+        load_image(data)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF"])
+def test_eight_bits_a_channel_are_fit_in_every_size(file_format: str) -> None:
+    assert load_image(encoded(photo((700, 500)), file_format)).pixels.size == (700, 500)
+
+
+def test_a_spoilt_exif_block_is_no_orientation() -> None:
+    assert load_image(encoded(photo(), "WEBP", exif=b"garbage!!garbage")).orientation == 1
+
+
+def test_a_progressive_jpeg_of_much_detail_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = Image.frombytes("RGB", (400, 400), hashlib.shake_128(b"noise").digest(3 * 400 * 400))
+    with monkeypatch.context() as patched:
+        patched.setattr(ImageFile, "MAXBLOCK", 10**7)
+        data = encoded(noise, "JPEG", quality=100, subsampling=0, progressive=True)
+    assert reopened(turned(data)).info["progressive"]
+
+
+def test_a_lossless_webp_with_a_profile_stays_lossless() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    made = turned(encoded(photo(), "WEBP", lossless=True, icc_profile=profile))
+    assert b"VP8L" in made
+    assert b"VP8 " not in made
 
 
 def test_an_animation_is_unfit_and_sound() -> None:

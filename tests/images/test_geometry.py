@@ -159,6 +159,26 @@ def test_shrinking_averages_before_it_samples() -> None:
     assert 100 < levels.min() <= levels.max() < 155
 
 
+@pytest.mark.parametrize("width", [101, 40, 20])
+def test_a_picture_that_is_wrapped_and_shrunk_keeps_its_period(width: int) -> None:
+    """The same as shrinking a picture that was tiled by hand: a sine of one period a width."""
+    wave = np.round(127 + 100 * np.sin(2 * np.pi * (np.arange(width) + 0.5) / width)).astype(np.uint8)
+    one = Image.fromarray(np.repeat(wave[None], 9, axis=0))
+    tiled = Image.fromarray(np.tile(np.repeat(wave[None], 9, axis=0), (1, 9)))
+    settings = {"fill_mode": "wrap", "cval": 0, "interpolation": "bicubic"}
+    wrapped = sample(one, (3, 0, -3.0 * width, 0, 1, 0), (2 * width, 9), **settings)  # type: ignore[arg-type]
+    expected = sample(tiled, (3, 0, 0.0, 0, 1, 0), (2 * width, 9), **settings)  # type: ignore[arg-type]
+    inner = slice(width // 2, width)
+    difference = np.abs(np.asarray(wrapped, dtype=int)[:, inner] - np.asarray(expected, dtype=int)[:, inner])
+    assert difference.max() <= 12
+
+
+def test_the_nearest_pixel_is_never_an_average() -> None:
+    board = Image.fromarray(((np.indices((90, 90)).sum(axis=0) % 2) * 255).astype(np.uint8))
+    result = sample(board, (2.5, 0, 0, 0, 2.5, 0), (30, 30), fill_mode="nearest", cval=0, interpolation="nearest")
+    assert set(result.tobytes()) == {0, 255}
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_stored_is_the_inverse_of_upright(orientation: int) -> None:
     product = multiply(to_stored(orientation, (40, 30)), to_upright(orientation, (40, 30)))
