@@ -116,6 +116,16 @@ def test_comments_and_text_are_not_copied() -> None:
     assert b"a secret" not in turned(encoded(photo(), "PNG", pnginfo=text))
 
 
+def test_comments_are_not_copied_where_no_border_shows() -> None:
+    """Magnified, every sample lies in the picture, which is then cut and not filled."""
+    settings = {"zoom_range": BY_KEY["zoom_range"].parse("0.4,0.6")}
+    recipe = make_recipe(settings, fill_mode="reflect", cval=0, interpolation="bicubic")
+    picture = load_image(encoded(photo((100, 80)), "JPEG", comment=b"a secret"))
+    made = render(picture, recipe, {"zoom_x": 0.5, "zoom_y": 0.5})
+    assert made is not None
+    assert b"a secret" not in made
+
+
 def test_values_that_change_nothing_make_no_new_bytes() -> None:
     settings = {"horizontal_flip": True}
     recipe = make_recipe(settings, fill_mode="reflect", cval=0, interpolation="bicubic")
