@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hypothesis
 import pytest
 from PIL import Image
 
@@ -25,6 +26,9 @@ class Ran(NamedTuple):
     def document(self) -> Any:
         return json.loads(self.out)
 
+
+hypothesis.settings.register_profile("house", deadline=None)  # a busy machine is no finding
+hypothesis.settings.load_profile("house")
 
 Run = Callable[..., Ran]
 MakeTree = Callable[..., Path]
