@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from rebalance.dataset import ImageFile
@@ -66,8 +66,8 @@ class Worker:
         sha256 = None
         try:
             source = read_source(self.root, task.source)
-            sha256 = hashlib.sha256(source.data).hexdigest()
-            return self._make_all(task, source, sha256)
+            sha256 = source.sha256
+            return self._make_all(task, source)
         except BadImageError as error:
             return [Failed(task.source.path, str(error), isinstance(error, UnfitImageError), sha256)]
         except MemoryError:
@@ -76,35 +76,33 @@ class Worker:
             error.add_note(repr(task.source.path))
             raise
 
-    def _make_all(self, task: Task, source: SourceBytes, sha256: str) -> list[Finished | Failed]:
+    def _make_all(self, task: Task, source: SourceBytes) -> list[Finished | Failed]:
         results: list[Finished | Failed] = []
         missing = []
         for operation, candidate in task.wanted:
-            finished = candidate and self._confirmed(candidate, source, sha256)
+            finished = candidate and self._confirmed(candidate, source)
             if finished:
                 results.append(finished)
             else:
                 missing.append(operation)
         if missing:
-            results += self._make_missing(task, missing, source, sha256)
+            results += self._make_missing(task, missing, source)
         return results
 
-    def _confirmed(self, candidate: Candidate, source: SourceBytes, sha256: str) -> Finished | None:
+    def _confirmed(self, candidate: Candidate, source: SourceBytes) -> Finished | None:
         """Return the row of a candidate that still holds what it held, taken into the staged tree."""
         written = candidate.finished.written
         try:
             data = read_file(candidate.folder, written.output)
         except OSError:
             return None
-        if sha256 != written.source_sha256 or hashlib.sha256(data).hexdigest() != written.sha256:
+        if source.sha256 != written.source_sha256 or hashlib.sha256(data).hexdigest() != written.sha256:
             return None
         if not candidate.is_staged:
             self.staged.put(written.output, data)
         return candidate.finished._replace(stamp=source.stamp, is_reused=True)
 
-    def _make_missing(
-        self, task: Task, operations: Sequence[Made], source: SourceBytes, sha256: str
-    ) -> list[Finished | Failed]:
+    def _make_missing(self, task: Task, operations: Sequence[Made], source: SourceBytes) -> list[Finished | Failed]:
         picture = None
         if augments := [operation for operation in operations if isinstance(operation, Augment)]:
             picture = load_image(
@@ -114,10 +112,10 @@ class Worker:
         made: list[Finished | Failed] = []
         for operation in operations:
             if isinstance(operation, Augment) and picture is not None:
-                written = self._augment(operation, task, source, sha256, picture)
+                written = self._augment(operation, task, source, picture)
             else:
-                written = self._copy(operation, task, source, sha256, header)
-            key = key_of(operation, task.manner, task.note, sha256)
+                written = self._copy(operation, task, source, header)
+            key = key_of(operation, task.manner, task.note, source.sha256)
             made.append(Finished(written, key, source.stamp))
         return made
 
@@ -131,48 +129,42 @@ class Worker:
                 raise
             return None
 
-    def _copy(self, operation: Made, task: Task, source: SourceBytes, sha256: str, header: Header | None) -> Written:
+    def _copy(self, operation: Made, task: Task, source: SourceBytes, header: Header | None) -> Written:
         if isinstance(operation, Keep):
             self.staged.carry(source, operation.output)
         else:
             self.staged.put(operation.output, source.data)
-        return Written(
-            output=operation.output,
-            class_name=task.class_name,
-            kind=operation.kind,
-            source=task.source.path,
-            source_sha256=sha256,
-            sha256=sha256,
-            n_bytes=len(source.data),
-            width=header.width if header else None,
-            height=header.height if header else None,
-            mode=header.mode if header else None,
-            format=header.format if header else None,
-            copy_number=None if isinstance(operation, Keep) else operation.copy_number,
-            note=task.note,
-        )
+        return _copied(operation, task, source, header)
 
-    def _augment(self, operation: Augment, task: Task, source: SourceBytes, sha256: str, picture: Picture) -> Written:
+    def _augment(self, operation: Augment, task: Task, source: SourceBytes, picture: Picture) -> Written:
         values = draw_values(task.recipe, task.manner.seed, task.source.path, operation.copy_number)
         data = render(picture, task.recipe, values)
-        self.staged.put(operation.output, source.data if data is None else data)
-        width, height = picture.pixels.size
-        return Written(
-            output=operation.output,
-            class_name=task.class_name,
-            kind=operation.kind,
-            source=task.source.path,
-            source_sha256=sha256,
-            sha256=sha256 if data is None else hashlib.sha256(data).hexdigest(),
-            n_bytes=len(source.data if data is None else data),
-            width=width,
-            height=height,
-            mode=picture.pixels.mode,
-            format=picture.format,
-            copy_number=operation.copy_number,
-            values=values,
-            note="the drawn values change nothing: a copy" if data is None else None,
-        )
+        written = replace(_copied(operation, task, source, picture.header), values=values)
+        if data is None:
+            self.staged.put(operation.output, source.data)
+            return replace(written, note="the drawn values change nothing: a copy")
+        self.staged.put(operation.output, data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        return replace(written, sha256=sha256, n_bytes=len(data), format=picture.format)
+
+
+def _copied(operation: Made, task: Task, source: SourceBytes, header: Header | None) -> Written:
+    """Return the line of a file that is its source, byte for byte."""
+    return Written(
+        output=operation.output,
+        class_name=task.class_name,
+        kind=operation.kind,
+        source=task.source.path,
+        source_sha256=source.sha256,
+        sha256=source.sha256,
+        n_bytes=len(source.data),
+        width=header.width if header else None,
+        height=header.height if header else None,
+        mode=header.mode if header else None,
+        format=header.format if header else None,
+        copy_number=None if isinstance(operation, Keep) else operation.copy_number,
+        note=task.note,
+    )
 
 
 def key_of(operation: Made, manner: Manner, note: str | None, source_sha256: str) -> str:

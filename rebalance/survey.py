@@ -83,16 +83,16 @@ def _look_at_all(look: Callable[[Item], Result], items: Sequence[Item]) -> list[
 
 def _check(root: bytes, image: ImageFile) -> Checked:
     try:
-        data = read_source(root, image).data
+        source = read_source(root, image)
     except (BadImageError, StorageError) as error:
         return Checked(image.path, None, str(error))
     try:
-        check_pixels(data)
+        check_pixels(source.data)
     except BadImageError as error:
-        return Checked(image.path, hashlib.sha256(data).hexdigest(), str(error))
+        return Checked(image.path, source.sha256, str(error))
     except MemoryError:
         raise WorkerError(f"{image.path!r}: not enough memory; run again with fewer --workers") from None
-    return Checked(image.path, hashlib.sha256(data).hexdigest(), None)
+    return Checked(image.path, source.sha256, None)
 
 
 def _hash(root: bytes, path: str) -> Hashed:

@@ -92,23 +92,31 @@ def source(make_tree: MakeTree) -> Path:
 @pytest.fixture(scope="session")
 def clothing() -> Path:
     """599 real photographs in six classes."""
-    data = os.environ.get("REBALANCE_DATA")
-    if data is None or not (Path(data) / "clothing").is_dir():
-        if os.environ.get("CI"):
-            pytest.fail("REBALANCE_DATA does not lead to the real photographs")
-        pytest.skip("REBALANCE_DATA does not lead to the real photographs")
-    return (Path(data) / "clothing").absolute()
+    return real_data("clothing")
 
 
 @pytest.fixture(scope="session")
 def odd_files() -> Path:
     """Readable and unreadable oddities."""
-    data = os.environ.get("REBALANCE_DATA")
-    if data is None or not (Path(data) / "odd_files").is_dir():
-        if os.environ.get("CI"):
-            pytest.fail("REBALANCE_DATA does not lead to the odd files")
-        pytest.skip("REBALANCE_DATA does not lead to the odd files")
-    return (Path(data) / "odd_files").absolute()
+    return real_data("odd_files")
+
+
+def real_data(name: str) -> Path:
+    """Return a folder of the real data; skip where it is absent, fail where CI lacks it."""
+    folder = Path(os.environ.get("REBALANCE_DATA", "")) / name
+    if "REBALANCE_DATA" not in os.environ or not folder.is_dir():
+        message = f"REBALANCE_DATA does not lead to {name}"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    return folder.absolute()
+
+
+def run_without_powers(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run the program as someone who may not read everything: root gives that up."""
+    command = [sys.executable, "-m", "rebalance", *(str(argument) for argument in arguments)]
+    if os.geteuid() == 0:
+        powers = "-dac_override,-dac_read_search"
+        command = ["setpriv", f"--inh-caps={powers}", f"--bounding-set={powers}", *command]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def manifest_rows(output: Path) -> list[dict[str, Any]]:

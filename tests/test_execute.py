@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from rebalance.storage import publish
 from rebalance.storage.staging import Staging
-from tests.conftest import Run, contents, counts_of, write_image
+from tests.conftest import Run, contents, counts_of, run_without_powers, write_image
 
 
 @pytest.fixture
@@ -126,16 +127,24 @@ def test_a_source_that_changed_since_it_was_staged_is_made_anew(
     assert not interrupted.exists()
 
 
+def before_settling(monkeypatch: pytest.MonkeyPatch, happen: Callable[[Staging], None]) -> None:
+    """Let something happen when every file is staged and none is published."""
+    settle = Staging.settle_classes
+
+    def happen_then_settle(staging: Staging, names: Iterable[str]) -> None:
+        happen(staging)
+        settle(staging, names)
+
+    monkeypatch.setattr(Staging, "settle_classes", happen_then_settle)
+
+
 def test_a_source_that_changes_while_it_is_used_ends_the_run(
     run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle = Staging.settle_classes
-
-    def change_then_settle(staging: Staging, names: object) -> None:
+    def change(_staging: Staging) -> None:
         write_image(source / "dog" / "000.png", 555)
-        settle(staging, names)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Staging, "settle_classes", change_then_settle)
+    before_settling(monkeypatch, change)
     ran = run("augment", source, "-o", output)
     assert ran.code == 7
     assert "'dog/000.png': was changed while OUTPUT was made from it" in ran.err
@@ -145,13 +154,10 @@ def test_a_source_that_changes_while_it_is_used_ends_the_run(
 def test_images_that_are_added_meanwhile_are_warned_of(
     run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle = Staging.settle_classes
-
-    def add_then_settle(staging: Staging, names: object) -> None:
+    def add(_staging: Staging) -> None:
         write_image(source / "dog" / "new.png", 555)
-        settle(staging, names)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Staging, "settle_classes", add_then_settle)
+    before_settling(monkeypatch, add)
     ran = run("augment", source, "-o", output)
     assert ran.code == 0
     assert "1 images were added to SOURCE meanwhile and are not in OUTPUT: 'dog/new.png'" in ran.err
@@ -161,14 +167,11 @@ def test_images_that_are_added_meanwhile_are_warned_of(
 def test_a_staged_file_that_someone_deletes_ends_the_run(
     run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle = Staging.settle_classes
-
-    def delete_then_settle(staging: Staging, names: object) -> None:
+    def delete(staging: Staging) -> None:
         os.unlink(staging.tree + b"/dog/000.png")
-        settle(staging, names)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(Staging, "settle_classes", delete_then_settle)
+        before_settling(patched, delete)
         ran = run("augment", source, "-o", output)
     assert ran.code == 7
     assert "is gone; something else deleted it" in ran.err
@@ -179,13 +182,10 @@ def test_a_staged_file_that_someone_deletes_ends_the_run(
 def test_an_output_that_appears_meanwhile_is_left_alone(
     run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle = Staging.settle_classes
-
-    def appear_then_settle(staging: Staging, names: object) -> None:
+    def appear(_staging: Staging) -> None:
         output.mkdir()
-        settle(staging, names)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Staging, "settle_classes", appear_then_settle)
+    before_settling(monkeypatch, appear)
     ran = run("augment", source, "-o", output)
     assert ran.code == 5
     assert list(output.iterdir()) == []
@@ -254,11 +254,7 @@ def test_a_full_disk_is_an_error_that_keeps_the_work(source: Path, tmp_path: Pat
 
 def test_a_file_that_may_not_be_read_is_a_bad_image(source: Path, tmp_path: Path) -> None:
     (source / "dog" / "001.png").chmod(0)
-    program = [sys.executable, "-m", "rebalance", "augment", str(source), "-o", str(tmp_path / "out")]
-    if os.geteuid() == 0:  # root reads everything, unless it gives that up
-        program[:0] = ["setpriv", "--inh-caps=-dac_override,-dac_read_search"]
-        program[2:2] = ["--bounding-set=-dac_override,-dac_read_search"]
-    ran = subprocess.run(program, capture_output=True, text=True, check=False)
+    ran = run_without_powers("augment", source, "-o", tmp_path / "out")
     assert ran.returncode == 4, ran.stderr
     assert "'dog/001.png': permission denied" in ran.stderr
 

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import hashlib
 import itertools
 import os
 import stat
@@ -18,9 +19,10 @@ _FICLONE = 0x40049409
 
 @dataclass(frozen=True, slots=True)
 class SourceBytes:
-    """A source as it was read: its bytes, where it lies, and the stamp of the open file."""
+    """A source as it was read: its bytes, their sum, where it lies, and the stamp of the open file."""
 
     data: bytes
+    sha256: str
     path: bytes
     stamp: Stamp
 
@@ -105,7 +107,7 @@ def read_source(root: bytes, image: ImageFile) -> SourceBytes:
     seen = (image.stamp.size, image.stamp.mtime_ns, image.stamp.inode)
     if any((status.st_size, status.st_mtime_ns, status.st_ino) != seen for status in (before, after)):
         raise StorageError(f"{to_text(path)}: was changed while it was used; run again to start from what it is now")
-    return SourceBytes(data, path, stamp)
+    return SourceBytes(data, hashlib.sha256(data).hexdigest(), path, stamp)
 
 
 def read_file(root: bytes, path: str) -> bytes:

@@ -15,6 +15,7 @@ from tests.conftest import (
     everything,
     manifest_head,
     manifest_rows,
+    run_without_powers,
     write_image,
 )
 
@@ -404,11 +405,7 @@ def test_a_bad_source_of_many_copies_is_told_once(run: Run, make_tree: MakeTree,
 
 def test_a_source_that_could_not_be_read_is_looked_at_when_it_can_be(run: Run, source: Path, output: Path) -> None:
     (source / "owl" / "001.png").chmod(0)
-    program = [sys.executable, "-m", "rebalance", "augment", str(source), "-o", str(output), "--bad-images", "skip"]
-    if os.geteuid() == 0:  # root reads everything, unless it gives that up
-        program[:0] = ["setpriv", "--inh-caps=-dac_override,-dac_read_search"]
-        program[2:2] = ["--bounding-set=-dac_override,-dac_read_search"]
-    assert subprocess.run(program, capture_output=True, check=False).returncode == 0
+    assert run_without_powers("augment", source, "-o", output, "--bad-images", "skip").returncode == 0
     (source / "owl" / "001.png").chmod(0o644)
     ran = run("augment", source, "-o", output, "--bad-images", "skip")
     assert ran.code == 5
@@ -429,11 +426,7 @@ def test_carrying_keeps_bad_images_and_copies_others(run: Run, source: Path, out
 
 def test_what_cannot_be_read_cannot_be_carried(source: Path, output: Path) -> None:
     (source / "owl" / "001.png").chmod(0)
-    program = [sys.executable, "-m", "rebalance", "augment", str(source), "-o", str(output), "--bad-images", "carry"]
-    if os.geteuid() == 0:  # root reads everything, unless it gives that up
-        program[:0] = ["setpriv", "--inh-caps=-dac_override,-dac_read_search"]
-        program[2:2] = ["--bounding-set=-dac_override,-dac_read_search"]
-    ran = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
+    ran = run_without_powers("augment", source, "-o", output, "--bad-images", "carry")
     assert ran.returncode == 4
     assert "bad image: 'owl/001.png': permission denied" in ran.stderr
 

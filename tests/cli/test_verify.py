@@ -105,6 +105,14 @@ def sealed(output: Path, head: dict[str, Any], rows: list[Any]) -> None:
 
 
 Rows = list[dict[str, Any]]
+Edit = Callable[[dict[str, Any], Rows], object]
+
+
+def sealed_again(output: Path, edit: Edit) -> None:
+    """Edit a manifest and set its sums right."""
+    head, rows = manifest_head(output), manifest_rows(output)
+    edit(head, rows)
+    sealed(output, head, rows)
 
 
 def test_a_manifest_that_is_sealed_again_unchanged_is_verified(run: Run, output: Path) -> None:
@@ -129,11 +137,9 @@ def test_a_manifest_that_is_sealed_again_unchanged_is_verified(run: Run, output:
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_found_out_though_its_sums_are_right(
-    run: Run, output: Path, edit: Callable[[dict[str, Any], Rows], object], message: str
+    run: Run, output: Path, edit: Edit, message: str
 ) -> None:
-    head, rows = manifest_head(output), manifest_rows(output)
-    edit(head, rows)
-    sealed(output, head, rows)
+    sealed_again(output, edit)
     ran = run("verify", output)
     assert ran.code == 1
     assert message in ran.out
@@ -158,12 +164,8 @@ def augmented(rows: Rows) -> dict[str, Any]:
         lambda head, _rows: head.update(seed="0"),
     ],
 )
-def test_a_manifest_of_another_form_is_refused(
-    run: Run, output: Path, edit: Callable[[dict[str, Any], Rows], object]
-) -> None:
-    head, rows = manifest_head(output), manifest_rows(output)
-    edit(head, rows)
-    sealed(output, head, rows)
+def test_a_manifest_of_another_form_is_refused(run: Run, output: Path, edit: Edit) -> None:
+    sealed_again(output, edit)
     ran = run("verify", output)
     assert ran.code == 1
     assert "a manifest of rebalance" in ran.err
