@@ -1,8 +1,9 @@
 """What a source tree holds: files, classes, and how lopsided they are."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 def to_bytes(path: str) -> bytes:
@@ -22,6 +23,15 @@ class Stamp(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        """Return the stamp of a file from what the system says of it."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def is_of(self, other: "Stamp") -> bool:
+        """Return whether two stamps are of one unchanged file; its ctime may differ, which a new hard link moves."""
+        return (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
 
 
 @dataclass(frozen=True, slots=True)

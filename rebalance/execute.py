@@ -268,11 +268,7 @@ def _check_source_stands(before: Dataset, after: Dataset, listener: Listener) ->
     stamps = {image.path: image.stamp for image in after.images()}
     for image in before.images():
         stamp = stamps.pop(image.path, None)
-        if stamp is None or (stamp.size, stamp.mtime_ns, stamp.inode) != (
-            image.stamp.size,
-            image.stamp.mtime_ns,
-            image.stamp.inode,
-        ):
+        if stamp is None or not stamp.is_of(image.stamp):
             what = "vanished" if stamp is None else "was changed"
             raise StorageError(
                 f"{image.path!r}: {what} while OUTPUT was made from it; run again to start from what it is"

@@ -105,7 +105,7 @@ def check_header(data: bytes) -> Header:
 
 def check_pixels(data: bytes) -> Header:
     """Decode the whole image and return its header. Raises BadImageError with the reason."""
-    return _header(_translate(lambda: _decode(data)))
+    return _header(_translate(lambda: _decoded(_open(data), data)))
 
 
 def load_image(data: bytes, *, is_renamed: bool = False) -> Picture:
@@ -150,8 +150,8 @@ def _open(data: bytes) -> Image.Image:
     return image
 
 
-def _decode(data: bytes) -> Image.Image:
-    image = _open(data)
+def _decoded(image: Image.Image, data: bytes) -> Image.Image:
+    """Return an opened image decoded in full; a PNG has its checksums read first, which closes it."""
     if image.format == "PNG":
         image.verify()
         image = _open(data)
@@ -160,8 +160,9 @@ def _decode(data: bytes) -> Image.Image:
 
 
 def _loaded(data: bytes, *, is_renamed: bool) -> Picture:
-    _check_depth(_open(data))
-    image = _decode(data)
+    image = _open(data)
+    _check_depth(image)
+    image = _decoded(image, data)
     _check_fit(image)
     file_format = "PNG" if is_renamed else _written_format(image)
     settings = _ENCODER_SETTINGS[file_format](image, data)

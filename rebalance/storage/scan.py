@@ -162,7 +162,7 @@ class _Scan:
         if not stat.S_ISREG(status.st_mode):
             self.problems.append(Remark(path, "is not a regular file"))
             return None
-        return ImageFile(path, Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino))
+        return ImageFile(path, Stamp.of(status))
 
 
 def _joined(folder: bytes, entry: "os.DirEntry[bytes]") -> str:

@@ -94,20 +94,18 @@ def read_source(root: bytes, image: ImageFile) -> SourceBytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:
-            before = os.fstat(descriptor)
-            data = file.read() if stat.S_ISREG(before.st_mode) else b""
-            after = os.fstat(descriptor)
+            status = os.fstat(descriptor)
+            data = file.read() if stat.S_ISREG(status.st_mode) else b""
+            before, after = Stamp.of(status), Stamp.of(os.fstat(descriptor))
     except PermissionError:
         raise BadImageError("permission denied") from None
     except OSError as error:
         gone = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENXIO)
         what = "vanished while it was used" if gone else f"cannot be read: {error.strerror}"
         raise StorageError(f"{to_text(path)}: {what}; run again to resume") from None
-    stamp = Stamp(after.st_size, after.st_mtime_ns, after.st_ctime_ns, after.st_ino)
-    seen = (image.stamp.size, image.stamp.mtime_ns, image.stamp.inode)
-    if any((status.st_size, status.st_mtime_ns, status.st_ino) != seen for status in (before, after)):
+    if not (before.is_of(image.stamp) and after.is_of(image.stamp)):
         raise StorageError(f"{to_text(path)}: was changed while it was used; run again to start from what it is now")
-    return SourceBytes(data, hashlib.sha256(data).hexdigest(), path, stamp)
+    return SourceBytes(data, hashlib.sha256(data).hexdigest(), path, after)
 
 
 def read_file(root: bytes, path: str) -> bytes:
@@ -141,7 +139,7 @@ def _clone(source: bytes, descriptor: int, stamp: Stamp) -> bool:
             status = os.fstat(file.fileno())
     except OSError:
         return False
-    if (status.st_size, status.st_mtime_ns, status.st_ino) == (stamp.size, stamp.mtime_ns, stamp.inode):
+    if Stamp.of(status).is_of(stamp):
         return True
     os.ftruncate(descriptor, 0)
     return False
