@@ -127,11 +127,17 @@ def _submit(
 @contextlib.contextmanager
 def _signals_waiting() -> Iterator[None]:
     """Let signals wait while a process or thread is started: it is not cut in the middle, and leaves them to us."""
+    arrived: list[int] = []  # by way of a thread that does not block them, as libraries start some
+    handlers = {number: signal.signal(number, lambda number, _frame: arrived.append(number)) for number in _SIGNALS}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for late in arrived:
+            signal.raise_signal(late)
 
 
 def _first_finished(running: "Iterable[Future[list[Result]]]") -> "Iterable[Future[list[Result]]]":

@@ -12,7 +12,7 @@ from rebalance.cli.config import render_settings
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, plan_remarks, setting_remarks
 from rebalance.cli.report import StdoutError, emit, print_plan, print_summary, say
-from rebalance.cli.signals import ignore_signals
+from rebalance.cli.signals import check_signals, ignore_signals
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.plan import Plan
@@ -128,8 +128,13 @@ def _carry_out(
         is_overwriting=given["overwrite"],
     )
     with progress_bar("augment", is_quiet=given["quiet"]) as progress:
+
+        def show(n_done: int, n_all: int) -> None:
+            check_signals()
+            progress(n_done, n_all)
+
         listener = Listener(
-            progress=progress,
+            progress=show,
             warn=(lambda _remark: None) if given["quiet"] else say,
             list_bad=lambda path, reason: say(f"bad image: {path!r}: {reason}"),
             publishing=ignore_signals,

@@ -4,6 +4,7 @@ import os
 import signal
 from types import FrameType
 
+_arrived: list[int] = []
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,6 +37,13 @@ def die_of(number: int) -> None:
     os._exit(128 + number)
 
 
+def check_signals() -> None:
+    """Raise Interrupted again where a signal arrived in a place that could not pass it on."""
+    if _arrived:
+        raise Interrupted(_arrived[0])
+
+
 def _interrupt(number: int, _frame: FrameType | None) -> None:
+    _arrived.append(number)
     signal.signal(number, signal.SIG_DFL)
     raise Interrupted(number)
