@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 ROUNDS = 5
@@ -14,9 +15,10 @@ N_EACH = 100
 """Files that each class is brought to."""
 
 
-def rebalance(source: Path, output: Path) -> list[str]:
+def rebalance(engine: str, source: Path, output: Path) -> list[str]:
     """Return the command that balances with the default transforms."""
-    return [sys.executable, "-m", "rebalance", "augment", str(source), "-o", str(output), "-s", str(N_EACH), "-q"]
+    command = [sys.executable, "-m", "rebalance", "augment", str(source), "-o", str(output), "-s", str(N_EACH), "-q"]
+    return [*command, "--engine", engine]
 
 
 def by_hand(source: Path, output: Path) -> list[str]:
@@ -29,7 +31,12 @@ def limit(source: Path, output: Path) -> list[str]:
     return [sys.executable, str(Path(__file__).parent / "by_hand.py"), "limit", str(source), str(output), str(N_EACH)]
 
 
-ENTRIES = {"rebalance": rebalance, "by hand": by_hand, "limit": limit}
+ENTRIES = {
+    "rebalance": partial(rebalance, "pillow"),
+    "with fast": partial(rebalance, "opencv"),
+    "by hand": by_hand,
+    "limit": limit,
+}
 
 
 def main() -> None:

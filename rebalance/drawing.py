@@ -13,13 +13,23 @@ def draw_key(seed: int, path: str, copy_number: int) -> bytes:
     return blake2b(b"rebalance 1\0%d\0%b\0%d" % (seed, to_bytes(path), copy_number), digest_size=32).digest()
 
 
-def draw_unit(parameter: str, seed: int, path: str, copy_number: int) -> float:
+def attempt_key(seed: int, path: str, copy_number: int, attempt: int) -> bytes:
+    """Return the 32 bytes that name what one attempt at one copy draws besides values; the first attempt is 0."""
+    key = draw_key(seed, path, copy_number)
+    return blake2b(b"attempt %d" % attempt, key=key, digest_size=32).digest() if attempt else key
+
+
+def draw_unit(parameter: str, seed: int, path: str, copy_number: int, attempt: int = 0) -> float:
     """Return u in [0, 1) for one parameter of copy `copy_number` (from 1) of a source.
 
     A van der Corput sequence in base 2, scrambled as Owen (1995) does and with its order shuffled the same way
     (Burley 2020): every aligned block of 2, 4, 8 ... 256 copies takes each half, quarter, eighth ... of the range
-    once, in an order of its own for each parameter. The bits that this leaves open, of 53, are a hash.
+    once, in an order of its own for each parameter. The bits that this leaves open, of 53, are a hash. A draw that is
+    not the first attempt is a hash alone.
     """
+    if attempt:
+        again = blake2b(parameter.encode(), key=attempt_key(seed, path, copy_number, attempt), digest_size=8)
+        return (int.from_bytes(again.digest()) >> 11) / 2**53
     start = blake2b(b"%b\0%d\0%b" % (parameter.encode(), seed, to_bytes(path)), digest_size=32).digest()
     index = copy_number - 1
     stratum = 0

@@ -2,18 +2,19 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import NoReturn
 
 from rebalance.backends import run_batches
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import BadImagesError, OutputRefusedError, StorageError, TargetError
-from rebalance.images.codec import ENGINE, library_versions
+from rebalance.images.codec import library_versions
 from rebalance.perform import Candidate, Manner, Task, Worker
-from rebalance.plan import Drop, Failed, Made, Plan, Unusable
+from rebalance.plan import Drop, Failed, Made, Plan, Recipe, Unusable, Written
 from rebalance.planning.naming import look_alikes
 from rebalance.reuse import EarlierWork, fingerprint_of
+from rebalance.run import Listener, Outcome, Planner, RunOptions
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.manifest import head_of, request_of, row_of, row_of_dropped, write_manifest
 from rebalance.storage.output import check_link, check_output, check_path_lengths
@@ -26,43 +27,6 @@ _FILES_A_BATCH = 16
 _COPIES_A_TASK = 64
 _LARGE = 2**20
 """Bytes of a source above which a task has fewer copies: what a kill costs is to stay a matter of seconds."""
-
-Planner = Callable[[Mapping[str, Unusable]], Plan]
-"""Makes the plan again, knowing which images turned out to be of no use."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a plan is carried out."""
-
-    seed: int
-    n_workers: int
-    link: str = "auto"
-    bad_images: str = "fail"
-    check: str = "header"
-    is_overwriting: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Whom a run tells how it goes."""
-
-    progress: Callable[[int, int], None] = lambda _n_done, _n_all: None
-    """Called with the files finished and the files planned."""
-    warn: Callable[[str], None] = lambda _message: None
-    list_bad: Callable[[str, str], None] = lambda _source, _reason: None
-    """Called with each image that ends the run, and why."""
-    publishing: Callable[[], None] = lambda: None
-    """Called right before OUTPUT gets its name: from then on the run is to end as a success."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run did."""
-
-    plan: Plan
-    n_reused: int
-    unusable: Mapping[str, Unusable]
 
 
 def execute(
@@ -89,7 +53,7 @@ def execute(
         previous = read_previous(path) if is_replacing else None
         staging = claim_staging(path)
         earlier = EarlierWork(staging, previous, boot_id())
-        run = _Run(dataset, options, listener, staging, earlier, library_versions())
+        run = _Run(dataset, options, listener, staging, earlier, library_versions(options.rendering.engine))
         try:
             plan, unusable = run.make_all(planner)
         except TargetError:
@@ -101,7 +65,7 @@ def execute(
         listener.publishing()
         publish(staging.tree, path, is_replacing=is_replacing)
         staging.remove()
-    return Outcome(plan, run.n_reused, unusable)
+    return Outcome(plan, run.n_reused, unusable, run.notes)
 
 
 @dataclass(slots=True)
@@ -114,6 +78,7 @@ class _Run:
     versions: Mapping[str, str]
     n_reused: int = 0
     n_done: int = 0
+    notes: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def make_all(self, planner: Planner) -> tuple[Plan, dict[str, Unusable]]:
         """Stage every file of the plan; where sources turn out bad, plan again without them and make the difference."""
@@ -162,7 +127,9 @@ class _Run:
 
     def seal(self, plan: Plan) -> None:
         """Make the staged tree durable and write its manifest."""
-        head = head_of(plan, request_of(plan, self.dataset), engine=ENGINE, versions=self.versions)
+        head = head_of(
+            plan, request_of(plan, self.dataset), engine=self.options.rendering.engine, versions=self.versions
+        )
         sync_filesystem(self.staging.folder)
         write_manifest(self.staging.tree, head, self._rows(plan), self.staging.temporary)
 
@@ -177,7 +144,14 @@ class _Run:
                     raise StorageError(
                         f"{operation.output!r}: is not staged as it was written; run again to make it anew"
                     )
+                self._note(found[0].written)
                 yield row_of(found[0].written)
+
+    def _note(self, written: Written) -> None:
+        """Remember what was noted of a file that was encoded; of images that stay as they are, `unusable` tells."""
+        if written.note and (written.values is not None or written.is_reencoded):
+            count, first = self.notes.get(written.note, (0, written.output))
+            self.notes[written.note] = (count + 1, first)
 
     def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
         """Make what is not staged yet and return the sources that failed."""
@@ -205,9 +179,7 @@ class _Run:
         """Yield what is to do, source by source; what is staged and good is counted, not done."""
         for target in plan.targets:
             recipe = plan.recipe(target.class_name)
-            fingerprint = fingerprint_of(recipe, self.versions)
-            libraries = fingerprint_of({}, self.versions)
-            manner = Manner(self.options.seed, fingerprint, libraries, self.options.link, self.options.check)
+            manner = self._manner(recipe)
             made = sorted(_made(plan, target.class_name), key=lambda operation: to_bytes(operation.source.path))
             for source, operations in groupby(made, key=lambda operation: operation.source):
                 note = unusable[source.path].reason if source.path in unusable else None
@@ -216,6 +188,19 @@ class _Run:
                 for start in range(0, len(wanted), n_each):
                     part = tuple(wanted[start : start + n_each])
                     yield Task(source, target.class_name, recipe, manner, part, note)
+
+    def _manner(self, recipe: Recipe) -> Manner:
+        options = self.options
+        return Manner(
+            seed=options.seed,
+            fingerprint=fingerprint_of(recipe, options.rendering, options.originals, self.versions),
+            libraries=fingerprint_of({}, options.rendering, options.originals, self.versions),
+            link=options.link,
+            check=options.check,
+            rendering=options.rendering,
+            originals=options.originals,
+            max_pixels=options.max_pixels,
+        )
 
     def _wanted(
         self, operations: Iterator[Made], manner: Manner, note: str | None, plan: Plan

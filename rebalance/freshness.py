@@ -33,7 +33,7 @@ def unusable_images(output: bytes) -> dict[str, Unusable]:
     return {
         row["source"]: Unusable(row.get("note") or row["reason"], row["kind"] == "original", row.get("source_sha256"))
         for row in read_manifest(output).rows()
-        if row.get("is_bad") or (row["kind"] == "original" and "note" in row)
+        if row.get("is_bad") or (row["kind"] == "original" and "note" in row and "reencoded" not in row)
     }
 
 
@@ -48,7 +48,7 @@ def _other_request(manifest: Manifest, request: Mapping[str, Any], dataset: Data
 
 def _other_source(manifest: Manifest, dataset: Dataset) -> str:
     """Return the first names in which the source is not what it was."""
-    sizes = {row["source"]: row["bytes"] for row in manifest.rows() if row["kind"] in ("original", "removed")}
+    sizes = {row["source"]: row.get("source_bytes", row["bytes"]) for row in manifest.rows()}
     added, changed = [], []
     for image in dataset.images():
         size = sizes.pop(image.path, None)
@@ -74,7 +74,7 @@ def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | 
     for row in manifest.rows():
         if "path" in row and (what := _size_problem(output, row)):
             return f"its {row['path']!r} {what}"
-        suspect = suspects.get(row["source"]) if row["kind"] in ("original", "removed") else None
+        suspect = suspects.pop(row["source"], None)
         if suspect and row.get("is_bad", True) and (what := _content_problem(dataset, suspect, row)):
             return f"SOURCE is not what it was: {row['source']!r} {what}"
     return None

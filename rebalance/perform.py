@@ -3,17 +3,19 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 from rebalance.dataset import ImageFile
-from rebalance.drawing import draw_key
+from rebalance.drawing import attempt_key, draw_key
 from rebalance.errors import BadImageError, UnfitImageError, WorkerError
 from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_image
-from rebalance.images.pipeline import render
-from rebalance.plan import Augment, Failed, Finished, Keep, Made, Recipe, Written
-from rebalance.planning.naming import has_other_suffix
+from rebalance.images.pipeline import Making, make_copy, remake
+from rebalance.matrices import Values
+from rebalance.plan import Augment, Failed, Finished, Keep, Made, Recipe, Rendering, Written
+from rebalance.planning.naming import format_of
+from rebalance.recipes import draw_values
 from rebalance.storage.transfer import SourceBytes, StagedTree, read_file, read_source
-from rebalance.transforms import draw_values
 
 
 class Manner(NamedTuple):
@@ -21,11 +23,14 @@ class Manner(NamedTuple):
 
     seed: int
     fingerprint: str
-    """Names engine, versions and recipe."""
+    """Names versions, rendering and recipe."""
     libraries: str
-    """Names engine and versions."""
+    """Names versions and rendering."""
     link: str
     check: str
+    rendering: Rendering
+    originals: str
+    max_pixels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +109,14 @@ class Worker:
 
     def _make_missing(self, task: Task, operations: Sequence[Made], source: SourceBytes) -> list[Finished | Failed]:
         picture = None
-        if augments := [operation for operation in operations if isinstance(operation, Augment)]:
-            picture = load_image(
-                source.data, is_renamed=any(has_other_suffix(made.output, made.source.path) for made in augments)
-            )
+        if any(_is_encoded(operation, task.manner, task.note) for operation in operations):
+            manner = task.manner
+            picture = load_image(source.data, engine=manner.rendering.engine, max_pixels=manner.max_pixels)
         header = picture.header if picture else self._header(source, task)
         made: list[Finished | Failed] = []
         for operation in operations:
-            if isinstance(operation, Augment) and picture is not None:
-                written = self._augment(operation, task, source, picture)
+            if picture is not None and _is_encoded(operation, task.manner, task.note):
+                written = self._encode(operation, task, source, picture)
             else:
                 written = self._copy(operation, task, source, header)
             key = key_of(operation, task.manner, task.note, source.sha256)
@@ -123,7 +127,8 @@ class Worker:
     def _header(source: SourceBytes, task: Task) -> Header | None:
         """Return the header of a source; None where it is carried along although it cannot be read."""
         try:
-            return check_pixels(source.data) if task.manner.check == "full" else check_header(source.data)
+            check = check_pixels if task.manner.check == "full" else check_header
+            return check(source.data, task.manner.max_pixels)
         except BadImageError:
             if task.note is None:
                 raise
@@ -136,16 +141,44 @@ class Worker:
             self.staged.put(operation.output, source.data)
         return _copied(operation, task, source, header)
 
-    def _augment(self, operation: Augment, task: Task, source: SourceBytes, picture: Picture) -> Written:
-        values = draw_values(task.recipe, task.manner.seed, task.source.path, operation.copy_number)
-        data = render(picture, task.recipe, values)
-        written = replace(_copied(operation, task, source, picture.header), values=values)
-        if data is None:
+    def _encode(self, operation: Made, task: Task, source: SourceBytes, picture: Picture) -> Written:
+        """Write a file that goes through the encoder: a copy with drawn values, or the picture as it is."""
+        is_drawn = isinstance(operation, Augment)
+        making = Making(
+            recipe=task.recipe if is_drawn else {},
+            rendering=task.manner.rendering,
+            file_format=format_of(operation.output, operation.source.path),
+            originals=task.manner.originals,
+        )
+        if isinstance(operation, Augment):
+            made = make_copy(picture, making, partial(_draw, task, operation))
+        else:
+            made = remake(picture, making, {}, b"")
+        written = replace(_copied(operation, task, source, made.header), note=made.note)
+        if is_drawn:
+            written = replace(written, values=made.values, attempt=made.attempt or None)
+        if made.data is None:
             self.staged.put(operation.output, source.data)
-            return replace(written, note="the drawn values change nothing: a copy")
-        self.staged.put(operation.output, data)
-        sha256 = hashlib.sha256(data).hexdigest()
-        return replace(written, sha256=sha256, n_bytes=len(data), format=picture.format)
+            return written
+        self.staged.put(operation.output, made.data)
+        return replace(
+            written,
+            sha256=hashlib.sha256(made.data).hexdigest(),
+            n_bytes=len(made.data),
+            source_bytes=len(source.data),
+            is_reencoded=None if is_drawn else True,
+        )
+
+
+def _draw(task: Task, operation: Augment, attempt: int) -> tuple[Values, bytes]:
+    """Return what is drawn for a copy at an attempt."""
+    copy = (task.manner.seed, operation.source.path, operation.copy_number, attempt)
+    return draw_values(task.recipe, *copy), attempt_key(*copy)
+
+
+def _is_encoded(operation: Made, manner: Manner, note: str | None) -> bool:
+    """Return whether a file goes through decoder and encoder; what nothing can be made of stays as it is."""
+    return isinstance(operation, Augment) or (manner.originals != "keep" and note is None)
 
 
 def _copied(operation: Made, task: Task, source: SourceBytes, header: Header | None) -> Written:
@@ -171,6 +204,8 @@ def key_of(operation: Made, manner: Manner, note: str | None, source_sha256: str
     """Return what names the bytes and the line of an output: equal keys, equal both."""
     if isinstance(operation, Augment):
         made_by = [manner.fingerprint, draw_key(manner.seed, operation.source.path, operation.copy_number).hex()]
+    elif _is_encoded(operation, manner, note):
+        made_by = [manner.libraries]
     else:
         made_by = [manner.libraries, manner.link if isinstance(operation, Keep) else "", manner.check, str(note)]
     content = "\0".join([operation.kind, source_sha256, *made_by])

@@ -7,11 +7,37 @@ from typing import Any, ClassVar, NamedTuple
 from rebalance.dataset import ImageFile, Stamp
 
 Recipe = Mapping[str, Any]
-"""Settings of the transforms and of the sampling that are not neutral, by configuration key."""
+"""Settings that are not neutral and say what a copy may be, by configuration key."""
+
+MAX_PIXELS = 89_478_485
+"""Width x height above which an image is refused before it is decoded (Pillow's own warning level)."""
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
+OUTPUT_FORMATS = ("same", "jpeg", "png", "webp")
+ORIGINALS = ("keep", "reencode", "transform")
+"""Byte for byte, through decoder and encoder like all that is made, or replaced by draws like all that is made."""
+
+
+class Rendering(NamedTuple):
+    """How every file is made, whatever is drawn for it."""
+
+    engine: str = "pillow"
+    """What samples the pixels: pillow or opencv."""
+    interpolation: str = "bicubic"
+    size: tuple[int, int] | None = None
+    """Width and height of every file, upright; None: its source's."""
+    output_format: str = "same"
+    """jpeg, png, webp, or the source's."""
+    quality: int | None = None
+    """Of JPEG and WebP, 1 to 100; None: the tables of the source."""
+    orientation: str = "keep"
+    """keep: pixels and EXIF orientation as the source has them stored; upright: turned, and no tag."""
+
+
+SOURCE_LIKE = Rendering()
 
 
 class ClassTarget(NamedTuple):
-    """How many originals of a class are kept and how many files it will have: totals, never increments."""
+    """How many images of a class are in use and how many files it will have: totals, never increments."""
 
     class_name: str
     n_current: int
@@ -20,7 +46,7 @@ class ClassTarget(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """An original, byte for byte, under its own name."""
+    """An original, under its own name where its format stays."""
 
     kind: ClassVar[str] = "original"
     source: ImageFile
@@ -39,7 +65,7 @@ class Augment:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Copy number `copy_number` of a source, byte for byte."""
+    """Copy number `copy_number` of a source, for which nothing is drawn."""
 
     kind: ClassVar[str] = "duplicate"
     source: ImageFile
@@ -86,6 +112,8 @@ class Plan:
     """Images of each class in the source."""
     most_copies: Mapping[str, int]
     """Copies of the most used source of each class."""
+    n_generated: Mapping[str, int]
+    """Files of each class that are no originals."""
     operations: Callable[[str], Iterator[Operation]]
     """One class's operations: first what stands in OUTPUT, by the bytes of its path, then what is left out."""
     recipe: Callable[[str], Recipe]
@@ -114,6 +142,12 @@ class Written:
     format: str | None
     copy_number: int | None = None
     values: Mapping[str, Any] | None = None
+    attempt: int | None = None
+    """Times that values were drawn again, where they were."""
+    is_reencoded: bool | None = None
+    """True for what has gone through decoder and encoder with nothing drawn for it."""
+    source_bytes: int | None = None
+    """Bytes of the source, where the file is not byte for byte its source."""
     note: str | None = None
 
 

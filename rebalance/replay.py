@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from rebalance.dataset import to_bytes
+from rebalance.drawing import attempt_key
 from rebalance.errors import CheckFailedError, SourceTreeError, UsageError, did_you_mean
-from rebalance.images.codec import ENGINE, library_versions, load_image
-from rebalance.images.pipeline import render
-from rebalance.planning.naming import has_other_suffix
+from rebalance.images.codec import library_versions, load_image
+from rebalance.images.pipeline import Making, remake
+from rebalance.plan import MAX_PIXELS
+from rebalance.planning.naming import format_of
 from rebalance.storage.manifest import Manifest, read_manifest
 from rebalance.storage.output import check_apart
+from rebalance.storage.request import originals_of, recipe_of, rendering_of
 from rebalance.storage.single import write_new_file
 from rebalance.storage.transfer import read_file
 
@@ -38,10 +41,18 @@ def replay(output: str, path: str, *, source: str, destination: str) -> None:
 
 
 def _made_again(data: bytes, row: Mapping[str, Any], request: Mapping[str, Any]) -> bytes:
-    if row["kind"] != "augmented":
+    is_drawn = row["kind"] == "augmented"
+    if not (is_drawn or row.get("reencoded")):
         return data
-    picture = load_image(data, is_renamed=has_other_suffix(row["path"], row["source"]))
-    return render(picture, request["recipe"], row["values"]) or data
+    making = Making(
+        recipe=recipe_of(request, row["class"]) if is_drawn else {},
+        rendering=rendering_of(request),
+        file_format=format_of(row["path"], row["source"]),
+        originals=originals_of(request),
+    )
+    picture = load_image(data, engine=making.rendering.engine, max_pixels=request.get("max_pixels", MAX_PIXELS))
+    key = attempt_key(request["seed"], row["source"], row.get("copy_number", 0), row.get("attempt", 0))
+    return remake(picture, making, row.get("values", {}), key).data or data
 
 
 def _find_row(manifest: Manifest, path: str) -> Mapping[str, Any]:
@@ -57,7 +68,7 @@ def _told_versions(manifest: Manifest) -> str:
     """Return the libraries that are other ones now."""
     then, now = (
         {"engine": manifest.head["engine"], **manifest.head["versions"]},
-        {"engine": ENGINE, **library_versions()},
+        {"engine": manifest.head["engine"], **library_versions(manifest.head["engine"])},
     )
     told = [
         f"{name} was {then.get(name)}, is {now.get(name)}"

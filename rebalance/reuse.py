@@ -4,19 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rebalance import __version__
-from rebalance.images.codec import ENGINE
 from rebalance.perform import Candidate, Manner, key_of
-from rebalance.plan import Augment, Finished, Made, Recipe
+from rebalance.plan import Augment, Finished, Made, Recipe, Rendering
 from rebalance.storage.manifest import digest
 from rebalance.storage.previous import PreviousOutput
+from rebalance.storage.request import originals_of, recipe_of, rendering_of
 from rebalance.storage.staging import Staging
 
 
 def fingerprint_of(
-    recipe: Recipe, versions: Mapping[str, str], engine: str = ENGINE, program: str = __version__
+    recipe: Recipe, rendering: Rendering, originals: str, versions: Mapping[str, str], program: str = __version__
 ) -> str:
-    """Return what names engine, versions and recipe: what a source becomes depends on nothing else."""
-    return digest({"rebalance": program, "engine": engine, "versions": versions, "recipe": recipe})
+    """Return what names versions, rendering and recipe: what a source becomes depends on nothing else."""
+    made_by = {"rebalance": program, "versions": versions, "rendering": rendering._asdict(), "originals": originals}
+    return digest({**made_by, "recipe": recipe})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,12 @@ class EarlierWork:
         if self.previous is None or not isinstance(operation, Augment):
             return None
         head = self.previous.head
-        fingerprint = fingerprint_of(head["request"].get("recipe"), head["versions"], head["engine"], head["rebalance"])
         written = self.previous.find(operation.output)
-        if written is None or (head["seed"], fingerprint) != (manner.seed, manner.fingerprint):
+        if written is None or written.copy_number is None or head["seed"] != manner.seed:
+            return None
+        request = head["request"]
+        made_by = (recipe_of(request, written.class_name), rendering_of(request), originals_of(request))
+        if fingerprint_of(*made_by, head["versions"], head["rebalance"]) != manner.fingerprint:
             return None
         key = key_of(operation, manner, None, written.source_sha256)
         return Candidate(self.previous.folder, Finished(written, key, operation.source.stamp), is_staged=False)

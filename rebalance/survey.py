@@ -45,9 +45,11 @@ class DuplicateGroup:
     is_across_classes: bool
 
 
-def check_images(root: str, images: Iterable[ImageFile], n_workers: int) -> Iterator[Checked]:
+def check_images(root: str, images: Iterable[ImageFile], n_workers: int, max_pixels: int) -> Iterator[Checked]:
     """Decode every image; yield the verdicts as they come."""
-    return _survey(partial(_check, to_bytes(root)), images, n_workers, describe=lambda image: repr(image.path))
+    return _survey(
+        partial(_check, to_bytes(root), max_pixels), images, n_workers, describe=lambda image: repr(image.path)
+    )
 
 
 def hash_files(root: bytes, paths: Iterable[str], n_workers: int) -> Iterator[Hashed]:
@@ -81,13 +83,13 @@ def _look_at_all(look: Callable[[Item], Result], items: Sequence[Item]) -> list[
     return [look(item) for item in items]
 
 
-def _check(root: bytes, image: ImageFile) -> Checked:
+def _check(root: bytes, max_pixels: int, image: ImageFile) -> Checked:
     try:
         source = read_source(root, image)
     except (BadImageError, StorageError) as error:
         return Checked(image.path, None, str(error))
     try:
-        check_pixels(source.data)
+        check_pixels(source.data, max_pixels)
     except BadImageError as error:
         return Checked(image.path, source.sha256, str(error))
     except MemoryError:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from rebalance.dataset import to_bytes, to_text
-from rebalance.planning.naming import generated_path
+from rebalance.planning.naming import generated_path, original_path
+from rebalance.recipes import draw_values
 from rebalance.storage.foreign import find_foreign
 from rebalance.storage.manifest import NAME, Manifest, class_entries, digest, read_manifest
+from rebalance.storage.request import recipe_of, rendering_of
 from rebalance.survey import hash_files
-from rebalance.transforms import draw_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,12 @@ def verify(
 def _check_head(manifest: Manifest) -> Iterator[Finding]:
     """Compare the counts, shares, indices and digests that the head states with its lines and with each other."""
     head = manifest.head
-    before: Counter[str] = Counter()
+    sources: dict[str, set[str]] = {}
     after: Counter[str] = Counter()
     for row in manifest.rows():
-        before[row["class"]] += row["kind"] in ("original", "removed")
+        sources.setdefault(row["class"], set()).add(row["source"])
         after[row["class"]] += "path" in row
-    expected = class_entries([(name, before[name], after[name]) for name in sorted(before)])
+    expected = class_entries([(name, len(sources[name]), after[name]) for name in sorted(sources)])
     if head["classes"] != expected["classes"]:
         yield Finding("manifest", NAME, "its head does not count the classes as its lines do")
     if head["class_indices"] != expected["class_indices"]:
@@ -91,22 +92,26 @@ def _check_row(row: Mapping[str, Any], head: Mapping[str, Any], source_sums: dic
     path = row.get("path", row["source"])
     if path.partition("/")[0] != row["class"]:
         yield Finding("manifest", path, "does not lie in the folder of its class")
-    if path != _expected_path(row, head["seed"]):
+    if path != _expected_path(row, head):
         yield Finding("manifest", path, "does not have the name that its source and copy number give it")
     sha256 = None if row["kind"] == "removed" else row["source_sha256"]
     if sha256 and source_sums.setdefault(row["source"], sha256) != sha256:
         yield Finding("manifest", path, "has another sum of its source than its other files")
     if row["kind"] != "augmented":
         return
-    drawn = draw_values(head["request"].get("recipe", {}), head["seed"], row["source"], row["copy_number"])
+    recipe = recipe_of(head["request"], row["class"])
+    drawn = draw_values(recipe, head["seed"], row["source"], row["copy_number"], row.get("attempt", 0))
     if row.get("values") != drawn:
         yield Finding("manifest", path, "does not have the values that are drawn for it")
 
 
-def _expected_path(row: Mapping[str, Any], seed: int) -> str:
+def _expected_path(row: Mapping[str, Any], head: Mapping[str, Any]) -> str:
+    is_encoded = row["kind"] == "augmented" or row.get("reencoded")
+    output_format = rendering_of(head["request"]).output_format if is_encoded else None
     if row["kind"] in _KINDS_OF_NAMES:
-        return generated_path(row["source"], _KINDS_OF_NAMES[row["kind"]], seed, row["copy_number"])
-    return str(row["source"])
+        kind = _KINDS_OF_NAMES[row["kind"]]
+        return generated_path(row["source"], kind, head["seed"], row["copy_number"], output_format)
+    return original_path(row["source"], output_format)
 
 
 def _check_presence(root: bytes, row: Mapping[str, Any]) -> Finding | None:
@@ -121,7 +126,8 @@ def _check_presence(root: bytes, row: Mapping[str, Any]) -> Finding | None:
 
 def _check_sizes(source: bytes, manifest: Manifest) -> Iterator[Finding]:
     for row in manifest.rows():
-        if row["kind"] == "original" and (finding := _check_presence(source, row)):
+        as_source = {"path": row["source"], "bytes": row.get("source_bytes", row["bytes"])}
+        if row["kind"] == "original" and (finding := _check_presence(source, as_source)):
             yield Finding("source", finding.path, finding.reason)
 
 

@@ -3,11 +3,12 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from rebalance.cli import options
+from rebalance.cli.asked import augment_options, originals_asked, rendering_asked
 from rebalance.cli.config import render_settings
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, plan_remarks, setting_remarks
@@ -16,16 +17,12 @@ from rebalance.cli.signals import check_signals, ignore_signals
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.plan import Plan
-from rebalance.planning.augment import MAX_COPIES, AugmentOptions, plan_augment
-from rebalance.planning.targets import SamplingStrategy, parse_strategy
+from rebalance.planning.augment import plan_augment
+from rebalance.run import Listener, Outcome, RunOptions
 from rebalance.storage.manifest import request_of
 from rebalance.storage.output import check_output, located
 from rebalance.storage.scan import raise_problems, scan
 from rebalance.storage.staging import remove_leftovers
-from rebalance.transforms import make_recipe
-
-if TYPE_CHECKING:
-    from rebalance.execute import Outcome
 
 Given = Mapping[str, Any]
 
@@ -37,6 +34,7 @@ Given = Mapping[str, Any]
 @options.capping
 @options.max_copies
 @options.transforms
+@options.rendering
 @options.reading
 @options.running
 def augment(source: str | None, output: str | None, **given: Any) -> int:
@@ -47,19 +45,15 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
     rebalance augment data/train -o data/balanced -s 0.5 --cap 1000 --rotation-range 15
     """
     if given["print_config"]:
-        emit(render_settings("augment", given))
+        emit(render_settings("augment", given, given["configuration"].class_settings))
         return 0
-    if (given["cap_method"], given["window"]) != ("random", 0) and given["cap"] is None:
-        raise UsageError("--cap-method and --window choose what --cap N keeps: give it, too")
-    if given["window"] and given["cap_method"] != "window":
-        raise UsageError("--window goes with --cap-method window")
     if source is None or (output is None and not given["dry_run"]):
         raise UsageError(f"{'SOURCE is' if source is None else '-o OUTPUT is'} missing; see rebalance augment --help")
     output = output and located(output)
     rescan = partial(scan, source, exclude=given["exclude"], follow_symlinks=given["symlinks"] == "follow")
     dataset = rescan()
     raise_problems(dataset)
-    planner = partial(plan_augment, dataset, _augment_options(given))
+    planner = partial(plan_augment, dataset, augment_options(given, dataset))
     plan = planner({})
     is_there = output is not None and check_output(dataset, output)
     if not given["quiet"]:
@@ -73,28 +67,12 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
     return _carry_out(planner, dataset, rescan, output, given)
 
 
-def _augment_options(given: Given) -> AugmentOptions:
-    recipe = make_recipe(given, fill_mode=given["fill_mode"], cval=given["cval"], interpolation=given["interpolation"])
-    return AugmentOptions(
-        strategy=_strategy(given),
-        seed=given["seed"],
-        recipe=recipe,
-        cap=given["cap"],
-        cap_method=given["cap_method"],
-        window=given["window"],
-        max_copies=given["max_copies"] or MAX_COPIES,
-        others={key: given[key] for key in ("bad_images", "check", "quality")},
-    )
-
-
-def _strategy(given: Given) -> SamplingStrategy:
-    return parse_strategy(given["sampling_strategy"], options.read_text)
-
-
 def _say_remarks(plan: Plan, dataset: Dataset, given: Given) -> None:
     settings = ", ".join(f"{key} {value}" for key, value in plan.request["recipe"].items())
-    say(f"seed {given['seed']}; {settings or 'copies byte for byte'}")
-    for remark in (*dataset_remarks(dataset), *setting_remarks(given), *plan_remarks(plan)):
+    originals, engine = plan.request["originals"], plan.request["rendering"]["engine"]
+    say(f"seed {given['seed']}, engine {engine}, originals {originals}; {settings or 'nothing drawn'}")
+    own = given["configuration"].remarks
+    for remark in (*own, *dataset_remarks(dataset), *setting_remarks(given, originals), *plan_remarks(plan)):
         say(remark)
 
 
@@ -117,7 +95,7 @@ def _carry_out(
     planner: Callable[..., Plan], dataset: Dataset, rescan: Callable[[], Dataset], output: str, given: Given
 ) -> int:
     from rebalance.backends import usable_cores  # noqa: PLC0415  the same
-    from rebalance.execute import Listener, RunOptions, execute  # noqa: PLC0415  the same
+    from rebalance.execute import execute  # noqa: PLC0415  the same
 
     run_options = RunOptions(
         seed=given["seed"],
@@ -125,6 +103,9 @@ def _carry_out(
         link=given["link"],
         bad_images=given["bad_images"],
         check=given["check"],
+        rendering=rendering_asked(given),
+        originals=originals_asked(given),
+        max_pixels=given["max_pixels"],
         is_overwriting=given["overwrite"],
     )
     with progress_bar("augment", is_quiet=given["quiet"]) as progress:
@@ -146,7 +127,6 @@ def _carry_out(
 
 def _tell_standing(planner: Callable[..., Plan], output: str, given: Given) -> int:
     """Report on the OUTPUT that stands as on one just made: by the images that turned out unusable then."""
-    from rebalance.execute import Outcome  # noqa: PLC0415  the same
     from rebalance.freshness import unusable_images  # noqa: PLC0415  the same
 
     unusable = unusable_images(to_bytes(output))
@@ -155,7 +135,7 @@ def _tell_standing(planner: Callable[..., Plan], output: str, given: Given) -> i
     return 0
 
 
-def _tell(outcome: "Outcome", output: str, given: Given, *, is_up_to_date: bool) -> None:
+def _tell(outcome: Outcome, output: str, given: Given, *, is_up_to_date: bool) -> None:
     plan, n_reused = outcome.plan, outcome.n_reused
     with contextlib.suppress(StdoutError):  # OUTPUT stands, whoever still listens
         more = {"output": output, "is_up_to_date": is_up_to_date, "n_reused": n_reused}
@@ -164,6 +144,8 @@ def _tell(outcome: "Outcome", output: str, given: Given, *, is_up_to_date: bool)
         return
     for path, image in sorted(outcome.unusable.items()):
         say(f"{'kept, but no source' if image.is_kept else 'left out'}: {path!r}: {image.reason}")
+    for note, (count, first) in sorted(outcome.notes.items()):
+        say(f"note: {count} {'file' if count == 1 else 'files'}: {note}: {first!r} first")
     if n_reused and not is_up_to_date:
         say(f"reused {n_reused} of {plan.n_outputs}")
     if any(plan.most_copies.values()):

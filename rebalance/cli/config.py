@@ -1,15 +1,21 @@
-"""Configuration files: TOML -> defaults of a command's options, every key and type checked."""
+"""Configuration files: TOML -> defaults of a command's options and settings of classes, every key and type checked."""
 
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
 from importlib import resources
 from typing import Any
 
 import click
 
+from rebalance.cli.file_values import checked, parsed
+from rebalance.cli.keras_names import TRAINING, refuse, training_remarks
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError, did_you_mean
+from rebalance.recipes import MANNERS
 from rebalance.transforms import BY_KEY
 
 DEFAULT = "mild"
@@ -20,53 +26,89 @@ BUNDLED = tuple(
         if file.name.endswith(".toml")
     )
 )
-_NOT_IN_FILES = frozenset({"source", "output", "config", "print_config", "dry_run", "overwrite", "help"})
+_NOT_IN_FILES = frozenset({"source", "output", "configuration", "print_config", "dry_run", "overwrite", "help"})
+
+Settings = dict[str, Any]
+ClassSettings = Mapping[str, Mapping[str, Any]]
+Options = Mapping[str, click.Parameter]
 
 
-def apply_config(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a configuration says beside the settings that the command line may replace."""
+
+    class_settings: ClassSettings
+    """Parsed, by the name of the class; they come before the command line."""
+    remarks: tuple[str, ...] = ()
+    """What someone should know of the file, one line each."""
+
+
+def apply_config(context: click.Context, _parameter: click.Parameter, value: str | None) -> Configuration:
     """Make the settings of a configuration the defaults of this command; the command line comes before them.
 
     The transforms come from one place: the file where it names any, else the default configuration.
     """
-    name = value or DEFAULT
-    settings = load_settings(name, context.command)
+    name = DEFAULT if value is None else value
+    settings, configuration = load_configuration(name, context.command)
     if not any(key in BY_KEY for key in settings) and name not in BUNDLED:
-        settings = {**load_settings(DEFAULT, context.command), **settings}
+        settings = {**load_configuration(DEFAULT, context.command)[0], **settings}
     context.default_map = settings
+    return configuration
 
 
-def load_settings(name: str, command: click.Command) -> dict[str, Any]:
-    """Return the settings of a configuration for one command. Raises UsageError naming file and key."""
+def load_configuration(name: str, command: click.Command) -> tuple[Settings, Configuration]:
+    """Return what a configuration says for one command: in general, and for classes.
+
+    Raises UsageError naming file, class and key.
+    """
+    options: Options = {str(option.name): option for option in command.params if option.name not in _NOT_IN_FILES}
+    table = _table_of(name, str(command.name))
+    refuse(name, table)
+    known = (*options, *TRAINING, "class")
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{name}: {key!r} is no setting{did_you_mean(key, known)}")
+    settings = {key: checked(name, key, value, options[key]) for key, value in table.items() if key in options}
+    class_settings = _class_settings(name, table.get("class", {}), options)
+    return settings, Configuration(class_settings, tuple(training_remarks(name, table)))
+
+
+def read_bundled(name: str) -> str:
+    """Return the text of a bundled configuration."""
+    return resources.files("rebalance.configs").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+
+def render_settings(command: str, settings: Mapping[str, Any], class_settings: ClassSettings) -> str:
+    """Return settings as a configuration file that names every transform, and so stands for itself."""
+    general = {
+        key: BY_KEY[key].neutral if value is None and key in BY_KEY else value
+        for key, value in settings.items()
+        if key not in _NOT_IN_FILES
+    }
+    sections: dict[str, Mapping[str, Any]] = {f"[{command}]": general}
+    sections |= {f"[{command}.class.{_toml_key(name)}]": its for name, its in class_settings.items()}
+    return "\n\n".join("\n".join([header, *_lines(section)]) for header, section in sections.items())
+
+
+def _table_of(name: str, command: str) -> dict[str, Any]:
+    """Return the table of a command."""
     try:
-        text = _read(name)
-        tables = tomllib.loads(text.removeprefix("\ufeff"))
+        tables = tomllib.loads(_read(name).removeprefix("\ufeff"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{name}: not a TOML file: {error}") from None
-    options = {option.name: option for option in command.params if option.name not in _NOT_IN_FILES}
-    known = {str(command.name)}
     for table in tables:
-        if table not in known:
-            raise UsageError(f"{name}: [{table}] is no command with settings{did_you_mean(table, known)}")
-    settings = tables.get(str(command.name), {})
+        if table != command:
+            hint = ": say [augment.class.NAME]" if table == "class" else did_you_mean(table, [command])
+            raise UsageError(f"{name}: [{table}] is no command with settings{hint}")
+    settings = tables.get(command, {})
     if not isinstance(settings, dict):
-        raise UsageError(f"{name}: {command.name} is to be a table: [{command.name}]")
-    return {key: _checked(name, key, value, options) for key, value in settings.items()}
-
-
-def render_settings(command: str, settings: Mapping[str, Any]) -> str:
-    """Return settings as a configuration file that names every transform, and so stands for itself."""
-    effective = {
-        key: BY_KEY[key].neutral if value is None and key in BY_KEY else value for key, value in settings.items()
-    }
-    lines = [
-        f"{key} = {_toml(value)}" for key, value in effective.items() if value is not None and key not in _NOT_IN_FILES
-    ]
-    return "\n".join([f"[{command}]", *lines])
+        raise UsageError(f"{name}: {command} is to be a table: [{command}]")
+    return settings
 
 
 def _read(name: str) -> str:
     if name in BUNDLED:
-        return resources.files("rebalance.configs").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        return read_bundled(name)
     if not name.endswith(".toml"):
         raise UsageError(
             f"--config {name!r} is neither a file .toml nor one of: {', '.join(BUNDLED)}{did_you_mean(name, BUNDLED)}"
@@ -78,44 +120,38 @@ def _read(name: str) -> str:
         raise UsageError(f"{name}: cannot be read: {error.strerror}") from None
 
 
-def _checked(name: str, key: str, value: Any, options: Mapping[Any, click.Parameter]) -> Any:
-    """Return a value of the type that its option has."""
-    if key not in options:
-        raise UsageError(f"{name}: {key!r} is no setting{did_you_mean(key, [str(known) for known in options])}")
-    option = options[key]
-    if key == "sampling_strategy":
-        return _strategy(name, value)
+def _class_settings(name: str, classes: Any, options: Options) -> ClassSettings:
+    """Return the settings of each class that has some."""
+    if not isinstance(classes, dict):
+        raise UsageError(f"{name}: class = {classes!r} is to be a table for each class: [augment.class.NAME]")
+    settings: dict[str, Settings] = {}
+    for class_name, table in classes.items():
+        where = f"{name}: class {class_name!r}"
+        if not isinstance(table, dict):
+            raise UsageError(f"{where} = {table!r} is to be a table: [augment.class.NAME]")
+        settings[class_name] = {key: _checked_of_class(where, key, value, options) for key, value in table.items()}
+    return settings
+
+
+def _checked_of_class(where: str, key: str, value: Any, options: Options) -> Any:
+    """Return a parsed setting of a class."""
     if key in BY_KEY:
-        try:
-            return BY_KEY[key].parse(value)
-        except ValueError as error:
-            raise UsageError(f"{name}: {key} = {value!r} is not {error}") from None
-    wanted = _type_of(option)
-    values = value if option.multiple and isinstance(value, list) else [value]
-    if not all(type(part) is wanted for part in values):
-        raise UsageError(f"{name}: {key} = {value!r} is not {_ARTICLES[wanted]}")
-    try:
-        return [option.type(part) for part in values] if option.multiple else option.type(value)
-    except click.BadParameter as error:
-        raise UsageError(f"{name}: {key} = {value!r}: {error.message}") from None
-
-
-_ARTICLES = {bool: "true or false", int: "a whole number", str: "text in quotes"}
-
-
-def _type_of(option: click.Parameter) -> type:
-    if getattr(option, "is_flag", False):
-        return bool
-    return int if isinstance(option.type, click.types.IntParamType) else str
-
-
-def _strategy(name: str, value: Any) -> list[str]:
-    """Return a strategy as the command line has it: text or number, a list of texts, or a table of counts."""
-    if value in ([], {}):
-        raise UsageError(f"{name}: sampling_strategy = {value!r} is empty")
+        return parsed(where, key, value)
+    if key in MANNERS:
+        return options[key].type(checked(where, key, value, options[key]))
     if isinstance(value, dict):
-        return [f"{name}={count}" for name, count in value.items()]
-    return [str(part) for part in (value if isinstance(value, list) else [value])]
+        raise UsageError(f"{where}: {key!r} is a table; the name of a class that has a dot in it stands in quotes")
+    raise UsageError(f"{where}: {key!r} is not a setting of a class{did_you_mean(key, (*BY_KEY, *MANNERS))}")
+
+
+def _lines(settings: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in settings.items():
+        if value is not None:
+            yield f"{key} = {_toml(_as_text(value) if key == 'size' else value)}"
+
+
+def _as_text(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _toml(value: Any) -> str:
@@ -123,6 +159,8 @@ def _toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(part) for part in value)}]"
+    if isinstance(value, Fraction):
+        return repr(float(value))
     if not isinstance(value, str):
         return repr(value)
     try:
@@ -130,3 +168,7 @@ def _toml(value: Any) -> str:
     except UnicodeEncodeError:
         raise UsageError(f"{value!r} is not UTF-8, and a TOML file holds nothing else") from None
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _toml_key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)

@@ -27,6 +27,7 @@ from rebalance.storage.scan import scan
     "--fail-min-count", type=click.IntRange(min=0), metavar="N", help="Exit 1 where a class has fewer than N."
 )
 @options.reading
+@options.max_pixels
 @options.workers
 @options.report_format
 @options.quiet
@@ -97,7 +98,9 @@ def _checked(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     n_images = sum(dataset.class_counts.values())
     checked = []
     with progress_bar("check", is_quiet=given["quiet"]) as progress:
-        for image in check_images(dataset.root, dataset.images(), given["workers"] or usable_cores()):
+        for image in check_images(
+            dataset.root, dataset.images(), given["workers"] or usable_cores(), given["max_pixels"]
+        ):
             checked.append(image)
             progress(len(checked), n_images)
     bad = sorted((image.path, image.reason) for image in checked if image.reason is not None)

@@ -10,6 +10,7 @@ import click
 
 from rebalance import __version__
 from rebalance.cli.augment import augment
+from rebalance.cli.configs import configs
 from rebalance.cli.demo import demo
 from rebalance.cli.inspect import inspect
 from rebalance.cli.replay import replay
@@ -41,7 +42,7 @@ def rebalance() -> None:
     """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched."""
 
 
-for command in (inspect, augment, verify, replay, demo):
+for command in (inspect, augment, verify, replay, configs, demo):
     rebalance.add_command(command)
 
 

@@ -1,7 +1,9 @@
 """Every shared option, declared once."""
 
 import math
+import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import click
@@ -9,10 +11,13 @@ import click
 from rebalance.cli.config import BUNDLED, apply_config
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
+from rebalance.images.choice import ENGINES
+from rebalance.plan import INTERPOLATIONS, MAX_PIXELS, ORIGINALS, OUTPUT_FORMATS
 from rebalance.planning.selection import CAP_METHODS
 from rebalance.planning.targets import LEGAL
+from rebalance.recipes import ERASING_FILLS, FILL_MODES
 from rebalance.storage.transfer import LINKS
-from rebalance.transforms import FILL_MODES, INTERPOLATIONS, TRANSFORMS, Transform
+from rebalance.transforms import TRANSFORMS, Transform
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
@@ -72,7 +77,56 @@ class Names(click.ParamType[str]):
         return str(value)
 
 
+class Size(click.ParamType[tuple[int, int]]):
+    """Width and height in pixels, as WxH."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return width and height."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", str(value))
+        size = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not (min(size) > 0 and max(size) <= _LONGEST):
+            self.fail(f"{value!r} is not WxH in pixels, each from 1 to {_LONGEST}", param, ctx)
+        return size
+
+
+class Quality(click.ParamType[int | str]):
+    """A number from 1 to 100, or `source`."""
+
+    name = "quality"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Return the number or the word."""
+        if value == "source":
+            return "source"
+        try:
+            return int(click.IntRange(1, 100).convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither `source` nor a whole number from 1 to 100", param, ctx)
+
+
+class Share(click.ParamType[Fraction]):
+    """A decimal from 0 to 1, taken exactly."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        """Return the share."""
+        try:
+            share = Fraction(str(value)) if "/" not in str(value) else Fraction(-1)
+        except ValueError:
+            share = Fraction(-1)
+        if not 0 <= share <= 1:
+            self.fail(f"{value!r} is not a decimal from 0 to 1", param, ctx)
+        return share
+
+
 POSITIVE = Positive()
+_LONGEST = 65_535
+"""Pixels that a side may have in a JPEG."""
 
 source = click.argument("source", type=Path(), required=False)
 output = click.option("-o", "--output", type=Path(), metavar="OUTPUT", help="The tree to make; it must not exist.")
@@ -125,7 +179,7 @@ max_copies = click.option(
     "--max-copies", type=click.IntRange(min=1), metavar="N", help="Allow this many copies of one image.  [default: 100]"
 )
 config = click.option(
-    "--config", metavar="NAME|FILE.toml", is_eager=True, expose_value=False, callback=apply_config,
+    "--config", "configuration", metavar="NAME|FILE.toml", is_eager=True, callback=apply_config,
     help=f"Settings to start from: {', '.join(BUNDLED)}, or a file.  [default: mild]",
 )  # fmt: skip
 print_config = click.option("--print-config", is_flag=True, help="Print the settings in effect as TOML, and stop.")
@@ -187,16 +241,50 @@ transforms = together(
         help="What lies outside of the picture.",
     ),
     click.option(
-        "--cval", type=click.IntRange(0, 255), default=0, show_default=True, help="Grey level of --fill-mode constant."
+        "--cval", type=click.IntRange(0, 255), default=0, show_default=True, help="Grey level of a constant fill."
+    ),
+    click.option(
+        "--erasing-fill", type=click.Choice(ERASING_FILLS), default="noise", show_default=True,
+        help="What --random-erasing fills with: noise, the mean colour, or --cval.",
+    ),
+)  # fmt: skip
+max_pixels = click.option(
+    "--max-pixels", type=click.IntRange(min=1), default=MAX_PIXELS, show_default=True, metavar="N",
+    help="Refuse images of more pixels before they are decoded.",
+)  # fmt: skip
+rendering = together(
+    click.option(
+        "--originals", type=click.Choice(ORIGINALS),
+        help="Originals byte for byte, encoded like what is generated, or replaced by draws.  [default: keep]",
+    ),
+    click.option(
+        "--identity-share", type=Share(), metavar="P",
+        help="With --originals transform: the share of every class for which nothing is drawn.  [default: 0]",
+    ),
+    click.option(
+        "--size", type=Size(), metavar="WxH", help="Width and height of every file; implies --originals reencode."
+    ),
+    click.option(
+        "--output-format", type=click.Choice(OUTPUT_FORMATS), default="same", show_default=True,
+        help="Format of every file; another than its own implies --originals reencode.",
+    ),
+    click.option(
+        "--quality", type=Quality(), default="source", show_default=True, metavar="source|1..100",
+        help="Of JPEG and WebP: the source's tables, or a number for every file, which implies --originals reencode.",
+    ),
+    click.option(
+        "--orientation", type=click.Choice(["keep", "upright"]), default="keep", show_default=True,
+        help="Pixels and EXIF orientation as stored, or turned upright without it, which implies --originals reencode.",
     ),
     click.option(
         "--interpolation", type=click.Choice(INTERPOLATIONS), default="bicubic", show_default=True,
         help="How pixels are sampled.",
     ),
     click.option(
-        "--quality", type=click.Choice(["source"]), default="source", show_default=True,
-        help="JPEG tables and chroma subsampling of what is generated: those of its source.",
+        "--engine", type=click.Choice(ENGINES), default="auto", show_default=True,
+        help="What samples them; auto is OpenCV where the extra `fast` is installed.",
     ),
+    max_pixels,
 )  # fmt: skip
 reading = together(exclude, symlinks)
 running = together(

@@ -38,15 +38,17 @@ def _unportable(dataset: Dataset) -> Iterator[str]:
                 yield path
 
 
-def setting_remarks(given: Mapping[str, Any]) -> Iterator[str]:
+def setting_remarks(given: Mapping[str, Any], originals: str) -> Iterator[str]:
     """Yield what is easily mistaken about the settings."""
+    if given["link"] in ("hardlink", "symlink") and originals != "keep":
+        yield f"note: --link {given['link']} has no effect on originals that are encoded (--originals {originals})"
     if 0 < (given["shear_range"] or 0) < 1:
         yield (
             f"note: shear_range is in degrees, as Keras reads it since 2017: {given['shear_range']:g} is next to "
             "nothing (0.2 radians are 11.5 degrees)"
         )
-    if given["cval"] and given["fill_mode"] != "constant":
-        yield f"note: --cval {given['cval']} has no effect without --fill-mode constant"
+    if given["cval"] and "constant" not in (given["fill_mode"], given["erasing_fill"]):
+        yield f"note: --cval {given['cval']} has no effect without --fill-mode constant or --erasing-fill constant"
 
 
 def plan_remarks(plan: Plan) -> Iterator[str]:

@@ -123,9 +123,9 @@ def class_rows(plan: Plan) -> list[dict[str, Any]]:
         {
             "name": target.class_name,
             "n_before": plan.class_counts[target.class_name],
-            "n_kept": target.n_current,
+            "n_kept": target.n_target - plan.n_generated[target.class_name],
             "n_after": target.n_target,
-            "generated_share": round(1 - target.n_current / target.n_target, 6),
+            "generated_share": round(plan.n_generated[target.class_name] / target.n_target, 6),
             "most_copies": plan.most_copies[target.class_name],
         }
         for target in plan.targets

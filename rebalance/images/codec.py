@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, TypeVar
 
-import numpy
+import numpy as np
 import PIL
 from PIL import (
     BmpImagePlugin,
@@ -21,13 +21,17 @@ from PIL import (
     features,
 )
 
-from rebalance.errors import BadImageError, UnfitImageError
+from rebalance.errors import BadImageError, UnfitImageError, UsageError
+from rebalance.images.deep import decode_deep
+from rebalance.images.encoding import ORIENTATION_TAG, Encoding, can_write, encode, settings_for, settings_like
+from rebalance.images.engines import import_opencv
+from rebalance.images.levels import tone_of
+from rebalance.images.modes import Mode, is_deep_color, keeps_profile, mode_of, name_mode
+from rebalance.images.pixels import Box, Pixels, part_of
+from rebalance.plan import MAX_PIXELS, Rendering
+from rebalance.transforms import Tone
 
 T = TypeVar("T")
-
-ENGINE = "pillow"
-MAX_PIXELS = 89_478_485
-"""Width x height above which an image is refused before it is decoded (Pillow's own warning level)."""
 
 _FORMATS = tuple(
     plugin.format
@@ -48,11 +52,8 @@ _KNOWN_BUT_NOT_READ: Mapping[bytes, str] = {
     b"JXL \r\n\x87\n": "JPEG XL",
 }  # fmt: skip
 
-_WORKED_ON: Mapping[str, str] = {"L": "L", "RGB": "RGB"}
-"""Mode of a source -> mode its pixels are worked on and written in. What is missing here is unfit as a source."""
-
-_ORIENTATION_TAG = 0x0112
-_JPEG_WITHOUT_TRANSFORM = [ord(letter) for letter in "RGB"]
+_GREY_STEPS = {"L;2": 85, "L;4": 17}
+"""How PNG stores grey of few bits -> the step between its levels; Pillow scales the pixels, not the transparent one."""
 
 Image.MAX_IMAGE_PIXELS = None  # ours is stricter, and an error where Pillow's is a warning
 ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -70,63 +71,79 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded source: its pixels as stored, its EXIF orientation (1 to 8), and how to encode its like."""
+    """A decoded source: its pixels as stored, and what it takes to encode its like."""
 
-    pixels: Image.Image
+    pixels: Pixels
     header: Header
     orientation: int
-    format: str
-    """What is generated is written as this, which may not be the format of the source."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments for Pillow's `save`."""
-    is_like_source: bool = True
-    """Whether what is generated has the format of the source, so that its bytes may serve unchanged."""
+    """EXIF orientation, 1 to 8, from stored to upright."""
+    own: Encoding
+    """How the source itself is encoded, but for a mode that is written as another."""
+
+    tones: dict[Box, Tone] = field(default_factory=dict)
+    """Of the parts that have been asked for."""
+
+    def tone_in(self, region: Box) -> Tone:
+        """Return what the curves of all copies of a part know of it."""
+        if region not in self.tones:
+            self.tones[region] = tone_of(part_of(self.pixels, region))
+        return self.tones[region]
+
+    @property
+    def note(self) -> str | None:
+        """Return what becomes of its mode, where that changes."""
+        opened, written = self.header.mode, self.own.mode
+        return None if opened == written else f"mode {opened} is worked on and written as {written}"
 
 
-def library_versions() -> dict[str, str]:
+def library_versions(engine: str) -> dict[str, str]:
     """Return the versions that decide the bytes of what is written here."""
     linked = {name: str(features.version(name)) for name in ("libjpeg_turbo", "zlib", "zlib_ng", "webp", "libtiff")}
-    return {"pillow": PIL.__version__, "numpy": numpy.__version__, **linked}
+    opencv = {"opencv": str(import_opencv().__version__)} if engine == "opencv" else {}
+    return {"pillow": PIL.__version__, "numpy": np.__version__, **opencv, **linked}
 
 
-def check_header(data: bytes) -> Header:
+def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Return what the header says; PNG files have their checksums read, cut JPEG files are noticed.
 
     Raises BadImageError with the reason.
     """
-    image = _translate(lambda: _open(data))
+    image = _translate(lambda: _open(data, max_pixels))
     header = _header(image)
     if header.format == "PNG":
         _translate(image.verify)
     elif header.format in ("JPEG", "MPO") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        check_pixels(data)
+        check_pixels(data, max_pixels)
     return header
 
 
-def check_pixels(data: bytes) -> Header:
+def check_pixels(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Decode the whole image and return its header. Raises BadImageError with the reason."""
-    return _header(_translate(lambda: _decoded(_open(data), data)))
+
+    def decode() -> Header:
+        image = _open(data, max_pixels)
+        header = _header(image)
+        _decoded(image, data, max_pixels)
+        return header
+
+    return _translate(decode)
 
 
-def load_image(data: bytes, *, is_renamed: bool = False) -> Picture:
-    """Decode a source. Raises BadImageError where it is broken, UnfitImageError where nothing can be made from it.
-
-    `is_renamed`: what is generated has the suffix .png where the source has another, and is written as PNG.
-    """
-    return _translate(lambda: _loaded(data, is_renamed=is_renamed))
+def load_image(data: bytes, *, engine: str = "pillow", max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode a source. Raises BadImageError where it is broken, UnfitImageError where nothing can be made from it."""
+    return _translate(lambda: _loaded(data, engine, max_pixels))
 
 
-def save_image(pixels: Image.Image, like: Picture) -> bytes:
-    """Encode pixels as `like` was: format, tables, subsampling, ICC profile, EXIF orientation; nothing else is kept."""
-    buffer = BytesIO()
-    block = ImageFile.MAXBLOCK
-    if like.settings.get("progressive"):  # is written in one piece, for which Pillow's guess can be too small
-        ImageFile.MAXBLOCK = 6 * pixels.width * pixels.height + block
-    try:
-        pixels.save(buffer, format=like.format, **like.settings)
-    finally:
-        ImageFile.MAXBLOCK = block
-    return buffer.getvalue()
+def encoding_of(picture: Picture, rendering: Rendering, file_format: str | None) -> Encoding:
+    """Return how something made of a picture is encoded; a format that is None is that of the source."""
+    written = picture.own.format if can_write(picture.own.format) else "PNG"
+    if rendering.output_format != "same":
+        file_format = rendering.output_format.upper()
+    file_format = file_format or written
+    is_own = file_format == picture.own.format and rendering.quality is None
+    settings = picture.own.settings if is_own else settings_for(file_format, rendering.quality)
+    orientation = None if rendering.orientation == "upright" else picture.own.orientation
+    return Encoding(file_format, picture.own.mode, settings, picture.own.icc, orientation)
 
 
 def image_from_grey(levels: bytes, width: int, height: int, scale: int) -> bytes:
@@ -134,10 +151,10 @@ def image_from_grey(levels: bytes, width: int, height: int, scale: int) -> bytes
     image = Image.frombytes("L", (width, height), levels).resize(
         (width * scale, height * scale), Image.Resampling.BICUBIC
     )
-    return save_image(image, Picture(image, Header(*image.size, "L", "PNG"), 1, "PNG"))
+    return encode(np.asarray(image)[:, :, None], Encoding("PNG", "L", settings_for("PNG", None))).data
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes, max_pixels: int) -> Image.Image:
     """Open by content, whatever the file is called, and refuse too many pixels before any is decoded."""
     if not data:
         raise BadImageError("the file is empty")
@@ -145,35 +162,78 @@ def _open(data: bytes) -> Image.Image:
         if magic in data[:16]:
             raise BadImageError(f"{name} is not supported: convert it to PNG or JPEG")
     image = Image.open(BytesIO(data), formats=_FORMATS)
-    if image.width * image.height > MAX_PIXELS:
-        raise BadImageError(f"{image.width}x{image.height} is more than {MAX_PIXELS} pixels")
+    if image.format == "PNG" and not image.tile:
+        raise BadImageError("does not decode: it holds no pixels")
+    if image.width * image.height > max_pixels:
+        raise BadImageError(f"{image.width}x{image.height} is more than {max_pixels} pixels (--max-pixels)")
     return image
 
 
-def _decoded(image: Image.Image, data: bytes) -> Image.Image:
+def _decoded(image: Image.Image, data: bytes, max_pixels: int) -> Image.Image:
     """Return an opened image decoded in full; a PNG has its checksums read first, which closes it."""
     if image.format == "PNG":
         image.verify()
-        image = _open(data)
+        image = _open(data, max_pixels)
     image.load()
     return image
 
 
-def _loaded(data: bytes, *, is_renamed: bool) -> Picture:
-    image = _open(data)
-    _check_depth(image)
-    image = _decoded(image, data)
-    _check_fit(image)
-    file_format = "PNG" if is_renamed else _written_format(image)
-    settings = _ENCODER_SETTINGS[file_format](image, data)
-    orientation = _orientation(image)
-    if orientation is not None:
-        settings |= _orientation_settings(file_format, orientation)
-    if image.info.get("icc_profile"):
-        settings["icc_profile"] = image.info["icc_profile"]
-    is_like_source = file_format == _stored_format(image)
-    image.info = {}  # or what is made of it would inherit comments and text
-    return Picture(image, _header(image), orientation or 1, file_format, settings, is_like_source)
+def _loaded(data: bytes, engine: str, max_pixels: int) -> Picture:
+    image = _open(data, max_pixels)
+    header = _header(image)
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+        raise UnfitImageError("has more than one picture")
+    mode = mode_of(image)
+    if is_deep_color(mode.worked_on) and engine != "opencv":
+        raise UnfitImageError(
+            f"has mode {mode.opened}: only --engine opencv works on 16 bits a channel in colour "
+            "(pip install 'rebalance-images[fast]')"
+        )
+    icc = image.info.get("icc_profile")
+    icc = icc if icc and keeps_profile(icc, mode.opened, mode.written) else None
+    if is_deep_color(mode.worked_on) and icc and header.format != "PNG":
+        raise UnfitImageError(
+            f"has mode {header.mode} and an ICC profile, which OpenCV cannot write to {header.format}"
+        )
+    tiles = getattr(image, "tile", ())
+    raw = tiles[0].args if tiles else None
+    image = _decoded(image, data, max_pixels)
+    file_format = "JPEG" if header.format == "MPO" else header.format
+    return Picture(
+        pixels=_pixels(image, data, mode, raw),
+        header=header,
+        orientation=_orientation(image) or 1,
+        own=Encoding(
+            format=file_format,
+            mode=mode.written,
+            settings=settings_like(image, data, file_format),
+            icc=icc,
+            orientation=_orientation(image),
+        ),
+    )
+
+
+def _pixels(image: Image.Image, data: bytes, mode: Mode, raw: object) -> Pixels:
+    """Return the pixels of a decoded image as they are worked on; `raw` is what its first tile says of its bytes."""
+    if raw in _GREY_STEPS and "transparency" in image.info:
+        image.info["transparency"] *= _GREY_STEPS[str(raw)]
+    if mode.opened.startswith("I;16"):
+        grey = np.asarray(image).astype(np.uint16)
+        return (
+            _with_transparent_level(grey, image.info["transparency"])
+            if "transparency" in image.info
+            else grey[:, :, None]
+        )
+    if is_deep_color(mode.worked_on):
+        return decode_deep(data, most=raw[1] if image.format == "PPM" and isinstance(raw, tuple) else 65535)
+    pixels = np.asarray(image if image.mode == mode.worked_on else image.convert(mode.worked_on))
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def _with_transparent_level(grey: Pixels, level: int) -> Pixels:
+    """Return 16-bit grey of which one level is transparent as colour with alpha, for want of grey with alpha in 16."""
+    alpha = np.where(grey == level, 0, 65535).astype(np.uint16)
+    return np.stack([grey, grey, grey, alpha], axis=2)
 
 
 def _translate(action: Callable[[], T]) -> T:
@@ -181,45 +241,16 @@ def _translate(action: Callable[[], T]) -> T:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return action()
-    except (BadImageError, MemoryError):
+    except (BadImageError, UsageError, MemoryError):
         raise
     except PIL.UnidentifiedImageError:
-        raise BadImageError("not an image of a known format") from None
+        raise BadImageError("not an image of a known format, or its first bytes are damaged") from None
     except Exception as error:  # noqa: BLE001  damaged files raise OSError, SyntaxError, ValueError, TypeError and more
         raise BadImageError(f"does not decode: {error}" if str(error) else "does not decode") from None
 
 
 def _header(image: Image.Image) -> Header:
-    return Header(image.width, image.height, image.mode, str(image.format))
-
-
-def _check_depth(image: Image.Image) -> None:
-    """Raise UnfitImageError for 16-bit colour, which Pillow opens as 8-bit RGB; its raw mode still tells."""
-    for tile in getattr(image, "tile", ()) if image.mode == "RGB" else ():
-        raw = tile.args if isinstance(tile.args, tuple) else (tile.args,)
-        is_deep = image.format == "PPM" and any(isinstance(part, int) and part > 255 for part in raw)
-        if is_deep or any(isinstance(part, str) and ";16" in part for part in raw):
-            raise UnfitImageError("has 16 bits a channel")
-
-
-def _check_fit(image: Image.Image) -> None:
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        raise UnfitImageError("has more than one picture")
-    if "transparency" in image.info:
-        raise UnfitImageError(f"has a transparent colour (mode {image.mode})")
-    if image.mode not in _WORKED_ON:
-        raise UnfitImageError(f"has mode {image.mode}")
-
-
-def _stored_format(image: Image.Image) -> str:
-    """Return the format of a file; an MPO is a JPEG with more behind it."""
-    return "JPEG" if image.format == "MPO" else str(image.format)
-
-
-def _written_format(image: Image.Image) -> str:
-    """Return the format of what is generated: the source's own, PNG where that cannot be written alike."""
-    stored = _stored_format(image)
-    return stored if stored in _ENCODER_SETTINGS else "PNG"
+    return Header(image.width, image.height, name_mode(image), str(image.format))
 
 
 def _orientation(image: Image.Image) -> int | None:
@@ -227,52 +258,7 @@ def _orientation(image: Image.Image) -> int | None:
     if image.format == "TIFF":
         return None
     try:
-        orientation = _translate(lambda: image.getexif().get(_ORIENTATION_TAG))
+        orientation: Any = _translate(lambda: image.getexif().get(ORIENTATION_TAG))
     except BadImageError:  # a spoilt tag is what loaders pass over
         return None
     return orientation if orientation in range(1, 9) else None
-
-
-def _orientation_settings(file_format: str, orientation: int) -> dict[str, Any]:
-    if file_format not in ("JPEG", "PNG", "WEBP"):
-        return {}
-    exif = Image.Exif()
-    exif[_ORIENTATION_TAG] = orientation
-    return {"exif": exif.tobytes()}
-
-
-def _jpeg_settings(image: Image.Image, _data: bytes) -> dict[str, Any]:
-    """Return the source's quantisation tables, chroma subsampling, colour transform and scan order."""
-    subsampling = JpegImagePlugin.get_sampling(image)
-    components = [layer[0] for layer in image.layer]  # type: ignore[attr-defined]
-    return {
-        "qtables": list(image.quantization.values()),  # type: ignore[attr-defined]
-        "subsampling": 0 if subsampling == -1 else subsampling,
-        "keep_rgb": components == _JPEG_WITHOUT_TRANSFORM,
-        "progressive": bool(image.info.get("progressive")),
-    }
-
-
-def _webp_settings(_image: Image.Image, data: bytes) -> dict[str, Any]:
-    """Return lossless where the source is; a lossy file does not store its quality."""
-    place = 12
-    while data[place : place + 4] not in (b"VP8 ", b"VP8L", b""):
-        size = int.from_bytes(data[place + 4 : place + 8], "little")
-        place += 8 + size + size % 2
-    return {"lossless": data[place : place + 4] == b"VP8L", "quality": 90, "method": 4}
-
-
-def _tiff_settings(image: Image.Image, _data: bytes) -> dict[str, Any]:
-    compression = image.info.get("compression", "raw")
-    return {"compression": compression if compression in ("raw", "tiff_lzw", "packbits") else "tiff_adobe_deflate"}
-
-
-_ENCODER_SETTINGS: Mapping[str, Callable[[Image.Image, bytes], dict[str, Any]]] = {
-    "JPEG": _jpeg_settings,
-    "PNG": lambda _image, _data: {"compress_level": 4},
-    "WEBP": _webp_settings,
-    "BMP": lambda _image, _data: {},
-    "PPM": lambda _image, _data: {},
-    "TIFF": _tiff_settings,
-}
-"""Format -> what makes an encoder write as the source's did."""

@@ -1,14 +1,14 @@
 """The plan of `augment`: every class brought to its target by copies that are spread evenly over its images."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
-from rebalance.drawing import draw_key
 from rebalance.errors import TargetError
-from rebalance.plan import Augment, ClassTarget, Drop, Duplicate, Keep, Made, Operation, Plan, Recipe, Unusable
-from rebalance.planning.naming import generated_path, looks_generated
+from rebalance.plan import SOURCE_LIKE, ClassTarget, Drop, Keep, Made, Operation, Plan, Recipe, Rendering, Unusable
+from rebalance.planning.copies import copy_operations
+from rebalance.planning.naming import looks_generated, original_path
 from rebalance.planning.selection import select_images
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
 
@@ -25,12 +25,27 @@ class AugmentOptions:
     strategy: SamplingStrategy
     seed: int
     recipe: Recipe
+    class_recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    """Of the classes that have one of their own."""
+    originals: str = "keep"
+    identity_share: Fraction = Fraction(0)
+    """Share of every class for which nothing is drawn where originals are transformed."""
+    rendering: Rendering = SOURCE_LIKE
     cap: int | None = None
     cap_method: str = "random"
     window: int = 0
     max_copies: int = MAX_COPIES
     others: Mapping[str, object] = field(default_factory=dict)
-    """Options that decide how files are made, for the request alone."""
+    """Options that decide which files are made and are no business of the plan, for the request alone."""
+
+    def recipe_of(self, class_name: str) -> Recipe:
+        """Return the recipe of a class."""
+        return self.class_recipes.get(class_name, self.recipe)
+
+    @property
+    def made_format(self) -> str | None:
+        """Return the format that originals are encoded in; None where they stay as they are."""
+        return None if self.originals == "keep" else self.rendering.output_format
 
 
 def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[str, Unusable]) -> Plan:
@@ -47,24 +62,25 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     _check_copies(shares, options.max_copies)
     operations = _operations(dataset, shares, options, unusable)
     for folder in dataset.classes:
-        if any(looks_generated(image.path) for image in folder.images):
-            deque(operations(folder.name), maxlen=0)  # raises where a name is taken
+        if options.made_format or any(looks_generated(image.path) for image in folder.images):
+            _check_names(folder, operations(folder.name))
     return Plan(
         command="augment",
         request=_request(options),
-        targets=tuple(ClassTarget(name, shares[name].n_kept, n_targets[name]) for name in n_targets),
+        targets=tuple(ClassTarget(name, shares[name].n_used, n_targets[name]) for name in n_targets),
         class_counts=dataset.class_counts,
         most_copies={name: share.most_copies for name, share in shares.items()},
+        n_generated={name: share.n_copies for name, share in shares.items()},
         operations=operations,
-        recipe=lambda _class_name: options.recipe,
+        recipe=options.recipe_of,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """How one class reaches its target: images kept, images copied from, and copies to make."""
+    """How one class reaches its target: images in use, images copied from, and copies to make."""
 
-    n_kept: int
+    n_used: int
     n_sources: int
     n_copies: int
 
@@ -76,17 +92,18 @@ class _Share:
 def _share_out(
     folder: ClassFolder, n_capped: int, n_target: int, options: AugmentOptions, unusable: Mapping[str, Unusable]
 ) -> _Share:
-    kept = _kept(folder, n_capped, options, unusable)
-    n_sources = sum(image.path not in unusable for image in kept)
-    if n_target > len(kept) and not n_sources:
+    used = _used(folder, n_capped, options, unusable)
+    n_sources = sum(image.path not in unusable for image in used)
+    n_originals = len(used) - n_sources if options.originals == "transform" else len(used)
+    if n_target > n_originals and not n_sources:
         raise TargetError(f"class {folder.name!r} has no image left that another can be made from: mend or add some")
-    return _Share(len(kept), n_sources, n_target - len(kept))
+    return _Share(len(used), n_sources, n_target - n_originals)
 
 
-def _kept(
+def _used(
     folder: ClassFolder, n_capped: int, options: AugmentOptions, unusable: Mapping[str, Unusable]
 ) -> tuple[ImageFile, ...]:
-    """Return the originals that stand in OUTPUT."""
+    """Return the images that OUTPUT is made from."""
     images = folder.images
     if unusable:
         images = tuple(image for image in images if image.path not in unusable or unusable[image.path].is_kept)
@@ -110,15 +127,18 @@ def _operations(
 
     def operations(class_name: str) -> Iterator[Operation]:
         folder, share = folders[class_name], shares[class_name]
-        kept = _kept(folder, share.n_kept, options, unusable)
-        sources = [image for image in kept if image.path not in unusable]
-        made: list[Made] = [Keep(image, image.path) for image in kept]
-        made += copy_operations(sources, share.n_copies, options.seed, is_copied=not options.recipe)
-        taken = {image.path for image in folder.images}
-        for operation in made[len(kept) :]:
-            _check_name(operation, taken)
+        used = _used(folder, share.n_used, options, unusable)
+        sources = [image for image in used if image.path not in unusable]
+        made: list[Made] = list(_originals(used, options, unusable))
+        made += copy_operations(
+            sources,
+            share.n_copies,
+            options.seed,
+            drawn_share=_drawn_share(class_name, options),
+            output_format=options.rendering.output_format if options.recipe_of(class_name) else options.made_format,
+        )
         yield from sorted(made, key=_output_bytes)
-        remaining = {image.path for image in kept}
+        remaining = {image.path for image in used}
         for image in folder.images:
             if image.path in unusable and image.path not in remaining:
                 yield Drop(image, unusable[image.path].reason, is_bad=True, sha256=unusable[image.path].sha256)
@@ -126,6 +146,22 @@ def _operations(
                 yield Drop(image, _reason(options))
 
     return operations
+
+
+def _originals(used: Sequence[ImageFile], options: AugmentOptions, unusable: Mapping[str, Unusable]) -> Iterator[Keep]:
+    """Yield the originals that stand in OUTPUT; those that nothing can be made of stay as they are."""
+    for image in used:
+        if image.path in unusable:
+            yield Keep(image, image.path)
+        elif options.originals != "transform":
+            yield Keep(image, original_path(image.path, options.made_format))
+
+
+def _drawn_share(class_name: str, options: AugmentOptions) -> Fraction:
+    """Return the share of copies for which values are drawn."""
+    if not options.recipe_of(class_name):
+        return Fraction(0)
+    return 1 - options.identity_share if options.originals == "transform" else Fraction(1)
 
 
 def _output_bytes(operation: Made) -> bytes:
@@ -137,40 +173,37 @@ def _reason(options: AugmentOptions) -> str:
     return f"left out by --cap {options.cap} ({options.cap_method}{window})"
 
 
-def copy_operations(
-    sources: Sequence[ImageFile], n_copies: int, seed: int, *, is_copied: bool
-) -> Iterator[Augment | Duplicate]:
-    """Yield `n_copies` copies, evenly: the extra ones go to the sources with the smallest keys of that copy number.
-
-    More copies only add to fewer. With `is_copied` they are byte for byte.
-    """
-    if not n_copies:
-        return
-    n_each, n_extra = divmod(n_copies, len(sources))
-    by_key = sorted(sources, key=lambda image: draw_key(seed, image.path, n_each + 1)) if n_extra else []
-    extra = {image.path for image in by_key[:n_extra]}
-    make, kind = (Duplicate, "dup") if is_copied else (Augment, "aug")
-    for image in sources:
-        for copy_number in range(1, n_each + 1 + (image.path in extra)):
-            yield make(image, generated_path(image.path, kind, seed, copy_number), copy_number)
-
-
-def _check_name(operation: Made, taken: set[str]) -> None:
-    if operation.output in taken:
-        raise TargetError(
-            f"{operation.output!r} would be generated and is there already: SOURCE looks like an output of rebalance; "
-            "start from its source, or take another --seed"
-        )
-    taken.add(operation.output)
+def _check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
+    """Raise TargetError where a file would take the name of another."""
+    originals = {image.path for image in folder.images}
+    made: dict[str, str] = {}
+    for operation in operations:
+        if isinstance(operation, Drop):
+            continue
+        if not isinstance(operation, Keep) and operation.output in originals:
+            raise TargetError(
+                f"{operation.output!r} would be generated and is there already: SOURCE looks like an output of "
+                "rebalance; start from its source, or take another --seed"
+            )
+        other = made.setdefault(operation.output, operation.source.path)
+        if other != operation.source.path:
+            raise TargetError(
+                f"{other!r} and {operation.source.path!r} would both become {operation.output!r}: rename one of them"
+            )
 
 
 def _request(options: AugmentOptions) -> dict[str, object]:
     window = {"window": options.window} if options.cap_method == "window" else {}
     cap = {"n": options.cap, "method": options.cap_method, **window} if options.cap else None
+    share = {"identity_share": str(options.identity_share)} if options.originals == "transform" else {}
     return {
         "sampling_strategy": options.strategy.described(),
         "seed": options.seed,
         "cap": cap,
         "recipe": options.recipe,
+        "class_recipes": options.class_recipes,
+        "originals": options.originals,
+        **share,
+        "rendering": options.rendering._asdict(),
         **options.others,
     }

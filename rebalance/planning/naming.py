@@ -11,6 +11,9 @@ from rebalance.drawing import draw_key
 _KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
 NAME_MAX = 255
 """Bytes that a name may have on the disks of today."""
+_SUFFIXES = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "webp": (".webp",)}
+"""What may end the names of each --output-format; the first is taken where a source has none of them."""
+_FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _GENERATED = re.compile(r"_(?:aug|dup)\d+-[0-9a-f]{12}\.[^./]*$")
 _WINDOWS_NAMES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
@@ -18,21 +21,38 @@ _WINDOWS_NAMES = frozenset(
 _WINDOWS_CHARACTERS = frozenset('<>:"\\|?*')
 
 
-def generated_path(path: str, kind: str, seed: int, copy_number: int) -> str:
+def generated_path(path: str, kind: str, seed: int, copy_number: int, output_format: str | None = "same") -> str:
     """Return where a generated file lies: beside its source, stem cut so that the name fits 255 bytes.
 
-    A byte-for-byte copy (kind `dup`) has its source's suffix, whatever that is.
+    What is not encoded anew (`output_format` None) has its source's suffix, whatever that is.
     """
     stem, suffix = splitext(basename(path))
-    if kind != "dup" and suffix.lower() not in _KEPT_SUFFIXES:
-        suffix = ".png"
+    suffix = _made_suffix(suffix, output_format)
     ending = f"_{kind}{copy_number}-{draw_key(seed, path, copy_number).hex()[:12]}{suffix}"
     return f"{dirname(path)}/{_cut(stem, NAME_MAX - len(to_bytes(ending)))}{ending}"
 
 
-def has_other_suffix(path: str, source: str) -> bool:
-    """Return whether a generated file has another suffix than its source, and so another format."""
-    return splitext(path)[1] != splitext(source)[1]
+def original_path(path: str, output_format: str | None) -> str:
+    """Return where an original lies in OUTPUT: under its own name, but for a suffix that is encoded as another."""
+    stem, suffix = splitext(path)
+    return stem + _made_suffix(suffix, output_format)
+
+
+def format_of(path: str, source: str) -> str | None:
+    """Return the format that a suffix asks for where it is not that of the source, else None."""
+    suffix = splitext(path)[1]
+    return None if suffix == splitext(source)[1] else _FORMATS[suffix]
+
+
+def _made_suffix(suffix: str, output_format: str | None) -> str:
+    """Return the suffix of what is made, a function of the source's suffix and the format asked for alone."""
+    if output_format is None:
+        return suffix
+    if output_format != "same":
+        return suffix if suffix.lower() in _SUFFIXES[output_format] else _SUFFIXES[output_format][0]
+    if suffix.lower() == ".mpo":
+        return ".jpg"
+    return suffix if suffix.lower() in _KEPT_SUFFIXES else ".png"
 
 
 def looks_generated(path: str) -> bool:

@@ -40,8 +40,9 @@ def request_of(plan: Plan, dataset: Dataset) -> dict[str, Any]:
 
 _FIELDS = {
     "output": "path", "class_name": "class", "kind": "kind", "source": "source", "copy_number": "copy_number",
-    "values": "values", "width": "width", "height": "height", "mode": "mode", "format": "format", "n_bytes": "bytes",
-    "sha256": "sha256", "source_sha256": "source_sha256", "note": "note",
+    "values": "values", "attempt": "attempt", "is_reencoded": "reencoded", "width": "width", "height": "height",
+    "mode": "mode", "format": "format", "n_bytes": "bytes", "sha256": "sha256", "source_sha256": "source_sha256",
+    "source_bytes": "source_bytes", "note": "note",
 }  # fmt: skip
 """What `Written` calls a thing -> what a line calls it; a line leaves out what there is not."""
 
@@ -189,6 +190,8 @@ def checked_row(line: bytes, place: str) -> dict[str, Any]:
         if row["kind"] not in _KINDS or not all(type(row[key]) is kind for key, kind in kinds.items()):
             raise TypeError
         if row["kind"] in ("augmented", "duplicate") and type(row["copy_number"]) is not int:
+            raise TypeError
+        if type(row.get("attempt", 0)) is not int:
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ManifestError(f"{place} is not a line of a manifest of rebalance") from None

@@ -243,8 +243,8 @@ def test_replay_says_which_library_is_another_one(
     run: Run, source: Path, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = next(row["path"] for row in manifest_rows(output) if row["kind"] == "augmented")
-    monkeypatch.setattr("rebalance.replay.library_versions", lambda: {"pillow": "99"})
-    monkeypatch.setattr("rebalance.replay.render", lambda *_arguments: b"other bytes")
+    monkeypatch.setattr("rebalance.replay.library_versions", lambda _engine: {"pillow": "99"})
+    monkeypatch.setattr("rebalance.replay._made_again", lambda *_arguments: b"other bytes")
     ran = run("replay", output, made, "--source", source, "-o", tmp_path / "again.png")
     assert ran.code == 1
     assert "is 99" in ran.err

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalance.dataset import to_bytes, to_text
-from rebalance.planning.naming import generated_path, is_portable, look_alikes
+from rebalance.planning.naming import format_of, generated_path, is_portable, look_alikes, original_path
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ from rebalance.planning.naming import generated_path, is_portable, look_alikes
     [
         ("c/a.jpg", ".jpg"), ("c/a.JPEG", ".JPEG"), ("c/a.png", ".png"), ("c/a.webp", ".webp"), ("c/a.bmp", ".bmp"),
         ("c/a.ppm", ".ppm"), ("c/a.tif", ".tif"), ("c/a.TIFF", ".TIFF"), ("c/a.gif", ".png"), ("c/a.pgm", ".png"),
-        ("c/a.b.jpg", ".jpg"),
+        ("c/a.b.jpg", ".jpg"), ("c/a.mpo", ".jpg"),
     ],
 )  # fmt: skip
 def test_common_suffixes_are_kept_and_others_become_png(path: str, suffix: str) -> None:
@@ -19,7 +19,24 @@ def test_common_suffixes_are_kept_and_others_become_png(path: str, suffix: str) 
 
 
 def test_a_byte_for_byte_copy_keeps_any_suffix() -> None:
-    assert generated_path("c/a.gif", "dup", 0, 2).endswith(".gif")
+    assert generated_path("c/a.gif", "dup", 0, 2, None).endswith(".gif")
+
+
+@pytest.mark.parametrize(
+    ("path", "output_format", "expected", "written_as"),
+    [
+        ("c/a.JPG", "jpeg", "c/a.JPG", None), ("c/a.jpeg", "jpeg", "c/a.jpeg", None),
+        ("c/a.png", "jpeg", "c/a.jpg", "JPEG"), ("c/a.jpg", "png", "c/a.png", "PNG"),
+        ("c/a.b.gif", "webp", "c/a.b.webp", "WEBP"), ("c/a.gif", "same", "c/a.png", "PNG"),
+        ("c/a.mpo", "same", "c/a.jpg", "JPEG"), ("c/a.bmp", "same", "c/a.bmp", None),
+        ("c/a.gif", None, "c/a.gif", None),
+    ],
+)  # fmt: skip
+def test_an_encoded_original_has_the_suffix_of_its_format(
+    path: str, output_format: str | None, expected: str, written_as: str | None
+) -> None:
+    assert original_path(path, output_format) == expected
+    assert format_of(expected, path) == written_as
 
 
 def test_a_generated_file_lies_beside_its_source_and_says_what_it_is() -> None:

@@ -1,0 +1,77 @@
+"""What was asked for, as the plan takes it: options that go together, and those that do not."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from rebalance.cli.options import read_text
+from rebalance.dataset import Dataset
+from rebalance.errors import UsageError, did_you_mean
+from rebalance.images.choice import choose_engine
+from rebalance.plan import Recipe, Rendering
+from rebalance.planning.augment import MAX_COPIES, AugmentOptions
+from rebalance.planning.targets import parse_strategy
+from rebalance.recipes import make_recipe
+
+Given = Mapping[str, Any]
+_NEUTRAL = {"size": None, "output_format": "same", "quality": "source", "orientation": "keep"}
+"""What leaves originals as they are."""
+
+
+def augment_options(given: Given, dataset: Dataset) -> AugmentOptions:
+    """Return what decides what `augment` makes of a dataset. Raises UsageError where options contradict each other."""
+    if (given["cap_method"], given["window"]) != ("random", 0) and given["cap"] is None:
+        raise UsageError("--cap-method and --window choose what --cap N keeps: give it, too")
+    if given["window"] and given["cap_method"] != "window":
+        raise UsageError("--window goes with --cap-method window")
+    return AugmentOptions(
+        strategy=parse_strategy(given["sampling_strategy"], read_text),
+        seed=given["seed"],
+        recipe=make_recipe(given),
+        class_recipes=_class_recipes(given, dataset),
+        originals=originals_asked(given),
+        identity_share=given["identity_share"] or Fraction(0),
+        rendering=rendering_asked(given),
+        cap=given["cap"],
+        cap_method=given["cap_method"],
+        window=given["window"],
+        max_copies=given["max_copies"] or MAX_COPIES,
+        others={key: given[key] for key in ("bad_images", "check", "max_pixels")},
+    )
+
+
+def rendering_asked(given: Given) -> Rendering:
+    """Return how files are to be made."""
+    return Rendering(
+        engine=choose_engine(given["engine"]),
+        interpolation=given["interpolation"],
+        size=given["size"],
+        output_format=given["output_format"],
+        quality=None if given["quality"] == "source" else given["quality"],
+        orientation=given["orientation"],
+    )
+
+
+def originals_asked(given: Given) -> str:
+    """Return what becomes of originals. Raises UsageError where something for all files meets originals to keep."""
+    implied = [key for key, neutral in _NEUTRAL.items() if given[key] != neutral]
+    originals: str = given["originals"] or ("reencode" if implied else "keep")
+    if originals == "keep" and implied:
+        name = implied[0].replace("_", "-")
+        raise UsageError(
+            f"--{name} is for every file, and --originals keep leaves some as they are: leave one of them out"
+        )
+    if given["identity_share"] is not None and originals != "transform":
+        raise UsageError("--identity-share goes with --originals transform")
+    return originals
+
+
+def _class_recipes(given: Given, dataset: Dataset) -> dict[str, Recipe]:
+    """Return the recipes of the classes that the configuration names. Raises UsageError for one that is not there."""
+    settings: Mapping[str, Mapping[str, Any]] = given["configuration"].class_settings
+    for name in settings:
+        if name not in dataset.class_counts:
+            raise UsageError(
+                f"[augment.class] names {name!r}, which is no class of SOURCE{did_you_mean(name, dataset.class_counts)}"
+            )
+    return {name: make_recipe({**given, **own}) for name, own in settings.items()}

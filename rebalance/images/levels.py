@@ -1,0 +1,49 @@
+"""Photometry: one mix of the colours where it is asked for, then one table a channel."""
+
+import numpy as np
+
+from rebalance.images.pixels import Pixels, colors_of, level_of, top_of, visible_colors, with_colors
+from rebalance.matrices import Values
+from rebalance.plan import Recipe
+from rebalance.transforms import TRANSFORMS, Mix, Tone
+
+_LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in the luma (ITU-R BT.601)."""
+_DECIMALS = 9
+
+
+def tone_of(pixels: Pixels) -> Tone:
+    """Return the darkest and brightest level and the mean luma, in grey levels of 255, of what is not transparent."""
+    colors = visible_colors(pixels)
+    channel_means = colors.mean(axis=0, dtype=np.float64)
+    mean = float(channel_means @ _LUMA if len(channel_means) == 3 else channel_means[0])
+    level = level_of(pixels)
+    return Tone(int(colors.min()) / level, int(colors.max()) / level, round(mean / level, _DECIMALS))
+
+
+def adjust(pixels: Pixels, recipe: Recipe, values: Values, tone: Tone) -> Pixels:
+    """Return the pixels with their colours mixed and their levels replaced; alpha stays."""
+    for transform in TRANSFORMS:
+        if transform.mix and transform.key in recipe and pixels.shape[2] >= 3:
+            pixels = with_colors(pixels, _mixed(colors_of(pixels), transform.mix(values)))
+    table = make_table(recipe, values, tone, top=top_of(pixels))
+    return pixels if table is None else with_colors(pixels, table[colors_of(pixels)])
+
+
+def make_table(recipe: Recipe, values: Values, tone: Tone, *, top: int) -> Pixels | None:
+    """Return the table [top + 1] from old to new levels, uint8 or uint16; None where it would change nothing."""
+    steps = np.arange(top + 1, dtype=np.float64)
+    levels = steps * (255 / top)
+    for transform in TRANSFORMS:
+        if transform.curve and transform.key in recipe:
+            levels = transform.curve(values, levels, tone).clip(0, 255)
+            mean = float(transform.curve(values, np.array(tone.mean), tone).clip(0, 255))
+            tone = tone._replace(mean=mean)
+    table = np.rint(np.round(levels * (top / 255), _DECIMALS)).astype(np.uint8 if top == 255 else np.uint16)
+    return None if (table == steps).all() else table
+
+
+def _mixed(colors: Pixels, mix: Mix) -> Pixels:
+    mixed = colors.astype(np.float32) @ np.round(np.array(mix), _DECIMALS).astype(np.float32).T
+    levels: Pixels = np.rint(mixed.clip(0, top_of(colors))).astype(colors.dtype)
+    return levels

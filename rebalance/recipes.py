@@ -1,0 +1,66 @@
+"""Recipes: the settings that are not neutral, the values drawn for one copy, and the matrix these make. Pure Python."""
+
+from collections.abc import Mapping
+from functools import partial, reduce
+
+from rebalance.drawing import draw_unit
+from rebalance.matrices import IDENTITY, Matrix, Values, multiply
+from rebalance.plan import Recipe
+from rebalance.transforms import BY_KEY, TRANSFORMS, Setting
+
+FILL_MODES = ("nearest", "reflect", "wrap", "constant", "median", "inscribed")
+ERASING_FILLS = ("noise", "mean", "constant")
+MANNERS = ("fill_mode", "cval", "erasing_fill")
+"""Settings of a recipe that are no transforms: they say how one is carried out."""
+
+
+def make_recipe(settings: Mapping[str, Setting]) -> Recipe:
+    """Return the recipe of these parsed settings: without what is neutral, None or of no effect."""
+    recipe = {
+        transform.key: settings[transform.key]
+        for transform in TRANSFORMS
+        if settings.get(transform.key) not in (None, transform.neutral)
+    }
+    manners: dict[str, Setting] = {}
+    if has_geometry(recipe):
+        manners["fill_mode"] = settings["fill_mode"]
+    if "random_erasing" in recipe:
+        manners["erasing_fill"] = settings["erasing_fill"]
+    if "constant" in manners.values():
+        manners["cval"] = settings["cval"]
+    return recipe | manners
+
+
+def has_geometry(recipe: Recipe) -> bool:
+    """Return whether a recipe may move pixels."""
+    return any(BY_KEY[key].matrix or BY_KEY[key].region for key in recipe if key in BY_KEY)
+
+
+def draws_levels(recipe: Recipe) -> bool:
+    """Return whether a recipe may change levels or colours."""
+    return any(BY_KEY[key].curve or BY_KEY[key].mix for key in recipe if key in BY_KEY)
+
+
+def draw_values(recipe: Recipe, seed: int, path: str, copy_number: int, attempt: int = 0) -> dict[str, float | bool]:
+    """Return the values of one copy of one source."""
+    unit = partial(draw_unit, seed=seed, path=path, copy_number=copy_number, attempt=attempt)
+    return {
+        name: value
+        for key, setting in recipe.items()
+        if key in BY_KEY
+        for name, value in BY_KEY[key].draw(setting, unit).items()
+    }
+
+
+def compose_matrix(recipe: Recipe, values: Values, width: float, height: float) -> Matrix:
+    """Return the one matrix of these values, about the centre of the upright picture."""
+    transforms = (transform for transform in TRANSFORMS if transform.key in recipe)
+    return reduce(multiply, (entry.matrix(values, width, height) for entry in transforms if entry.matrix), IDENTITY)
+
+
+def region_of(recipe: Recipe) -> tuple[float, float, float, float]:
+    """Return the part of the picture that exists: left, top, right, bottom in fractions."""
+    for transform in TRANSFORMS:
+        if transform.region is not None and transform.key in recipe:
+            return transform.region(recipe[transform.key])
+    return (0.0, 0.0, 1.0, 1.0)

@@ -1,0 +1,48 @@
+"""The nouns of a run: what it is told, whom it tells, what it did."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from rebalance.plan import MAX_PIXELS, SOURCE_LIKE, Plan, Rendering, Unusable
+
+Planner = Callable[[Mapping[str, Unusable]], Plan]
+"""Makes the plan again, knowing which images turned out to be of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a plan is carried out."""
+
+    seed: int
+    n_workers: int
+    link: str = "auto"
+    bad_images: str = "fail"
+    check: str = "header"
+    rendering: Rendering = SOURCE_LIKE
+    originals: str = "keep"
+    max_pixels: int = MAX_PIXELS
+    is_overwriting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom a run tells how it goes."""
+
+    progress: Callable[[int, int], None] = lambda _n_done, _n_all: None
+    """Called with the files finished and the files planned."""
+    warn: Callable[[str], None] = lambda _message: None
+    list_bad: Callable[[str, str], None] = lambda _source, _reason: None
+    """Called with each image that ends the run, and why."""
+    publishing: Callable[[], None] = lambda: None
+    """Called right before OUTPUT gets its name: from then on the run is to end as a success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did."""
+
+    plan: Plan
+    n_reused: int
+    unusable: Mapping[str, Unusable]
+    notes: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """What was noted of encoded files, with their number and the first of them."""
