@@ -10,16 +10,18 @@ from rebalance.backends import run_batches
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import BadImagesError, OutputRefusedError, StorageError, TargetError
 from rebalance.images.codec import library_versions
-from rebalance.perform import Candidate, Manner, Task, Worker
-from rebalance.plan import Drop, Failed, Made, Plan, Recipe, Unusable, Written
+from rebalance.keys import Conditions, fingerprint_of
+from rebalance.perform import Candidate, Task, Worker
+from rebalance.plan import NOTES, Drop, Failed, Made, Plan, Unusable, Written
 from rebalance.planning.naming import look_alikes
-from rebalance.reuse import EarlierWork, fingerprint_of
+from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.manifest import head_of, request_of, row_of, row_of_dropped, write_manifest
 from rebalance.storage.output import check_link, check_output, check_path_lengths
 from rebalance.storage.previous import read_previous
 from rebalance.storage.publish import publish, sync_filesystem
+from rebalance.storage.request import rendering_of
 from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
 
 _FILES_A_BATCH = 16
@@ -53,7 +55,7 @@ def execute(
         previous = read_previous(path) if is_replacing else None
         staging = claim_staging(path)
         earlier = EarlierWork(staging, previous, boot_id())
-        run = _Run(dataset, options, listener, staging, earlier, library_versions(options.rendering.engine))
+        run = _Run(dataset, options, listener, staging, earlier)
         try:
             plan, unusable = run.make_all(planner)
         except TargetError:
@@ -75,7 +77,7 @@ class _Run:
     listener: Listener
     staging: Staging
     earlier: EarlierWork
-    versions: Mapping[str, str]
+    versions: Mapping[str, str] = field(default_factory=dict)
     n_reused: int = 0
     n_done: int = 0
     notes: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -85,14 +87,15 @@ class _Run:
         unusable: dict[str, Unusable] = {}
         while True:
             plan = self._plan(planner, unusable)
+            self.versions = library_versions(rendering_of(plan.request).engine)
             self._check_names(plan)
             failed = self._make(plan, unusable)
             if not failed:
                 return plan, unusable
-            if self.options.bad_images == "fail" or any(failure.source in unusable for failure in failed):
+            if plan.request["bad_images"] == "fail" or any(failure.source in unusable for failure in failed):
                 self._refuse(failed, plan)
             for failure in failed:
-                is_kept = failure.is_unfit or self.options.bad_images == "carry"
+                is_kept = failure.is_unfit or plan.request["bad_images"] == "carry"
                 unusable[failure.source] = Unusable(failure.reason, is_kept, failure.sha256)
 
     def _plan(self, planner: Planner, unusable: Mapping[str, Unusable]) -> Plan:
@@ -127,9 +130,8 @@ class _Run:
 
     def seal(self, plan: Plan) -> None:
         """Make the staged tree durable and write its manifest."""
-        head = head_of(
-            plan, request_of(plan, self.dataset), engine=self.options.rendering.engine, versions=self.versions
-        )
+        engine = rendering_of(plan.request).engine
+        head = head_of(plan, request_of(plan, self.dataset), engine=engine, versions=self.versions)
         sync_filesystem(self.staging.folder)
         write_manifest(self.staging.tree, head, self._rows(plan), self.staging.temporary)
 
@@ -148,10 +150,10 @@ class _Run:
                 yield row_of(found[0].written)
 
     def _note(self, written: Written) -> None:
-        """Remember what was noted of a file that was encoded; of images that stay as they are, `unusable` tells."""
-        if written.note and (written.values is not None or written.is_reencoded):
-            count, first = self.notes.get(written.note, (0, written.output))
-            self.notes[written.note] = (count + 1, first)
+        """Remember what was noted of a file; of images that nothing can be made of, `unusable` tells."""
+        for note in (written.note or "").split(NOTES) if not written.is_unusable else ():
+            count, first = self.notes.get(note, (0, written.output))
+            self.notes[note] = (count + 1, first)
 
     def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
         """Make what is not staged yet and return the sources that failed."""
@@ -178,39 +180,37 @@ class _Run:
     def _tasks(self, plan: Plan, unusable: Mapping[str, Unusable]) -> Iterator[Task]:
         """Yield what is to do, source by source; what is staged and good is counted, not done."""
         for target in plan.targets:
-            recipe = plan.recipe(target.class_name)
-            manner = self._manner(recipe)
+            conditions = self._conditions(plan, target.class_name)
             made = sorted(_made(plan, target.class_name), key=lambda operation: to_bytes(operation.source.path))
             for source, operations in groupby(made, key=lambda operation: operation.source):
-                note = unusable[source.path].reason if source.path in unusable else None
-                wanted = list(self._wanted(operations, manner, note, plan))
+                reason = unusable[source.path].reason if source.path in unusable else None
+                wanted = list(self._wanted(operations, conditions, reason, plan))
                 n_each = max(1, min(_COPIES_A_TASK, _COPIES_A_TASK * _LARGE // (source.stamp.size + 1)))
                 for start in range(0, len(wanted), n_each):
                     part = tuple(wanted[start : start + n_each])
-                    yield Task(source, target.class_name, recipe, manner, part, note)
+                    yield Task(source, target.class_name, plan.recipe(target.class_name), conditions, part, reason)
 
-    def _manner(self, recipe: Recipe) -> Manner:
-        options = self.options
-        return Manner(
-            seed=options.seed,
-            fingerprint=fingerprint_of(recipe, options.rendering, options.originals, self.versions),
-            libraries=fingerprint_of({}, options.rendering, options.originals, self.versions),
-            link=options.link,
-            check=options.check,
-            rendering=options.rendering,
-            originals=options.originals,
-            max_pixels=options.max_pixels,
+    def _conditions(self, plan: Plan, class_name: str) -> Conditions:
+        request = plan.request
+        rendering = rendering_of(request)
+        return Conditions(
+            seed=request["seed"],
+            drawn_by=fingerprint_of(plan.recipe(class_name), rendering, self.versions),
+            encoded_by=fingerprint_of({}, rendering, self.versions),
+            link=self.options.link,
+            check=request["check"],
+            rendering=rendering,
         )
 
     def _wanted(
-        self, operations: Iterator[Made], manner: Manner, note: str | None, plan: Plan
+        self, operations: Iterator[Made], conditions: Conditions, reason: str | None, plan: Plan
     ) -> Iterator[tuple[Made, Candidate | None]]:
         for operation in operations:
-            if self.earlier.is_staged(operation, manner, note):
+            if self.earlier.is_staged(operation, conditions, reason):
                 self.n_reused += self.staging.journal.is_of_earlier_run(operation.output)
                 self._count(plan)
             else:
-                yield operation, self.earlier.candidate(operation, manner, note)
+                yield operation, self.earlier.candidate(operation, conditions, reason)
 
     def _check_names(self, plan: Plan) -> None:
         """Raise TargetError where the disk of OUTPUT cannot hold the planned names as they are."""

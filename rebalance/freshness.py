@@ -33,7 +33,7 @@ def unusable_images(output: bytes) -> dict[str, Unusable]:
     return {
         row["source"]: Unusable(row.get("note") or row["reason"], row["kind"] == "original", row.get("source_sha256"))
         for row in read_manifest(output).rows()
-        if row.get("is_bad") or (row["kind"] == "original" and "note" in row and "reencoded" not in row)
+        if row.get("is_bad") or row.get("unusable")
     }
 
 

@@ -20,11 +20,23 @@ def multiply(left: Matrix, right: Matrix) -> Matrix:
     return (a * g + b * j, a * h + b * k, a * i + b * m + c, d * g + e * j, d * h + e * k, d * i + e * m + f)
 
 
-def crop(values: Values, width: float, height: float) -> Matrix:
-    """Return the crop scaled back to the source's size; a side that would pass the picture's is cut to it."""
-    area, aspect = values["crop_area"], values["crop_aspect"]
+def inverse(matrix: Matrix) -> Matrix:
+    """Return the matrix that undoes another, which is not singular."""
+    a, b, c, d, e, f = matrix
+    scale = 1 / (a * e - b * d)
+    a, b, d, e = e * scale, -b * scale, -d * scale, a * scale
+    return (a, b, -a * c - b * f, d, e, -d * c - e * f)
+
+
+def sides(area: float, aspect: float) -> tuple[float, float]:
+    """Return the shares of width and height that make a share of the area; a side that would pass 1 is cut to it."""
     across = min(1.0, max(area, math.sqrt(area * aspect)))
-    down = area / across
+    return across, area / across if across else 0.0
+
+
+def crop(values: Values, width: float, height: float) -> Matrix:
+    """Return the crop scaled back to the source's size."""
+    across, down = sides(values["crop_area"], values["crop_aspect"])
     return (
         across, 0.0, (values["crop_x"] - 0.5) * (1 - across) * width,
         0.0, down, (values["crop_y"] - 0.5) * (1 - down) * height,

@@ -4,33 +4,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
 
 from rebalance.dataset import ImageFile
-from rebalance.drawing import attempt_key, draw_key
+from rebalance.drawing import attempt_key
 from rebalance.errors import BadImageError, UnfitImageError, WorkerError
 from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_image
 from rebalance.images.pipeline import Making, make_copy, remake
+from rebalance.keys import Conditions, is_encoded, key_of
 from rebalance.matrices import Values
-from rebalance.plan import Augment, Failed, Finished, Keep, Made, Recipe, Rendering, Written
+from rebalance.plan import NOTES, Augment, Failed, Finished, Keep, Made, Recipe, Written
 from rebalance.planning.naming import format_of
 from rebalance.recipes import draw_values
 from rebalance.storage.transfer import SourceBytes, StagedTree, read_file, read_source
-
-
-class Manner(NamedTuple):
-    """What decides, besides operation and source, what a file comes to be."""
-
-    seed: int
-    fingerprint: str
-    """Names versions, rendering and recipe."""
-    libraries: str
-    """Names versions and rendering."""
-    link: str
-    check: str
-    rendering: Rendering
-    originals: str
-    max_pixels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +34,10 @@ class Task:
     source: ImageFile
     class_name: str
     recipe: Recipe
-    manner: Manner
+    conditions: Conditions
     wanted: tuple[tuple[Made, Candidate | None], ...]
-    note: str | None = None
-    """Why nothing is generated from this source, where that is known."""
+    unusable: str | None = None
+    """Why nothing can be made of this source, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +94,17 @@ class Worker:
 
     def _make_missing(self, task: Task, operations: Sequence[Made], source: SourceBytes) -> list[Finished | Failed]:
         picture = None
-        if any(_is_encoded(operation, task.manner, task.note) for operation in operations):
-            manner = task.manner
-            picture = load_image(source.data, engine=manner.rendering.engine, max_pixels=manner.max_pixels)
+        if any(is_encoded(operation, task.conditions.rendering, task.unusable) for operation in operations):
+            rendering = task.conditions.rendering
+            picture = load_image(source.data, engine=rendering.engine, max_pixels=rendering.max_pixels)
         header = picture.header if picture else self._header(source, task)
         made: list[Finished | Failed] = []
         for operation in operations:
-            if picture is not None and _is_encoded(operation, task.manner, task.note):
+            if picture is not None and is_encoded(operation, task.conditions.rendering, task.unusable):
                 written = self._encode(operation, task, source, picture)
             else:
                 written = self._copy(operation, task, source, header)
-            key = key_of(operation, task.manner, task.note, source.sha256)
+            key = key_of(operation, task.conditions, task.unusable, source.sha256)
             made.append(Finished(written, key, source.stamp))
         return made
 
@@ -127,10 +112,10 @@ class Worker:
     def _header(source: SourceBytes, task: Task) -> Header | None:
         """Return the header of a source; None where it is carried along although it cannot be read."""
         try:
-            check = check_pixels if task.manner.check == "full" else check_header
-            return check(source.data, task.manner.max_pixels)
+            check = check_pixels if task.conditions.check == "full" else check_header
+            return check(source.data, task.conditions.rendering.max_pixels)
         except BadImageError:
-            if task.note is None:
+            if task.unusable is None:
                 raise
             return None
 
@@ -146,15 +131,14 @@ class Worker:
         is_drawn = isinstance(operation, Augment)
         making = Making(
             recipe=task.recipe if is_drawn else {},
-            rendering=task.manner.rendering,
+            rendering=task.conditions.rendering,
             file_format=format_of(operation.output, operation.source.path),
-            originals=task.manner.originals,
         )
         if isinstance(operation, Augment):
             made = make_copy(picture, making, partial(_draw, task, operation))
         else:
             made = remake(picture, making, {}, b"")
-        written = replace(_copied(operation, task, source, made.header), note=made.note)
+        written = replace(_copied(operation, task, source, made.header), note=NOTES.join(made.notes) or None)
         if is_drawn:
             written = replace(written, values=made.values, attempt=made.attempt or None)
         if made.data is None:
@@ -172,13 +156,8 @@ class Worker:
 
 def _draw(task: Task, operation: Augment, attempt: int) -> tuple[Values, bytes]:
     """Return what is drawn for a copy at an attempt."""
-    copy = (task.manner.seed, operation.source.path, operation.copy_number, attempt)
+    copy = (task.conditions.seed, operation.source.path, operation.copy_number, attempt)
     return draw_values(task.recipe, *copy), attempt_key(*copy)
-
-
-def _is_encoded(operation: Made, manner: Manner, note: str | None) -> bool:
-    """Return whether a file goes through decoder and encoder; what nothing can be made of stays as it is."""
-    return isinstance(operation, Augment) or (manner.originals != "keep" and note is None)
 
 
 def _copied(operation: Made, task: Task, source: SourceBytes, header: Header | None) -> Written:
@@ -196,17 +175,6 @@ def _copied(operation: Made, task: Task, source: SourceBytes, header: Header | N
         mode=header.mode if header else None,
         format=header.format if header else None,
         copy_number=None if isinstance(operation, Keep) else operation.copy_number,
-        note=task.note,
+        is_unusable=True if task.unusable else None,
+        note=task.unusable,
     )
-
-
-def key_of(operation: Made, manner: Manner, note: str | None, source_sha256: str) -> str:
-    """Return what names the bytes and the line of an output: equal keys, equal both."""
-    if isinstance(operation, Augment):
-        made_by = [manner.fingerprint, draw_key(manner.seed, operation.source.path, operation.copy_number).hex()]
-    elif _is_encoded(operation, manner, note):
-        made_by = [manner.libraries]
-    else:
-        made_by = [manner.libraries, manner.link if isinstance(operation, Keep) else "", manner.check, str(note)]
-    content = "\0".join([operation.kind, source_sha256, *made_by])
-    return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -18,7 +18,9 @@ ORIGINALS = ("keep", "reencode", "transform")
 
 
 class Rendering(NamedTuple):
-    """How every file is made, whatever is drawn for it."""
+    """How every file that is encoded is made, whatever is drawn for it, and which files are."""
+
+    originals: str = "keep"
 
     engine: str = "pillow"
     """What samples the pixels: pillow or opencv."""
@@ -31,6 +33,7 @@ class Rendering(NamedTuple):
     """Of JPEG and WebP, 1 to 100; None: the tables of the source."""
     orientation: str = "keep"
     """keep: pixels and EXIF orientation as the source has them stored; upright: turned, and no tag."""
+    max_pixels: int = MAX_PIXELS
 
 
 SOURCE_LIKE = Rendering()
@@ -125,6 +128,9 @@ class Plan:
         return sum(target.n_target for target in self.targets)
 
 
+NOTES = "; "
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """One finished file."""
@@ -148,7 +154,10 @@ class Written:
     """True for what has gone through decoder and encoder with nothing drawn for it."""
     source_bytes: int | None = None
     """Bytes of the source, where the file is not byte for byte its source."""
+    is_unusable: bool | None = None
+    """True for an original that nothing can be made of; the note says why."""
     note: str | None = None
+    """For people; several are joined by NOTES."""
 
 
 class Failed(NamedTuple):

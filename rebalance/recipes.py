@@ -10,7 +10,7 @@ from rebalance.transforms import BY_KEY, TRANSFORMS, Setting
 
 FILL_MODES = ("nearest", "reflect", "wrap", "constant", "median", "inscribed")
 ERASING_FILLS = ("noise", "mean", "constant")
-MANNERS = ("fill_mode", "cval", "erasing_fill")
+FILL_SETTINGS = ("fill_mode", "cval", "erasing_fill")
 """Settings of a recipe that are no transforms: they say how one is carried out."""
 
 

@@ -4,16 +4,16 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from rebalance import __version__
 from rebalance.dataset import to_bytes
 from rebalance.drawing import attempt_key
 from rebalance.errors import CheckFailedError, SourceTreeError, UsageError, did_you_mean
 from rebalance.images.codec import library_versions, load_image
 from rebalance.images.pipeline import Making, remake
-from rebalance.plan import MAX_PIXELS
 from rebalance.planning.naming import format_of
 from rebalance.storage.manifest import Manifest, read_manifest
 from rebalance.storage.output import check_apart
-from rebalance.storage.request import originals_of, recipe_of, rendering_of
+from rebalance.storage.request import recipe_of, rendering_of
 from rebalance.storage.single import write_new_file
 from rebalance.storage.transfer import read_file
 
@@ -48,9 +48,9 @@ def _made_again(data: bytes, row: Mapping[str, Any], request: Mapping[str, Any])
         recipe=recipe_of(request, row["class"]) if is_drawn else {},
         rendering=rendering_of(request),
         file_format=format_of(row["path"], row["source"]),
-        originals=originals_of(request),
     )
-    picture = load_image(data, engine=making.rendering.engine, max_pixels=request.get("max_pixels", MAX_PIXELS))
+    rendering = making.rendering
+    picture = load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels)
     key = attempt_key(request["seed"], row["source"], row.get("copy_number", 0), row.get("attempt", 0))
     return remake(picture, making, row.get("values", {}), key).data or data
 
@@ -65,10 +65,10 @@ def _find_row(manifest: Manifest, path: str) -> Mapping[str, Any]:
 
 
 def _told_versions(manifest: Manifest) -> str:
-    """Return the libraries that are other ones now."""
+    """Return the versions that are other ones now."""
     then, now = (
-        {"engine": manifest.head["engine"], **manifest.head["versions"]},
-        {"engine": manifest.head["engine"], **library_versions(manifest.head["engine"])},
+        {"rebalance": manifest.head["rebalance"], **manifest.head["versions"]},
+        {"rebalance": __version__, **library_versions(manifest.head["engine"])},
     )
     told = [
         f"{name} was {then.get(name)}, is {now.get(name)}"

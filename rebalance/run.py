@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from rebalance.plan import MAX_PIXELS, SOURCE_LIKE, Plan, Rendering, Unusable
+from rebalance.plan import Plan, Unusable
 
 Planner = Callable[[Mapping[str, Unusable]], Plan]
 """Makes the plan again, knowing which images turned out to be of no use."""
@@ -11,16 +11,10 @@ Planner = Callable[[Mapping[str, Unusable]], Plan]
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a plan is carried out."""
+    """How a plan is carried out; what decides its files stands in its request."""
 
-    seed: int
     n_workers: int
     link: str = "auto"
-    bad_images: str = "fail"
-    check: str = "header"
-    rendering: Rendering = SOURCE_LIKE
-    originals: str = "keep"
-    max_pixels: int = MAX_PIXELS
     is_overwriting: bool = False
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rebalance import matrices
 from rebalance.matrices import Matrix, Values
-from rebalance.settings import Parser, Range, amount, box, factors, flag, shares, strength
+from rebalance.parsers import Parser, Range, amount, box, factors, flag, shares, strength
 
 Setting = Any
 Unit = Callable[[str], float]
@@ -21,6 +21,10 @@ Levels = Any
 """An array of levels: what a curve does to it is arithmetic and `clip`."""
 Mix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 """Rows that make the new red, green and blue of the old ones."""
+
+
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in the luma (ITU-R BT.601)."""
 
 
 class Tone(NamedTuple):
@@ -95,7 +99,7 @@ def _draw_part(name: str, aspect: float) -> Callable[[Range, Unit], Values]:
 def _saturation(values: Values) -> Mix:
     """Return the mix that moves every colour away from its luma (ITU-R BT.601) by a factor."""
     factor = values["saturation"]
-    luma = [(1 - factor) * weight for weight in (0.299, 0.587, 0.114)]
+    luma = [(1 - factor) * weight for weight in LUMA]
     red, green, blue = ([weight + factor * (row == column) for column, weight in enumerate(luma)] for row in range(3))
     return ((red[0], red[1], red[2]), (green[0], green[1], green[2]), (blue[0], blue[1], blue[2]))
 

@@ -38,7 +38,7 @@ def verify(
 ) -> Iterator[Finding]:
     """Yield everything in a tree that is not as its manifest says.
 
-    `is_quick` compares names and sizes alone; `source` also has the originals compared with those of the source.
+    `is_quick` compares names and sizes alone; `source` also has the sources of all files compared.
     Raises ManifestError where there is no manifest, or it does not agree with itself.
     """
     root = to_bytes(output)
@@ -125,9 +125,14 @@ def _check_presence(root: bytes, row: Mapping[str, Any]) -> Finding | None:
 
 
 def _check_sizes(source: bytes, manifest: Manifest) -> Iterator[Finding]:
+    """Compare every source of a file with the size it had."""
+    looked_at: set[str] = set()
     for row in manifest.rows():
+        if row["kind"] == "removed" or row["source"] in looked_at:
+            continue
+        looked_at.add(row["source"])
         as_source = {"path": row["source"], "bytes": row.get("source_bytes", row["bytes"])}
-        if row["kind"] == "original" and (finding := _check_presence(source, as_source)):
+        if finding := _check_presence(source, as_source):
             yield Finding("source", finding.path, finding.reason)
 
 

@@ -24,35 +24,37 @@ def augment_options(given: Given, dataset: Dataset) -> AugmentOptions:
         raise UsageError("--cap-method and --window choose what --cap N keeps: give it, too")
     if given["window"] and given["cap_method"] != "window":
         raise UsageError("--window goes with --cap-method window")
+    recipe = make_recipe(given)
     return AugmentOptions(
         strategy=parse_strategy(given["sampling_strategy"], read_text),
         seed=given["seed"],
-        recipe=make_recipe(given),
-        class_recipes=_class_recipes(given, dataset),
-        originals=originals_asked(given),
+        recipe=recipe,
+        class_recipes=_class_recipes(given, recipe, dataset),
         identity_share=given["identity_share"] or Fraction(0),
-        rendering=rendering_asked(given),
+        rendering=_rendering_asked(given),
         cap=given["cap"],
         cap_method=given["cap_method"],
         window=given["window"],
         max_copies=given["max_copies"] or MAX_COPIES,
-        others={key: given[key] for key in ("bad_images", "check", "max_pixels")},
+        others={key: given[key] for key in ("bad_images", "check")},
     )
 
 
-def rendering_asked(given: Given) -> Rendering:
+def _rendering_asked(given: Given) -> Rendering:
     """Return how files are to be made."""
     return Rendering(
+        originals=_originals_asked(given),
         engine=choose_engine(given["engine"]),
         interpolation=given["interpolation"],
         size=given["size"],
         output_format=given["output_format"],
         quality=None if given["quality"] == "source" else given["quality"],
         orientation=given["orientation"],
+        max_pixels=given["max_pixels"],
     )
 
 
-def originals_asked(given: Given) -> str:
+def _originals_asked(given: Given) -> str:
     """Return what becomes of originals. Raises UsageError where something for all files meets originals to keep."""
     implied = [key for key, neutral in _NEUTRAL.items() if given[key] != neutral]
     originals: str = given["originals"] or ("reencode" if implied else "keep")
@@ -66,12 +68,13 @@ def originals_asked(given: Given) -> str:
     return originals
 
 
-def _class_recipes(given: Given, dataset: Dataset) -> dict[str, Recipe]:
-    """Return the recipes of the classes that the configuration names. Raises UsageError for one that is not there."""
+def _class_recipes(given: Given, recipe: Recipe, dataset: Dataset) -> dict[str, Recipe]:
+    """Return the recipes of classes that have another one. Raises UsageError for a class that is not there."""
     settings: Mapping[str, Mapping[str, Any]] = given["configuration"].class_settings
     for name in settings:
         if name not in dataset.class_counts:
             raise UsageError(
                 f"[augment.class] names {name!r}, which is no class of SOURCE{did_you_mean(name, dataset.class_counts)}"
             )
-    return {name: make_recipe({**given, **own}) for name, own in settings.items()}
+    recipes = {name: make_recipe({**given, **own}) for name, own in settings.items()}
+    return {name: own for name, own in recipes.items() if own != recipe}

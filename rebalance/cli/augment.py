@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from rebalance.cli import options
-from rebalance.cli.asked import augment_options, originals_asked, rendering_asked
+from rebalance.cli.asked import augment_options
 from rebalance.cli.config import render_settings
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.remarks import dataset_remarks, plan_remarks, setting_remarks
+from rebalance.cli.remarks import dataset_remarks, plan_remarks, setting_remarks, told_settings
 from rebalance.cli.report import StdoutError, emit, print_plan, print_summary, say
 from rebalance.cli.signals import check_signals, ignore_signals
 from rebalance.dataset import Dataset, to_bytes
@@ -68,11 +68,9 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
 
 
 def _say_remarks(plan: Plan, dataset: Dataset, given: Given) -> None:
-    settings = ", ".join(f"{key} {value}" for key, value in plan.request["recipe"].items())
-    originals, engine = plan.request["originals"], plan.request["rendering"]["engine"]
-    say(f"seed {given['seed']}, engine {engine}, originals {originals}; {settings or 'nothing drawn'}")
+    say(told_settings(plan))
     own = given["configuration"].remarks
-    for remark in (*own, *dataset_remarks(dataset), *setting_remarks(given, originals), *plan_remarks(plan)):
+    for remark in (*own, *dataset_remarks(dataset), *setting_remarks(given, plan), *plan_remarks(plan)):
         say(remark)
 
 
@@ -98,15 +96,7 @@ def _carry_out(
     from rebalance.execute import execute  # noqa: PLC0415  the same
 
     run_options = RunOptions(
-        seed=given["seed"],
-        n_workers=given["workers"] or usable_cores(),
-        link=given["link"],
-        bad_images=given["bad_images"],
-        check=given["check"],
-        rendering=rendering_asked(given),
-        originals=originals_asked(given),
-        max_pixels=given["max_pixels"],
-        is_overwriting=given["overwrite"],
+        n_workers=given["workers"] or usable_cores(), link=given["link"], is_overwriting=given["overwrite"]
     )
     with progress_bar("augment", is_quiet=given["quiet"]) as progress:
 

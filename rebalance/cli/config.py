@@ -15,7 +15,7 @@ from rebalance.cli.file_values import checked, parsed
 from rebalance.cli.keras_names import TRAINING, refuse, training_remarks
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError, did_you_mean
-from rebalance.recipes import MANNERS
+from rebalance.recipes import FILL_SETTINGS
 from rebalance.transforms import BY_KEY
 
 DEFAULT = "mild"
@@ -50,7 +50,7 @@ def apply_config(context: click.Context, _parameter: click.Parameter, value: str
     """
     name = DEFAULT if value is None else value
     settings, configuration = load_configuration(name, context.command)
-    if not any(key in BY_KEY for key in settings) and name not in BUNDLED:
+    if not any(key in BY_KEY for key in settings):
         settings = {**load_configuration(DEFAULT, context.command)[0], **settings}
     context.default_map = settings
     return configuration
@@ -137,11 +137,11 @@ def _checked_of_class(where: str, key: str, value: Any, options: Options) -> Any
     """Return a parsed setting of a class."""
     if key in BY_KEY:
         return parsed(where, key, value)
-    if key in MANNERS:
+    if key in FILL_SETTINGS:
         return options[key].type(checked(where, key, value, options[key]))
     if isinstance(value, dict):
         raise UsageError(f"{where}: {key!r} is a table; the name of a class that has a dot in it stands in quotes")
-    raise UsageError(f"{where}: {key!r} is not a setting of a class{did_you_mean(key, (*BY_KEY, *MANNERS))}")
+    raise UsageError(f"{where}: {key!r} is not a setting of a class{did_you_mean(key, (*BY_KEY, *FILL_SETTINGS))}")
 
 
 def _lines(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -103,7 +103,7 @@ class Quality(click.ParamType[int | str]):
         if value == "source":
             return "source"
         try:
-            return int(click.IntRange(1, 100).convert(value, param, ctx))
+            return int(click.IntRange(1, 100)(str(value), param, ctx))
         except click.BadParameter:
             self.fail(f"{value!r} is neither `source` nor a whole number from 1 to 100", param, ctx)
 
@@ -115,12 +115,10 @@ class Share(click.ParamType[Fraction]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
         """Return the share."""
-        try:
-            share = Fraction(str(value)) if "/" not in str(value) else Fraction(-1)
-        except ValueError:
-            share = Fraction(-1)
+        text = str(value)
+        share = Fraction(text) if re.fullmatch(r"\d*\.?\d{1,9}", text) else Fraction(-1)
         if not 0 <= share <= 1:
-            self.fail(f"{value!r} is not a decimal from 0 to 1", param, ctx)
+            self.fail(f"{value!r} is not a decimal from 0 to 1 with at most 9 digits", param, ctx)
         return share
 
 

@@ -38,17 +38,34 @@ def _unportable(dataset: Dataset) -> Iterator[str]:
                 yield path
 
 
-def setting_remarks(given: Mapping[str, Any], originals: str) -> Iterator[str]:
-    """Yield what is easily mistaken about the settings."""
+def told_settings(plan: Plan) -> str:
+    """Return what a run is made with, in a line."""
+    request = plan.request
+    settings = ", ".join(f"{key} {value}" for key, value in request["recipe"].items())
+    n_own = len(request["class_recipes"])
+    classes = f"; {n_own} {'class' if n_own == 1 else 'classes'} with other settings" if n_own else ""
+    engine, originals = request["rendering"]["engine"], request["rendering"]["originals"]
+    return f"seed {request['seed']}, engine {engine}, originals {originals}; {settings or 'nothing drawn'}{classes}"
+
+
+_ORDINARY = {"fill_mode": "reflect", "cval": 0, "erasing_fill": "noise"}
+"""Settings that say how something is drawn, where nobody has said otherwise."""
+
+
+def setting_remarks(given: Mapping[str, Any], plan: Plan) -> Iterator[str]:
+    """Yield what is easily mistaken about the settings, or has no effect."""
+    recipes = [plan.request["recipe"], *plan.request["class_recipes"].values()]
+    originals = plan.request["rendering"]["originals"]
     if given["link"] in ("hardlink", "symlink") and originals != "keep":
         yield f"note: --link {given['link']} has no effect on originals that are encoded (--originals {originals})"
-    if 0 < (given["shear_range"] or 0) < 1:
+    for shear in sorted({recipe["shear_range"] for recipe in recipes if 0 < recipe.get("shear_range", 0) < 1}):
         yield (
-            f"note: shear_range is in degrees, as Keras reads it since 2017: {given['shear_range']:g} is next to "
-            "nothing (0.2 radians are 11.5 degrees)"
+            f"note: shear_range is in degrees, as Keras reads it since 2017: {shear:g} is next to nothing "
+            "(0.2 radians are 11.5 degrees)"
         )
-    if given["cval"] and "constant" not in (given["fill_mode"], given["erasing_fill"]):
-        yield f"note: --cval {given['cval']} has no effect without --fill-mode constant or --erasing-fill constant"
+    for key, ordinary in _ORDINARY.items():
+        if given[key] != ordinary and not any(key in recipe for recipe in recipes):
+            yield f"note: --{key.replace('_', '-')} {given[key]} has no effect: nothing is drawn that uses it"
 
 
 def plan_remarks(plan: Plan) -> Iterator[str]:

@@ -12,7 +12,7 @@ from rebalance.cli.report import displayed, emit, print_csv, print_json, say
 @click.command(short_help="Does the tree still hold what its manifest says?")
 @click.argument("output", type=options.Path())
 @click.option(
-    "--source", type=options.Path(), metavar="SOURCE", help="Also compare the originals with those of SOURCE."
+    "--source", type=options.Path(), metavar="SOURCE", help="Also compare SOURCE with what OUTPUT was made from."
 )
 @click.option("--quick", is_flag=True, help="Compare names and sizes alone.")
 @options.workers

@@ -17,4 +17,4 @@ def choose_engine(name: str) -> str:
 
 def missing_opencv() -> UsageError:
     """Return the error that says how to get OpenCV."""
-    return UsageError("the engine opencv is not installed: pip install 'rebalance-images[fast]', or --engine pillow")
+    return UsageError("the engine opencv is not installed: pip install 'rebalance-images[fast]'")

@@ -1,7 +1,9 @@
 """From the bytes of a file to pixels and back, keeping how the file was encoded."""
 
+import contextlib
+import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, TypeVar
@@ -23,10 +25,10 @@ from PIL import (
 
 from rebalance.errors import BadImageError, UnfitImageError, UsageError
 from rebalance.images.deep import decode_deep
-from rebalance.images.encoding import ORIENTATION_TAG, Encoding, can_write, encode, settings_for, settings_like
+from rebalance.images.encoding import LOSSY, ORIENTATION_TAG, Encoding, can_write, encode, settings_for, settings_like
 from rebalance.images.engines import import_opencv
 from rebalance.images.levels import tone_of
-from rebalance.images.modes import Mode, is_deep_color, keeps_profile, mode_of, name_mode
+from rebalance.images.modes import Mode, check_arrangement, is_deep_color, keeps_profile, mode_of, name_mode
 from rebalance.images.pixels import Box, Pixels, part_of
 from rebalance.plan import MAX_PIXELS, Rendering
 from rebalance.transforms import Tone
@@ -89,12 +91,6 @@ class Picture:
             self.tones[region] = tone_of(part_of(self.pixels, region))
         return self.tones[region]
 
-    @property
-    def note(self) -> str | None:
-        """Return what becomes of its mode, where that changes."""
-        opened, written = self.header.mode, self.own.mode
-        return None if opened == written else f"mode {opened} is worked on and written as {written}"
-
 
 def library_versions(engine: str) -> dict[str, str]:
     """Return the versions that decide the bytes of what is written here."""
@@ -140,7 +136,7 @@ def encoding_of(picture: Picture, rendering: Rendering, file_format: str | None)
     if rendering.output_format != "same":
         file_format = rendering.output_format.upper()
     file_format = file_format or written
-    is_own = file_format == picture.own.format and rendering.quality is None
+    is_own = file_format == picture.own.format and (rendering.quality is None or file_format not in LOSSY)
     settings = picture.own.settings if is_own else settings_for(file_format, rendering.quality)
     orientation = None if rendering.orientation == "upright" else picture.own.orientation
     return Encoding(file_format, picture.own.mode, settings, picture.own.icc, orientation)
@@ -195,6 +191,7 @@ def _loaded(data: bytes, engine: str, max_pixels: int) -> Picture:
         raise UnfitImageError(
             f"has mode {header.mode} and an ICC profile, which OpenCV cannot write to {header.format}"
         )
+    check_arrangement(image, mode)
     tiles = getattr(image, "tile", ())
     raw = tiles[0].args if tiles else None
     image = _decoded(image, data, max_pixels)
@@ -236,10 +233,25 @@ def _with_transparent_level(grey: Pixels, level: int) -> Pixels:
     return np.stack([grey, grey, grey, alpha], axis=2)
 
 
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep libraries of C from writing to stderr: what is wrong with an image, we say."""
+    with contextlib.ExitStack() as undone:
+        undone.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        with contextlib.suppress(OSError):  # without a stderr there is nothing to keep quiet
+            kept = os.dup(2)
+            undone.callback(os.close, kept)
+            undone.callback(os.dup2, kept, 2)
+            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+        yield
+
+
 def _translate(action: Callable[[], T]) -> T:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _silence():
             return action()
     except (BadImageError, UsageError, MemoryError):
         raise
@@ -254,11 +266,18 @@ def _header(image: Image.Image) -> Header:
 
 
 def _orientation(image: Image.Image) -> int | None:
-    """Return the legal EXIF orientation that is stored, or None. TIFF is turned upright as it is loaded."""
+    """Return the legal EXIF orientation that is stored, or None. TIFF is turned upright as it is loaded.
+
+    Raises UnfitImageError where it stands in XMP alone, which some loaders honour and others do not.
+    """
     if image.format == "TIFF":
         return None
     try:
         orientation: Any = _translate(lambda: image.getexif().get(ORIENTATION_TAG))
     except BadImageError:  # a spoilt tag is what loaders pass over
         return None
-    return orientation if orientation in range(1, 9) else None
+    if orientation not in range(1, 9):
+        return None
+    if orientation > 1 and not {"exif", "Raw profile type exif"} & image.info.keys():
+        raise UnfitImageError("has its orientation in XMP alone: write it to EXIF")
+    return int(orientation)

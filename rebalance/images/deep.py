@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from rebalance.errors import BadImageError
+from rebalance.errors import UnfitImageError
 from rebalance.images.engines import import_opencv, memory_told
 from rebalance.images.pixels import Pixels
 
@@ -16,12 +16,12 @@ _DEFLATE = 8
 
 
 def decode_deep(data: bytes, *, most: int) -> Pixels:
-    """Return the pixels [height, width, 3 or 4], uint16, where white was `most` in the file. Raises BadImageError."""
+    """Return the pixels [height, width, 3 or 4], uint16, where white was `most` in the file. Raises UnfitImageError."""
     cv2 = import_opencv()
     with memory_told(cv2):
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3:
-        raise BadImageError("does not decode: OpenCV cannot read its 16 bits a channel")
+        raise UnfitImageError("has 16 bits a channel in colour, in a way that OpenCV does not read")
     pixels = np.ascontiguousarray(_swapped(decoded))
     return pixels if most == 65535 else np.rint(pixels * (65535 / most)).astype(np.uint16)
 

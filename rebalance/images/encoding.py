@@ -17,6 +17,9 @@ _JPEG_WITHOUT_TRANSFORM = [ord(letter) for letter in "RGB"]
 _QUALITY = 90
 """Where there are no tables to follow: a lossy file of a source that was none, and WebP, which stores no quality."""
 
+LOSSY = ("JPEG", "WEBP")
+"""Formats that --quality is about."""
+
 Settings = Mapping[str, Any]
 
 
@@ -65,7 +68,8 @@ def settings_like(image: Image.Image, data: bytes, file_format: str) -> Settings
 def settings_for(file_format: str, quality: int | None) -> Settings:
     """Return what an encoder is told without a file to follow."""
     lossy = {"quality": quality or _QUALITY}
-    return {"JPEG": lossy, "WEBP": {**lossy, "method": 4}, "PNG": {"compress_level": 4}}.get(file_format, {})
+    webp = {**lossy, "method": 4, "exact": True}  # exact: with the colours that nobody sees
+    return {"JPEG": lossy, "WEBP": webp, "PNG": {"compress_level": 4}}.get(file_format, {})
 
 
 def can_write(file_format: str) -> bool:
@@ -104,9 +108,13 @@ def _exif(orientation: int | None) -> bytes | None:
 def _like_jpeg(image: Image.Image, _data: bytes) -> Settings:
     """Return the source's quantisation tables, chroma subsampling, colour transform and scan order."""
     subsampling = JpegImagePlugin.get_sampling(image)
-    components = [layer[0] for layer in image.layer]  # type: ignore[attr-defined]
+    layers = image.layer[:3]  # type: ignore[attr-defined]
+    components = [layer[0] for layer in layers]
+    tables = [image.quantization[layer[3]] for layer in layers]  # type: ignore[attr-defined]
+    while len(tables) > 1 and tables[-1] == tables[-2]:
+        tables.pop()  # a component without a table of its own has that of the one before
     return {
-        "qtables": list(image.quantization.values()),  # type: ignore[attr-defined]
+        "qtables": tables,
         "subsampling": 0 if subsampling == -1 else subsampling,
         "keep_rgb": components == _JPEG_WITHOUT_TRANSFORM,
         "progressive": bool(image.info.get("progressive")),
@@ -119,7 +127,7 @@ def _like_webp(_image: Image.Image, data: bytes) -> Settings:
     while data[place : place + 4] not in (b"VP8 ", b"VP8L", b""):
         size = int.from_bytes(data[place + 4 : place + 8], "little")
         place += 8 + size + size % 2
-    return {"lossless": data[place : place + 4] == b"VP8L", "quality": _QUALITY, "method": 4}
+    return {"lossless": data[place : place + 4] == b"VP8L", "quality": _QUALITY, "method": 4, "exact": True}
 
 
 def _like_tiff(image: Image.Image, _data: bytes) -> Settings:

@@ -126,4 +126,5 @@ def import_opencv() -> Any:
     except ImportError:
         raise missing_opencv() from None
     cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong, we say
     return cv2

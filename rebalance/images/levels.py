@@ -5,18 +5,16 @@ import numpy as np
 from rebalance.images.pixels import Pixels, colors_of, level_of, top_of, visible_colors, with_colors
 from rebalance.matrices import Values
 from rebalance.plan import Recipe
-from rebalance.transforms import TRANSFORMS, Mix, Tone
+from rebalance.transforms import LUMA, TRANSFORMS, Mix, Tone
 
-_LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in the luma (ITU-R BT.601)."""
 _DECIMALS = 9
 
 
 def tone_of(pixels: Pixels) -> Tone:
     """Return the darkest and brightest level and the mean luma, in grey levels of 255, of what is not transparent."""
     colors = visible_colors(pixels)
-    channel_means = colors.mean(axis=0, dtype=np.float64)
-    mean = float(channel_means @ _LUMA if len(channel_means) == 3 else channel_means[0])
+    means = [float(mean) for mean in colors.mean(axis=0, dtype=np.float64)]
+    mean = sum(weight * mean for weight, mean in zip(LUMA, means, strict=True)) if len(means) == 3 else means[0]
     level = level_of(pixels)
     return Tone(int(colors.min()) / level, int(colors.max()) / level, round(mean / level, _DECIMALS))
 
@@ -44,6 +42,11 @@ def make_table(recipe: Recipe, values: Values, tone: Tone, *, top: int) -> Pixel
 
 
 def _mixed(colors: Pixels, mix: Mix) -> Pixels:
-    mixed = colors.astype(np.float32) @ np.round(np.array(mix), _DECIMALS).astype(np.float32).T
-    levels: Pixels = np.rint(mixed.clip(0, top_of(colors))).astype(colors.dtype)
-    return levels
+    """Return mixed colours, by single multiplications and sums: a matrix product would depend on the processor."""
+    mixed = np.empty_like(colors)
+    channels = [colors[:, :, index].astype(np.float32) for index in range(3)]
+    for index, weights in enumerate(mix):
+        red, green, blue = (np.float32(round(weight, _DECIMALS)) for weight in weights)
+        total = channels[0] * red + channels[1] * green + channels[2] * blue
+        mixed[:, :, index] = np.rint(total.clip(0, top_of(colors)))
+    return mixed

@@ -2,9 +2,12 @@
 
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from rebalance.errors import UnfitImageError
+
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION, _EXTRA_SAMPLES = 258, 262, 284, 338
+"""Tags of TIFF."""
 
 
 class Mode(NamedTuple):
@@ -44,7 +47,7 @@ _HELD = {
     "WEBP": {"1": "RGB", "L": "RGB", "LA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"},
     "BMP": {name: name for name in ("1", "L", "RGB")},
     "PPM": {name: name for name in ("1", "L", "RGB", "I;16", "RGB;16")},
-    "TIFF": {name: name for name in ("1", "L", "LA", "RGB", "RGBA", "I;16", "RGB;16", "RGBA;16")},
+    "TIFF": {name: name for name in ("1", "L", "LA", "RGB", "RGBA", "I;16", "RGB;16")},
 }
 """Format -> mode to write -> mode in which the format holds it without loss."""
 
@@ -78,6 +81,16 @@ def held_mode(written: str, file_format: str) -> str:
     return held
 
 
+def check_arrangement(image: Image.Image, mode: Mode) -> None:
+    """Raise UnfitImageError for 16 bits in a TIFF that are not read, or not written, as they are meant."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or not mode.worked_on.endswith("16"):
+        return
+    tags = image.tag_v2
+    is_plain = tags.get(_PLANAR_CONFIGURATION, 1) == 1 and not tags.get(_EXTRA_SAMPLES) and mode.opened != "RGBA;16"
+    if not is_plain or tags.get(_PHOTOMETRIC) == 0:
+        raise UnfitImageError(f"has mode {mode.opened} in planes, with more samples than colours, or with 0 for white")
+
+
 def keeps_profile(icc: bytes, mode: str, other: str) -> bool:
     """Return whether an ICC profile of a mode also tells the colours of another: grey, or red, green and blue."""
     if mode[0] in "1LIR" and (mode[0] == "R") == (other[0] == "R"):
@@ -86,7 +99,9 @@ def keeps_profile(icc: bytes, mode: str, other: str) -> bool:
 
 
 def _has_deep_tile(image: Image.Image) -> bool:
-    for tile in getattr(image, "tile", ()) if image.format in ("PNG", "TIFF", "PPM") else ():
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return bool(max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) > 8)
+    for tile in getattr(image, "tile", ()) if image.format in ("PNG", "PPM") else ():
         raw = tile.args if isinstance(tile.args, tuple) else (tile.args,)
         is_deep = image.format == "PPM" and any(isinstance(part, int) and part > 255 for part in raw)
         if is_deep or any(isinstance(part, str) and ";16" in part for part in raw):

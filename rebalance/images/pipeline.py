@@ -10,15 +10,17 @@ from rebalance.images import steps
 from rebalance.images.codec import Header, Picture, encoding_of
 from rebalance.images.encoding import encode
 from rebalance.images.engines import engine_of
-from rebalance.images.geometry import Fill, sample, turned
+from rebalance.images.geometry import Fill, sample
 from rebalance.images.levels import adjust
 from rebalance.images.pixels import Pixels, border_of, colors_of, level_of, part_of, size_of, top_of
 from rebalance.images.placing import Place, place
 from rebalance.images.quality import MOST_ATTEMPTS, is_alike, is_bordered, is_flat, is_still
 from rebalance.matrices import Values
 from rebalance.plan import Recipe, Rendering
-from rebalance.recipes import compose_matrix, draws_levels
+from rebalance.recipes import draws_levels
 from rebalance.transforms import TRANSFORMS
+
+UNCHANGED = "the drawn values change nothing: byte for byte its source"
 
 Draw = Callable[[int], tuple[Values, bytes]]
 """From the attempt, from 0, to the drawn values and the key of what else is random."""
@@ -32,19 +34,17 @@ class Making:
     rendering: Rendering
     file_format: str | None = None
     """That of the suffix, where it is not the source's."""
-    originals: str = "keep"
-    """Kept: a copy that changes nothing is one of bytes. Kept or reencoded: a copy that is like them is drawn again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeFile:
     """One made file; `data` is None where it is its source, byte for byte."""
 
     data: bytes | None
     header: Header
     values: Values
     attempt: int
-    note: str | None
+    notes: tuple[str, ...]
 
 
 class _Stages(NamedTuple):
@@ -56,30 +56,35 @@ class _Stages(NamedTuple):
     done: Pixels
 
 
-def make_copy(picture: Picture, making: Making, draw: Draw) -> Made:
+def make_copy(picture: Picture, making: Making, draw: Draw) -> MadeFile:
     """Return a copy by values that are drawn again while it shows too little or nearly is its source.
 
     Raises UnfitImageError where the format to write does not hold the mode.
     """
     for attempt in range(MOST_ATTEMPTS + 1):
         values, key = draw(attempt)
+        where = _place(picture, making, values)
+        is_last = attempt == MOST_ATTEMPTS
+        objection = "lies outside of its source for more than 40 %" if is_bordered(where) else None
+        if objection and not is_last:
+            continue
         stages = _render(picture, making, values, key)
-        objection = _objection(picture, making, values, stages)
-        if objection is None:
+        objection = objection or _objection(picture, making, stages)
+        if objection is None or is_last:
             break
-    note = f"{objection}, even when drawn again {MOST_ATTEMPTS} times" if objection else None
-    return _finished(picture, making, stages.done, values, attempt, note)
+    notes = (f"{objection}, even when drawn again {MOST_ATTEMPTS} times",) if objection else ()
+    return _finished(picture, making, stages.done, values, attempt, notes)
 
 
-def remake(picture: Picture, making: Making, values: Values, key: bytes) -> Made:
+def remake(picture: Picture, making: Making, values: Values, key: bytes) -> MadeFile:
     """Return the file that these values make; without a recipe, the picture as it is."""
-    return _finished(picture, making, _render(picture, making, values, key).done, values, 0, None)
+    return _finished(picture, making, _render(picture, making, values, key).done, values, 0, ())
 
 
 def _render(picture: Picture, making: Making, values: Values, key: bytes) -> _Stages:
     """Return the pixels that these values make; the source's own where they change nothing."""
     recipe = making.recipe
-    where = place(size_of(picture.pixels), picture.orientation, recipe, values, making.rendering)
+    where = _place(picture, making, values)
     sampled = _sampled(picture.pixels, where, recipe, making.rendering)
     toned = adjust(sampled, recipe, values, picture.tone_in(where.region)) if draws_levels(recipe) else sampled
     done = toned
@@ -87,6 +92,10 @@ def _render(picture: Picture, making: Making, values: Values, key: bytes) -> _St
         if transform.step and transform.key in recipe:
             done = getattr(steps, transform.step)(done, values, key, recipe)
     return _Stages(where, sampled, toned, done)
+
+
+def _place(picture: Picture, making: Making, values: Values) -> Place:
+    return place(size_of(picture.pixels), picture.orientation, making.recipe, values, making.rendering)
 
 
 def _sampled(pixels: Pixels, where: Place, recipe: Recipe, rendering: Rendering) -> Pixels:
@@ -116,29 +125,29 @@ def _fill(pixels: Pixels, recipe: Recipe) -> Fill:
     return "reflect" if fill_mode == "inscribed" else fill_mode
 
 
-def _objection(picture: Picture, making: Making, values: Values, stages: _Stages) -> str | None:
-    """Return what speaks against a copy."""
+def _objection(picture: Picture, making: Making, stages: _Stages) -> str | None:
+    """Return what speaks against a copy that lies within its source."""
     where = stages.place
-    if is_bordered(where.matrix, where.size, where.region_size):
-        return "lies outside of its source for more than 40 %"
     if is_flat(stages.toned) and not is_flat(part_of(picture.pixels, where.region)):
         return "shows nothing"
-    is_whole = where.region_size == size_of(picture.pixels)
-    upright_size = turned(picture.orientation, size_of(picture.pixels))
-    if making.originals == "transform" or not is_whole:
+    if making.rendering.originals == "transform" or where.region_size != size_of(picture.pixels):
         return None
-    if not is_still(compose_matrix(making.recipe, values, *upright_size)):
+    untouched = place(size_of(picture.pixels), picture.orientation, {}, {}, making.rendering)
+    if not is_still(where.matrix, untouched.matrix, where.region_size):
         return None
     is_like = is_alike(stages.toned, stages.sampled) and np.array_equal(stages.done, stages.toned)
     return "is its source within a pixel, a degree and 2 %" if is_like else None
 
 
-def _finished(picture: Picture, making: Making, pixels: Pixels, values: Values, attempt: int, note: str | None) -> Made:
+def _finished(
+    picture: Picture, making: Making, pixels: Pixels, values: Values, attempt: int, notes: tuple[str, ...]
+) -> MadeFile:
     encoding = encoding_of(picture, making.rendering, making.file_format)
     is_same = pixels is picture.pixels or np.array_equal(pixels, picture.pixels)
-    if is_same and making.originals == "keep" and encoding.format == picture.own.format:
-        return Made(None, picture.header, values, attempt, "the drawn values change nothing: a copy")
+    if is_same and making.rendering.originals == "keep" and encoding.format == picture.own.format:
+        return MadeFile(None, picture.header, values, attempt, (UNCHANGED,))
     encoded = encode(pixels, encoding)
-    header = Header(*size_of(pixels), encoded.mode, encoding.format)
-    notes = "; ".join(told for told in (picture.note, note) if told)
-    return Made(encoded.data, header, values, attempt, notes or None)
+    opened, header = picture.header.mode, Header(*size_of(pixels), encoded.mode, encoding.format)
+    if opened != encoded.mode:
+        notes = (f"mode {opened} became {encoded.mode}", *notes)
+    return MadeFile(encoded.data, header, values, attempt, notes)

@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[Any]
+_OPAQUE = 43_690
+"""What alpha is where nothing shines through, in premultiplied pixels."""
+
 Size = tuple[int, int]
 """Width and height in pixels."""
 Box = tuple[int, int, int, int]
@@ -65,20 +68,30 @@ def part_of(pixels: Pixels, box: Box) -> Pixels:
 
 
 def premultiplied(pixels: Pixels) -> Pixels:
-    """Return the pixels with their colours weighted by alpha, as averaging needs them."""
-    if not has_alpha(pixels):
-        return pixels
+    """Return the pixels with their colours weighted by alpha, as averaging needs them, uint16.
+
+    What is opaque has two thirds of the levels, so that an interpolation that passes it is not cut off.
+    """
     top = top_of(pixels)
-    weighted = (colors_of(pixels).astype(np.uint64) * pixels[:, :, -1:] + top // 2) // top
-    return with_colors(pixels, weighted.astype(pixels.dtype))
+    alpha = pixels[:, :, -1].astype(np.float32) * np.float32(_OPAQUE / top)
+    weighted = np.empty(pixels.shape, np.uint16)
+    for index in range(pixels.shape[2] - 1):
+        weighted[:, :, index] = np.rint(pixels[:, :, index] * (alpha / np.float32(top)))
+    weighted[:, :, -1] = np.rint(alpha)
+    return weighted
 
 
-def straight(pixels: Pixels, hidden: Pixels) -> Pixels:
-    """Return premultiplied pixels as they were; what is wholly transparent has the colours of `hidden`.
+def straight(weighted: Pixels, hidden: Pixels) -> Pixels:
+    """Return premultiplied pixels as they were, in the depth of `hidden`, whose colours stand where all is transparent.
 
     Nobody sees these, but for the loaders that drop alpha.
     """
-    alpha = pixels[:, :, -1:].astype(np.uint64)
-    colors = (colors_of(pixels) * np.uint64(top_of(pixels)) + alpha // 2) // np.maximum(alpha, 1)
-    seen = np.minimum(colors, top_of(pixels)).astype(pixels.dtype)
-    return with_colors(pixels, np.where(alpha > 0, seen, hidden))
+    top = top_of(hidden)
+    pixels = np.empty(weighted.shape, hidden.dtype)
+    alpha = weighted[:, :, -1].astype(np.float32)
+    pixels[:, :, -1] = np.rint(alpha * np.float32(top / _OPAQUE)).clip(0, top)
+    factor = np.float32(top) / np.maximum(alpha, 1)
+    for index in range(hidden.shape[2]):
+        seen = np.rint(weighted[:, :, index] * factor).clip(0, top)
+        pixels[:, :, index] = np.where(pixels[:, :, -1] > 0, seen, hidden[:, :, index])
+    return pixels

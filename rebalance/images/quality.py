@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from rebalance.images.pixels import Pixels, Size, level_of, top_of
-from rebalance.matrices import Matrix
+from rebalance.images.placing import Place
+from rebalance.matrices import Matrix, inverse, multiply
 
 MOST_ATTEMPTS = 8
 """Times that a copy is drawn again before it is kept as it is."""
@@ -24,9 +25,9 @@ def is_flat(pixels: Pixels) -> bool:
     return all(_spread(part) <= _FLAT * level_of(pixels) for part in (pixels[::16, ::16], pixels))
 
 
-def is_bordered(matrix: Matrix, size: Size, source_size: Size) -> bool:
-    """Return whether more than 40 % of a picture lies outside of its source; the matrix is between pixel indices."""
-    return border_share(matrix, size, source_size) > _MOST_BORDER
+def is_bordered(where: Place) -> bool:
+    """Return whether more than 40 % of a picture lies outside of its source."""
+    return border_share(where.matrix, where.size, where.region_size) > _MOST_BORDER
 
 
 def border_share(matrix: Matrix, size: Size, source_size: Size) -> float:
@@ -42,12 +43,16 @@ def border_share(matrix: Matrix, size: Size, source_size: Size) -> float:
     return 1 - _area(shape) / whole if whole else 1.0
 
 
-def is_still(matrix: Matrix) -> bool:
-    """Return whether a matrix about the centre moves less than a pixel, turns less than a degree, scales within 2 %."""
-    a, b, c, d, e, f = matrix
+def is_still(matrix: Matrix, untouched: Matrix, source_size: Size) -> bool:
+    """Return whether a matrix does what another does within a pixel, a degree and 2 %, about the middle of the source.
+
+    Both are from the pixel indices of an output to those of its source.
+    """
+    a, b, c, d, e, f = multiply(matrix, inverse(untouched))
+    x, y = (source_size[0] - 1) / 2, (source_size[1] - 1) / 2
     turn, slant = math.degrees(math.atan2(d, a)), math.degrees(math.atan2(-b, e))
     is_scaled = max(abs(math.hypot(a, d) - 1), abs(math.hypot(b, e) - 1)) >= _NEAR_SHARE
-    is_moved = math.hypot(c, f) >= _NEAR_SHIFT
+    is_moved = math.hypot(a * x + b * y + c - x, d * x + e * y + f - y) >= _NEAR_SHIFT
     return not is_moved and not is_scaled and max(abs(turn), abs(slant)) < _NEAR_DEGREES
 
 

@@ -23,7 +23,7 @@ from rebalance.images.pixels import (
     visible_colors,
     with_colors,
 )
-from rebalance.matrices import Values
+from rebalance.matrices import Values, sides
 from rebalance.plan import Recipe
 
 _QUANTILE_BITS = 12
@@ -89,9 +89,7 @@ def erase(pixels: Pixels, values: Values, key: bytes, recipe: Recipe) -> Pixels:
 
 
 def _erased_box(values: Values, width: int, height: int) -> Box:
-    area, aspect = values["erased_area"], values["erased_aspect"]
-    across = min(1.0, max(area, math.sqrt(area * aspect)))
-    down = area / across if across else 0.0
+    across, down = sides(values["erased_area"], values["erased_aspect"])
     n_columns, n_rows = round(across * width), round(down * height)
     left, top = round(values["erased_x"] * (width - n_columns)), round(values["erased_y"] * (height - n_rows))
     return (left, top, left + n_columns, top + n_rows)

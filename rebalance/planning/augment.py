@@ -27,7 +27,6 @@ class AugmentOptions:
     recipe: Recipe
     class_recipes: Mapping[str, Recipe] = field(default_factory=dict)
     """Of the classes that have one of their own."""
-    originals: str = "keep"
     identity_share: Fraction = Fraction(0)
     """Share of every class for which nothing is drawn where originals are transformed."""
     rendering: Rendering = SOURCE_LIKE
@@ -45,7 +44,7 @@ class AugmentOptions:
     @property
     def made_format(self) -> str | None:
         """Return the format that originals are encoded in; None where they stay as they are."""
-        return None if self.originals == "keep" else self.rendering.output_format
+        return None if self.rendering.originals == "keep" else self.rendering.output_format
 
 
 def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[str, Unusable]) -> Plan:
@@ -94,7 +93,7 @@ def _share_out(
 ) -> _Share:
     used = _used(folder, n_capped, options, unusable)
     n_sources = sum(image.path not in unusable for image in used)
-    n_originals = len(used) - n_sources if options.originals == "transform" else len(used)
+    n_originals = len(used) - n_sources if options.rendering.originals == "transform" else len(used)
     if n_target > n_originals and not n_sources:
         raise TargetError(f"class {folder.name!r} has no image left that another can be made from: mend or add some")
     return _Share(len(used), n_sources, n_target - n_originals)
@@ -153,7 +152,7 @@ def _originals(used: Sequence[ImageFile], options: AugmentOptions, unusable: Map
     for image in used:
         if image.path in unusable:
             yield Keep(image, image.path)
-        elif options.originals != "transform":
+        elif options.rendering.originals != "transform":
             yield Keep(image, original_path(image.path, options.made_format))
 
 
@@ -161,7 +160,7 @@ def _drawn_share(class_name: str, options: AugmentOptions) -> Fraction:
     """Return the share of copies for which values are drawn."""
     if not options.recipe_of(class_name):
         return Fraction(0)
-    return 1 - options.identity_share if options.originals == "transform" else Fraction(1)
+    return 1 - options.identity_share if options.rendering.originals == "transform" else Fraction(1)
 
 
 def _output_bytes(operation: Made) -> bytes:
@@ -195,14 +194,13 @@ def _check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
 def _request(options: AugmentOptions) -> dict[str, object]:
     window = {"window": options.window} if options.cap_method == "window" else {}
     cap = {"n": options.cap, "method": options.cap_method, **window} if options.cap else None
-    share = {"identity_share": str(options.identity_share)} if options.originals == "transform" else {}
+    share = {"identity_share": str(options.identity_share)} if options.rendering.originals == "transform" else {}
     return {
         "sampling_strategy": options.strategy.described(),
         "seed": options.seed,
         "cap": cap,
         "recipe": options.recipe,
         "class_recipes": options.class_recipes,
-        "originals": options.originals,
         **share,
         "rendering": options.rendering._asdict(),
         **options.others,

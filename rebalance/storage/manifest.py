@@ -42,7 +42,7 @@ _FIELDS = {
     "output": "path", "class_name": "class", "kind": "kind", "source": "source", "copy_number": "copy_number",
     "values": "values", "attempt": "attempt", "is_reencoded": "reencoded", "width": "width", "height": "height",
     "mode": "mode", "format": "format", "n_bytes": "bytes", "sha256": "sha256", "source_sha256": "source_sha256",
-    "source_bytes": "source_bytes", "note": "note",
+    "source_bytes": "source_bytes", "is_unusable": "unusable", "note": "note",
 }  # fmt: skip
 """What `Written` calls a thing -> what a line calls it; a line leaves out what there is not."""
 

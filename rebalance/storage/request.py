@@ -20,8 +20,3 @@ def rendering_of(request: Request) -> Rendering:
     fields = dict(request.get("rendering", {}))
     size = fields.pop("size", None)
     return Rendering(size=size and (size[0], size[1]), **fields)
-
-
-def originals_of(request: Request) -> str:
-    """Return whether originals were kept, reencoded or transformed."""
-    return str(request.get("originals", "keep"))

@@ -79,7 +79,7 @@ def test_these_configurations_mirror_nothing(name: str) -> None:
 
 def test_a_bundled_configuration_without_transforms_has_nothing_of_mild() -> None:
     settings, _ = loaded("copy")
-    assert (settings["rotation_range"], settings["brightness_range"]) == (None, None)
+    assert (settings["rotation_range"], settings["brightness_range"]) == (0, None)
 
 
 def test_no_digit_and_no_letter_is_filled_with_its_mirror_image() -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from rebalance.images.codec import Picture, load_image
-from rebalance.images.pipeline import Made, Making, make_copy
+from rebalance.images.pipeline import MadeFile, Making, make_copy
 from rebalance.images.pixels import Pixels
 from rebalance.plan import Recipe, Rendering
 from rebalance.recipes import make_recipe
@@ -126,6 +126,6 @@ def turned(
     )
 
 
-def turned_picture(picture: Picture, degrees: float, rendering: Rendering, fill_mode: str = "reflect") -> Made:
-    making = Making(rotation_recipe(fill_mode), rendering, originals="transform")
+def turned_picture(picture: Picture, degrees: float, rendering: Rendering, fill_mode: str = "reflect") -> MadeFile:
+    making = Making(rotation_recipe(fill_mode), rendering._replace(originals="transform"))
     return make_copy(picture, making, lambda _attempt: ({"rotation": degrees}, b"key"))

@@ -117,9 +117,10 @@ def test_of_an_mpo_the_first_picture_is_made_into_a_jpeg() -> None:
 
 def test_inks_are_noted() -> None:
     picture = load_image(encoded(photo().convert("CMYK"), "JPEG"))
-    assert picture.note == "mode CMYK is worked on and written as RGB"
-    assert turned_picture(picture, 5.0, SOURCE_LIKE).note == "mode CMYK is worked on and written as RGB"
-    assert load_image(encoded(photo(), "JPEG")).note is None
+    assert turned_picture(picture, 5.0, SOURCE_LIKE).notes == ("mode CMYK became RGB",)
+    assert turned_picture(load_image(encoded(photo(), "JPEG")), 5.0, SOURCE_LIKE).notes == ()
+    grey = load_image(encoded(photo(mode="L"), "PNG"))
+    assert turned_picture(grey, 5.0, SOURCE_LIKE._replace(output_format="webp")).notes == ("mode L became RGB",)
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF"])

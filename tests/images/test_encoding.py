@@ -130,7 +130,7 @@ def test_a_source_that_is_written_under_another_suffix_is_encoded_anew() -> None
 def remade(data: bytes, **rendering: Any) -> Any:
     """Return what a file becomes where nothing is drawn."""
     picture = load_image(data)
-    making = Making({}, Rendering(**rendering), originals="reencode")
+    making = Making({}, Rendering(**rendering, originals="reencode"))
     return remake(picture, making, {}, b"key")
 
 
@@ -234,7 +234,30 @@ def test_a_profile_of_grey_is_not_written_into_deep_colour() -> None:
 def test_the_mode_that_is_told_is_that_of_the_file(alpha: int, mode: str) -> None:
     source = photo().convert("RGBA")
     source.putalpha(alpha)
-    making = Making({}, Rendering(output_format="webp"), None, "reencode")
+    making = Making({}, Rendering(output_format="webp", originals="reencode"))
     made = remake(load_image(encoded(source, "PNG")), making, {}, b"")
     assert made.data is not None
     assert made.header.mode == reopened(made.data).mode == mode
+
+
+def test_a_jpeg_whose_tables_are_stored_in_another_order_keeps_them_apart() -> None:
+    """The two DQT segments are swapped; the components still say which is theirs."""
+    data = encoded(photo(), "JPEG", quality=60)
+    first = data.index(b"\xff\xdb")
+    second = data.index(b"\xff\xdb", first + 2)
+    length = 2 + int.from_bytes(data[first + 2 : first + 4])
+    assert second == first + length
+    swapped = data[:first] + data[second : second + length] + data[first:second] + data[second + length :]
+    assert list(reopened(swapped).quantization) == [1, 0]
+    assert reopened(turned(swapped)).quantization == reopened(data).quantization
+
+
+def test_the_hidden_colors_of_a_webp_are_kept() -> None:
+    pixels = np.zeros((32, 32, 4), np.uint8)
+    pixels[:] = (200, 30, 10, 0)
+    pixels[8:24, 8:24] = (10, 200, 30, 255)
+    source = encoded(Image.fromarray(pixels), "WEBP", lossless=True, exact=True)
+    made = np.asarray(reopened(turned(source)))
+    hidden = made[made[:, :, 3] == 0]
+    assert len(hidden) > 500
+    assert np.median(hidden, axis=0).tolist() == [200, 30, 10, 0]

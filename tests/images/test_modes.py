@@ -10,6 +10,7 @@ from PIL import Image
 
 from rebalance.errors import UnfitImageError
 from rebalance.images.codec import load_image
+from rebalance.images.deep import encode_deep
 from rebalance.images.modes import MODES, held_mode
 from rebalance.plan import Rendering
 from tests.images.pictures import (
@@ -21,6 +22,7 @@ from tests.images.pictures import (
     is_deep,
     levels_in,
     needs_opencv,
+    photo,
     pixels_of,
     reopened,
     turned,
@@ -160,7 +162,7 @@ def test_a_copy_has_the_mode_the_depth_and_the_levels_of_its_source(source: Sour
 @pytest.mark.parametrize(("source", "engine"), cases(*SOURCES, *GIFS, *DEEP_SOURCES))
 def test_a_copy_is_a_source_of_its_own_mode(source: Source, engine: str) -> None:
     picture = load_image(turned(source.encode(waves()), engine=engine), engine=engine)
-    assert picture.note is None
+    assert picture.header.mode == picture.own.mode
     assert (picture.header.width, picture.header.height, picture.own.format) == (64, 48, source.format)
 
 
@@ -250,3 +252,43 @@ def test_every_colour_type_of_png_survives_a_rotation(odd_files: Path, name: str
     made = turned(data, engine=engine)
     assert reopened(made).size == (32, 32)
     assert shown(made).mean() == pytest.approx(shown(data).mean(), abs=0.03)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_one_color_stays_itself_along_the_edge_of_its_alpha(engine: str, interpolation: str) -> None:
+    pixels = np.zeros((60, 60, 4), np.uint8)
+    pixels[:] = (180, 90, 20, 0)
+    pixels[15:45, 15:45, 3] = 255
+    rendering = Rendering(interpolation=interpolation, engine=engine)
+    made_file = turned_picture(load_image(encoded(Image.fromarray(pixels), "PNG")), 20.0, rendering)
+    assert made_file.data is not None
+    made = np.asarray(reopened(made_file.data))
+    seen = made[made[:, :, 3] > 16].astype(int)
+    assert len(seen) > 800
+    assert np.abs(seen[:, :3] - [180, 90, 20]).max() <= 1
+
+
+@needs_opencv
+@pytest.mark.parametrize(("n_channels", "tag", "value"), [(3, 284, 2), (4, 284, 1)])
+def test_16_bits_in_an_unusual_arrangement_are_named(n_channels: int, tag: int, value: int) -> None:
+    """In planes; with a fourth sample, which OpenCV writes without saying that it is alpha."""
+    data = bytearray(encode_deep(np.full((4, 5, n_channels), 30_000, np.uint16), "TIFF", icc=None, exif=None))
+    place = data.index(tag.to_bytes(2, "little") + b"\x03\x00\x01\x00\x00\x00")
+    data[place + 8 : place + 10] = value.to_bytes(2, "little")
+    with pytest.raises(UnfitImageError):
+        load_image(bytes(data), engine="opencv")
+
+
+def test_16_bit_grey_with_0_for_white_is_named() -> None:
+    data = bytearray(encoded(Image.fromarray(np.full((4, 5), 30_000, np.uint16)), "TIFF"))
+    place = data.index((262).to_bytes(2, "little") + b"\x03\x00\x01\x00\x00\x00")
+    data[place + 8] = 0
+    with pytest.raises(UnfitImageError, match="0 for white"):
+        load_image(bytes(data))
+
+
+def test_an_orientation_in_xmp_alone_is_named() -> None:
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    with pytest.raises(UnfitImageError, match="orientation in XMP alone"):
+        load_image(encoded(photo(), "JPEG", xmp=packet))

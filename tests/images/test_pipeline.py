@@ -10,7 +10,7 @@ from rebalance.drawing import attempt_key
 from rebalance.images import pipeline
 from rebalance.images.codec import Header, Picture
 from rebalance.images.encoding import Encoding
-from rebalance.images.pipeline import Made, Making, make_copy, remake
+from rebalance.images.pipeline import MadeFile, Making, make_copy, remake
 from rebalance.images.pixels import Pixels
 from rebalance.matrices import Values
 from rebalance.plan import SOURCE_LIKE, Rendering
@@ -70,7 +70,7 @@ def rendered(
     return pipeline._render(picture_of(pixels), Making(recipe, rendering), values, key).done
 
 
-def decoded(made: Made) -> Pixels:
+def decoded(made: MadeFile) -> Pixels:
     assert made.data is not None
     pixels = np.asarray(Image.open(io.BytesIO(made.data)))
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
@@ -217,14 +217,14 @@ def test_a_copy_that_changes_nothing_is_one_of_bytes_where_originals_are_kept() 
     making = Making(recipe_of(horizontal_flip=True), SOURCE_LIKE)
     made = make_copy(picture, making, draws(*[{"horizontal_flip": False}] * 9))
     assert (made.data, made.attempt, made.header) == (None, 8, picture.header)
-    assert made.note == "the drawn values change nothing: a copy"
+    assert made.notes == ("the drawn values change nothing: byte for byte its source",)
     assert remake(picture, making, {"horizontal_flip": False}, KEY).data is None
 
 
 @pytest.mark.parametrize("originals", ["transform", "reencode"])
 def test_a_copy_that_changes_nothing_is_encoded_where_originals_are(originals: str) -> None:
     picture = picture_of(pixels_of())
-    making = Making(recipe_of(horizontal_flip=True), SOURCE_LIKE, originals=originals)
+    making = Making(recipe_of(horizontal_flip=True), SOURCE_LIKE._replace(originals=originals))
     made = make_copy(picture, making, draws(*[{"horizontal_flip": False}] * 9))
     assert np.array_equal(decoded(made), picture.pixels)
 
@@ -263,9 +263,9 @@ def test_remade_values_make_the_same_file() -> None:
 
 def test_without_a_recipe_a_picture_is_encoded_as_it_is() -> None:
     picture = picture_of(pixels_of())
-    made = remake(picture, Making({}, SOURCE_LIKE, originals="reencode"), {}, b"")
+    made = remake(picture, Making({}, SOURCE_LIKE._replace(originals="reencode")), {}, b"")
     assert np.array_equal(decoded(made), picture.pixels)
-    assert (made.values, made.attempt, made.note) == ({}, 0, None)
+    assert (made.values, made.attempt, made.notes) == ({}, 0, ())
 
 
 def test_what_a_crop_box_leaves_out_has_no_part_in_the_levels() -> None:
@@ -282,7 +282,7 @@ def test_a_part_that_is_flat_is_not_drawn_again() -> None:
     pixels[5:15, 5:15] = 60
     recipe = recipe_of(crop_box="0.25,0.25,0.75,0.75", rotation_range=10)
     made = make_copy(picture_of(pixels), Making(recipe, SOURCE_LIKE), lambda _attempt: ({"rotation": 7.0}, KEY))
-    assert (made.attempt, made.note) == (0, None)
+    assert (made.attempt, made.notes) == (0, ())
 
 
 def test_a_copy_that_comes_out_equal_is_one_byte_for_byte() -> None:

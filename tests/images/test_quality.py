@@ -5,10 +5,11 @@ import pytest
 
 from rebalance import matrices
 from rebalance.drawing import attempt_key
-from rebalance.images.pipeline import Made, Making, make_copy
+from rebalance.images.pipeline import MadeFile, Making, make_copy
 from rebalance.images.pixels import Pixels
+from rebalance.images.placing import Place
 from rebalance.images.quality import border_share, is_alike, is_bordered, is_flat, is_still
-from rebalance.matrices import Matrix, Values
+from rebalance.matrices import IDENTITY, Matrix, Values, multiply
 from rebalance.plan import SOURCE_LIKE
 from rebalance.recipes import draw_values
 from tests.images.test_pipeline import decoded, draws, picture_of, pixels_of
@@ -46,7 +47,7 @@ def test_a_picture_made_larger_has_no_border() -> None:
 
 @pytest.mark.parametrize(("shift", "expected"), [(39.9, False), (40, False), (40.1, True), (-40.1, True)])
 def test_more_than_two_fifths_of_border_are_too_much(shift: float, expected: bool) -> None:  # noqa: FBT001
-    assert is_bordered((1, 0, shift, 0, 1, 0), (100, 50), (100, 50)) == expected
+    assert is_bordered(Place((0, 0, 100, 50), (100, 50), (1, 0, shift, 0, 1, 0))) == expected
 
 
 @pytest.mark.parametrize(("dtype", "most"), [(np.uint8, 2), (np.uint16, 514)])
@@ -85,7 +86,11 @@ def test_a_matrix_is_still_within_a_pixel_a_degree_and_two_percent(
     matrix: Matrix,
     expected: bool,  # noqa: FBT001
 ) -> None:
-    assert is_still(matrix) == expected
+    assert is_still(matrix, IDENTITY, (1, 1)) == expected
+    in_pixels = multiply((1, 0, 9.5, 0, 1, 4.5), multiply(matrix, (1, 0, -9.5, 0, 1, -4.5)))
+    assert is_still(in_pixels, IDENTITY, (20, 10)) == expected
+    halved: Matrix = (2, 0, 0.5, 0, 2, 0.5)
+    assert is_still(multiply(in_pixels, halved), halved, (20, 10)) == expected
 
 
 @pytest.mark.parametrize(("dtype", "most"), [(np.uint8, 5), (np.uint16, 1310)])
@@ -99,11 +104,13 @@ def test_pictures_are_alike_within_two_percent_of_all_levels(dtype: type, most: 
         assert not is_alike(pixels, other.astype(dtype))
 
 
-def copied(recipe: dict[str, object], copy: int = 1, *, pixels: Pixels | None = None, originals: str = "keep") -> Made:
+def copied(
+    recipe: dict[str, object], copy: int = 1, *, pixels: Pixels | None = None, originals: str = "keep"
+) -> MadeFile:
     """Return a copy as the program draws it."""
     return make_copy(
         picture_of(pixels_of() if pixels is None else pixels),
-        Making(recipe, SOURCE_LIKE, originals=originals),
+        Making(recipe, SOURCE_LIKE._replace(originals=originals)),
         lambda attempt: (draw_values(recipe, 0, "c/a", copy, attempt), attempt_key(0, "c/a", copy, attempt)),
     )
 
@@ -120,41 +127,41 @@ def test_the_first_draw_without_objection_is_taken_and_its_number_told() -> None
     making = Making(recipe_of(horizontal_flip=True), SOURCE_LIKE)
     for attempt in range(9):
         made = make_copy(picture_of(pixels_of()), making, draws(*[no] * attempt, yes))
-        assert (made.attempt, made.values, made.note) == (attempt, yes, None)
+        assert (made.attempt, made.values, made.notes) == (attempt, yes, ())
 
 
 @pytest.mark.parametrize("originals", ["keep", "reencode", "transform"])
 def test_a_copy_that_shows_nothing_is_kept_after_eight_more_draws_and_told(originals: str) -> None:
     made = copied(recipe_of(brightness_range="0,0"), originals=originals)
     assert made.attempt == 8
-    assert made.note == "shows nothing, even when drawn again 8 times"
+    assert made.notes == ("shows nothing, even when drawn again 8 times",)
     assert not decoded(made).any()
 
 
 @pytest.mark.parametrize("originals", ["keep", "reencode", "transform"])
 def test_a_copy_that_is_mostly_border_is_drawn_again(originals: str) -> None:
-    making = Making(recipe_of(width_shift_range=0.9), SOURCE_LIKE, originals=originals)
+    making = Making(recipe_of(width_shift_range=0.9), SOURCE_LIKE._replace(originals=originals))
     drawn: list[Values] = [{"width_shift": 0.5}, {"width_shift": -0.875}, {"width_shift": 0.375}]
     assert make_copy(picture_of(pixels_of()), making, draws(*drawn)).attempt == 2
     made = make_copy(picture_of(pixels_of()), making, draws(*drawn[:1] * 9))
-    assert (made.attempt, made.note) == (
+    assert (made.attempt, made.notes) == (
         8,
-        "lies outside of its source for more than 40 %, even when drawn again 8 times",
+        ("lies outside of its source for more than 40 %, even when drawn again 8 times",),
     )
 
 
 def test_a_flat_source_may_stay_flat() -> None:
     flat = np.full((20, 20, 3), 128, np.uint8)
     made = copied(recipe_of(brightness_range="0.5,0.5"), pixels=flat)
-    assert (made.attempt, made.note) == (0, None)
+    assert (made.attempt, made.notes) == (0, ())
     assert (decoded(made) == 64).all()
 
 
 def test_noise_does_not_hide_that_nothing_is_shown_and_erasing_all_of_it_is_no_objection() -> None:
     dark = copied(recipe_of(brightness_range="0,0", gaussian_noise=20))
-    assert dark.note == "shows nothing, even when drawn again 8 times"
+    assert dark.notes == ("shows nothing, even when drawn again 8 times",)
     erased = copied(recipe_of(random_erasing=[1, 1], erasing_fill="constant", cval=0))
-    assert (erased.attempt, erased.note) == (0, None)
+    assert (erased.attempt, erased.notes) == (0, ())
 
 
 @pytest.mark.parametrize(
@@ -173,17 +180,17 @@ def test_noise_does_not_hide_that_nothing_is_shown_and_erasing_all_of_it_is_no_o
 def test_a_copy_like_its_source_is_drawn_again_unless_originals_are_drawn_too(
     settings: dict[str, object], like: Values, unlike: Values, originals: str
 ) -> None:
-    making = Making(recipe_of(**settings), SOURCE_LIKE, originals=originals)
+    making = Making(recipe_of(**settings), SOURCE_LIKE._replace(originals=originals))
     made = make_copy(picture_of(pixels_of()), making, draws(like, like, unlike))
     assert made.attempt == (0 if originals == "transform" else 2)
-    assert made.note is None
+    assert made.notes == ()
 
 
 def test_a_copy_like_its_source_is_kept_in_the_end_and_told() -> None:
     made = copied(recipe_of(brightness_range="1.01,1.01"))
-    assert (made.attempt, made.note) == (
+    assert (made.attempt, made.notes) == (
         8,
-        "is its source within a pixel, a degree and 2 %, even when drawn again 8 times",
+        ("is its source within a pixel, a degree and 2 %, even when drawn again 8 times",),
     )
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from rebalance.settings import Parser, amount, box, factors, flag, shares, strength
+from rebalance.parsers import Parser, amount, box, factors, flag, shares, strength
 from rebalance.transforms import BY_KEY
 
 DEGREES = amount("degrees from 0 to 90", lambda degrees: 0 <= degrees <= 90)

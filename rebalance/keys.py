@@ -1,0 +1,50 @@
+"""What names the bytes and the line of a file, so that earlier work can be told from other work."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from rebalance import __version__
+from rebalance.drawing import draw_key
+from rebalance.plan import Augment, Keep, Made, Recipe, Rendering
+from rebalance.storage.manifest import digest
+
+
+class Conditions(NamedTuple):
+    """What decides, besides operation and source, what a file comes to be."""
+
+    seed: int
+    drawn_by: str
+    """Names versions, rendering and recipe."""
+    encoded_by: str
+    """Names versions and rendering."""
+    link: str
+    check: str
+    rendering: Rendering
+
+
+def fingerprint_of(
+    recipe: Recipe, rendering: Rendering, versions: Mapping[str, str], program: str = __version__
+) -> str:
+    """Return what names versions, rendering and recipe: what a source becomes depends on nothing else."""
+    made_by = {"rebalance": program, "versions": versions, "rendering": rendering._asdict()}
+    return digest({**made_by, "recipe": recipe})
+
+
+def is_encoded(operation: Made, rendering: Rendering, unusable: str | None) -> bool:
+    """Return whether a file goes through decoder and encoder; what nothing can be made of stays as it is."""
+    return isinstance(operation, Augment) or (rendering.originals != "keep" and unusable is None)
+
+
+def key_of(operation: Made, conditions: Conditions, unusable: str | None, source_sha256: str) -> str:
+    """Return what names the bytes and the line of an output: equal keys, equal both."""
+    if isinstance(operation, Augment):
+        copy = draw_key(conditions.seed, operation.source.path, operation.copy_number)
+        made_by = [conditions.drawn_by, copy.hex()]
+    elif is_encoded(operation, conditions.rendering, unusable):
+        made_by = [conditions.encoded_by]
+    else:
+        link = conditions.link if isinstance(operation, Keep) else ""
+        made_by = [conditions.encoded_by, link, conditions.check, str(unusable)]
+    content = "\0".join([operation.kind, operation.source.path, operation.output, source_sha256, *made_by])
+    return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:32]
