@@ -11,7 +11,7 @@ from rebalance.transforms import BY_KEY, TRANSFORMS, Setting
 FILL_MODES = ("nearest", "reflect", "wrap", "constant", "median", "inscribed")
 ERASING_FILLS = ("noise", "mean", "constant")
 FILL_SETTINGS = ("fill_mode", "cval", "erasing_fill")
-"""Settings of a recipe that are no transforms: they say how one is carried out."""
+"""Settings of a recipe that are no transforms: what is filled in."""
 
 
 def make_recipe(settings: Mapping[str, Setting]) -> Recipe:
@@ -21,19 +21,10 @@ def make_recipe(settings: Mapping[str, Setting]) -> Recipe:
         for transform in TRANSFORMS
         if settings.get(transform.key) not in (None, transform.neutral)
     }
-    manners: dict[str, Setting] = {}
-    if has_geometry(recipe):
-        manners["fill_mode"] = settings["fill_mode"]
-    if "random_erasing" in recipe:
-        manners["erasing_fill"] = settings["erasing_fill"]
-    if "constant" in manners.values():
-        manners["cval"] = settings["cval"]
-    return recipe | manners
-
-
-def has_geometry(recipe: Recipe) -> bool:
-    """Return whether a recipe may move pixels."""
-    return any(BY_KEY[key].matrix or BY_KEY[key].region for key in recipe if key in BY_KEY)
+    fills = {name: settings[name] for key in recipe if (name := BY_KEY[key].fill_setting)}
+    if "constant" in fills.values():
+        fills["cval"] = settings["cval"]
+    return recipe | fills
 
 
 def draws_levels(recipe: Recipe) -> bool:

@@ -55,11 +55,23 @@ class Transform:
     """From levels to levels; beyond 0 and 255 they are clipped after it."""
     step: str | None = None
     """The name of a function of `images.steps`: pixels, drawn values, key of the copy, recipe -> pixels."""
+    fill: str | None = None
+    """The setting that says what it fills with; what moves pixels has `fill_mode`."""
 
     @property
     def is_flag(self) -> bool:
         """Whether the setting is on or off."""
         return isinstance(self.neutral, bool)
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether it is part of the geometry."""
+        return self.matrix is not None or self.region is not None
+
+    @property
+    def fill_setting(self) -> str | None:
+        """Return the setting that says what it fills with."""
+        return "fill_mode" if self.moves_pixels else self.fill
 
 
 def between(low: float, high: float, u: float) -> float:
@@ -185,7 +197,8 @@ TRANSFORMS: tuple[Transform, ...] = (
     ),
     Transform(
         "random_erasing", "Fill a rectangle of a share of the area, aspect within 3/10..10/3 of the picture's.",
-        "LOW HIGH", (0.0, 0.0), shares(0.0, 0), _draw_part("erased", 10 / 3), n_values=2, step="erase",
+        "LOW HIGH", (0.0, 0.0), shares(0.0, 0), _draw_part("erased", 10 / 3), n_values=2,
+        step="erase", fill="erasing_fill",
     ),
 )  # fmt: skip
 

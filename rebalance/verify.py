@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rebalance.dataset import to_bytes, to_text
-from rebalance.planning.naming import generated_path, original_path
+from rebalance.planning.naming import KINDS, generated_path, original_path
 from rebalance.recipes import draw_values
 from rebalance.storage.foreign import find_foreign
 from rebalance.storage.manifest import NAME, Manifest, class_entries, digest, read_manifest
@@ -23,9 +23,6 @@ class Finding:
     """missing, changed, foreign, manifest or source."""
     path: str
     reason: str
-
-
-_KINDS_OF_NAMES = {"augmented": "aug", "duplicate": "dup"}
 
 
 def verify(
@@ -108,9 +105,8 @@ def _check_row(row: Mapping[str, Any], head: Mapping[str, Any], source_sums: dic
 def _expected_path(row: Mapping[str, Any], head: Mapping[str, Any]) -> str:
     is_encoded = row["kind"] == "augmented" or row.get("reencoded")
     output_format = rendering_of(head["request"]).output_format if is_encoded else None
-    if row["kind"] in _KINDS_OF_NAMES:
-        kind = _KINDS_OF_NAMES[row["kind"]]
-        return generated_path(row["source"], kind, head["seed"], row["copy_number"], output_format)
+    if row["kind"] in KINDS:
+        return generated_path(row["source"], row["kind"], head["seed"], row["copy_number"], output_format)
     return original_path(row["source"], output_format)
 
 

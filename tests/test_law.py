@@ -84,19 +84,25 @@ def test_the_environment_changes_no_byte(run: Run, source: Path, tmp_path: Path,
     assert contents(tmp_path / "once") == contents(tmp_path / "again")
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize(
+    ("share", "settings"),
+    [
+        (0.1, []), (0.5, []), (0.9, []),
+        (0.5, ["--originals", "transform", "--identity-share", "0.3"]), (0.5, ["--size", "30x30"]),
+    ],
+)  # fmt: skip
 def test_a_run_that_was_killed_is_resumed_to_the_same_tree(
-    run: Run, big_source: Path, tmp_path: Path, share: float
+    run: Run, big_source: Path, tmp_path: Path, share: float, settings: list[str]
 ) -> None:
-    run("augment", big_source, "-o", tmp_path / "once", "-s", "70")
-    process = start("augment", big_source, "-o", tmp_path / "out", "-s", "70", "-j", "2")
+    run("augment", big_source, "-o", tmp_path / "once", "-s", "70", *settings)
+    process = start("augment", big_source, "-o", tmp_path / "out", "-s", "70", "-j", "2", *settings)
     tree = tmp_path / ".out.rebalance" / "tree"
     wait_for(lambda: sum(len(files) for _, _, files in os.walk(tree)) >= share * 210)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
     assert not (tmp_path / "out").exists()
     inodes = {path.relative_to(tree): path.stat().st_ino for path in tree.rglob("*.png")}
-    ran = run("augment", big_source, "-o", tmp_path / "out", "-s", "70")
+    ran = run("augment", big_source, "-o", tmp_path / "out", "-s", "70", *settings)
     assert ran.code == 0
     told = re.search(r"reused (\d+) of 210", ran.err)
     n_reused = int(told[1]) if told else 0

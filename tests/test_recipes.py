@@ -1,6 +1,6 @@
 import pytest
 
-from rebalance.recipes import draw_values, draws_levels, has_geometry, make_recipe, region_of
+from rebalance.recipes import draw_values, draws_levels, make_recipe, region_of
 from rebalance.transforms import TRANSFORMS, Transform
 from tests.test_transforms import STRONG, each_transform, recipe_of, strong_recipe
 
@@ -12,8 +12,9 @@ LEVELS = {"saturation_range", "channel_shift_range", "brightness_range", "contra
 
 
 @each_transform
-def test_a_recipe_knows_whether_it_moves_pixels(transform: Transform) -> None:
-    assert has_geometry(strong_recipe(transform)) == (transform.key in GEOMETRY)
+def test_what_moves_pixels_says_what_is_filled_in(transform: Transform) -> None:
+    assert transform.moves_pixels == (transform.key in GEOMETRY)
+    assert ("fill_mode" in strong_recipe(transform)) == (transform.key in GEOMETRY)
 
 
 @each_transform
@@ -57,12 +58,12 @@ def test_a_constant_level_is_kept_where_something_is_filled_with_it(
 def test_nothing_asked_for_is_an_empty_recipe() -> None:
     recipe = make_recipe({"fill_mode": "constant", "erasing_fill": "constant", "cval": 1})
     assert recipe == {}
-    assert not has_geometry(recipe)
     assert not draws_levels(recipe)
     assert draw_values(recipe, 0, "c/a", 1) == {}
 
 
 def test_only_a_crop_box_limits_the_region() -> None:
+    assert [transform.key for transform in TRANSFORMS if transform.region] == ["crop_box"]
     assert region_of(recipe_of(rotation_range=3)) == (0, 0, 1, 1)
     assert region_of(recipe_of(crop_box="0.1,0.2,0.9,1")) == (0.1, 0.2, 0.9, 1.0)
 

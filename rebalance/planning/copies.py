@@ -15,13 +15,15 @@ def copy_operations(
 ) -> Iterator[Augment | Duplicate]:
     """Yield `n_copies` copies, evenly: the extra ones go to the sources with the smallest keys of that copy number.
 
-    For `drawn_share` of them values are drawn, the others are duplicates. More copies only add to fewer.
+    For `drawn_share` of them values are drawn, the others are duplicates. More copies only add to fewer. Where both
+    kinds occur, another image in the class moves some copies from one kind to the other: no rule that looks at one copy
+    alone hits a share exactly.
     """
     is_mixed = 0 < drawn_share < 1
     for index, (image, copy_number) in enumerate(_in_turn(sources, n_copies, seed, is_mixed=is_mixed)):
         is_drawn = _n_drawn(index + 1, drawn_share) > _n_drawn(index, drawn_share)
-        make, kind = (Augment, "aug") if is_drawn else (Duplicate, "dup")
-        yield make(image, generated_path(image.path, kind, seed, copy_number, output_format), copy_number)
+        make = Augment if is_drawn else Duplicate
+        yield make(image, generated_path(image.path, make.kind, seed, copy_number, output_format), copy_number)
 
 
 def _in_turn(

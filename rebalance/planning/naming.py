@@ -14,6 +14,8 @@ NAME_MAX = 255
 _SUFFIXES = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "webp": (".webp",)}
 """What may end the names of each --output-format; the first is taken where a source has none of them."""
 _FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+KINDS = {"augmented": "aug", "duplicate": "dup"}
+"""Kind of an operation -> what the names of its files say."""
 _GENERATED = re.compile(r"_(?:aug|dup)\d+-[0-9a-f]{12}\.[^./]*$")
 _WINDOWS_NAMES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
@@ -28,7 +30,7 @@ def generated_path(path: str, kind: str, seed: int, copy_number: int, output_for
     """
     stem, suffix = splitext(basename(path))
     suffix = _made_suffix(suffix, output_format)
-    ending = f"_{kind}{copy_number}-{draw_key(seed, path, copy_number).hex()[:12]}{suffix}"
+    ending = f"_{KINDS[kind]}{copy_number}-{draw_key(seed, path, copy_number).hex()[:12]}{suffix}"
     return f"{dirname(path)}/{_cut(stem, NAME_MAX - len(to_bytes(ending)))}{ending}"
 
 

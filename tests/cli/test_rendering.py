@@ -159,26 +159,6 @@ def test_an_encoded_tree_is_made_again_from_the_old_one(run: Run, source: Path, 
     assert "reused 21 of 27" in ran.err
 
 
-def test_replay_makes_every_kind_of_file_again(run: Run, source: Path, output: Path, tmp_path: Path) -> None:
-    settings = [
-        "--originals",
-        "transform",
-        "--identity-share",
-        "0.4",
-        "--random-erasing",
-        "0.1",
-        "0.2",
-        "--size",
-        "9x7",
-    ]
-    run("augment", source, "-o", output, *settings)
-    rows = manifest_rows(output)
-    assert {row["kind"] for row in rows} == {"augmented", "duplicate"}
-    for number, row in enumerate(rows):
-        assert run("replay", output, row["path"], "--source", source, "-o", tmp_path / f"{number}.png").code == 0
-        assert (tmp_path / f"{number}.png").read_bytes() == (output / row["path"]).read_bytes()
-
-
 def test_an_original_that_is_called_otherwise_is_made_anew(run: Run, source: Path, output: Path) -> None:
     """A PNG under the name of an MPO would become a JPEG; under the name of a JPEG it stays what it is."""
     (source / "dog" / "000.png").rename(source / "dog" / "000.mpo")
