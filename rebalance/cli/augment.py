@@ -11,7 +11,7 @@ from rebalance.cli import options
 from rebalance.cli.asked import augment_options
 from rebalance.cli.config import render_settings
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.remarks import dataset_remarks, plan_remarks, setting_remarks, told_settings
+from rebalance.cli.remarks import dataset_remarks, plan_remarks, rendering_remarks, setting_remarks, told_settings
 from rebalance.cli.report import StdoutError, emit, print_plan, print_summary, say
 from rebalance.cli.signals import check_signals, ignore_signals
 from rebalance.dataset import Dataset, to_bytes
@@ -69,8 +69,8 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
 
 def _say_remarks(plan: Plan, dataset: Dataset, given: Given) -> None:
     say(told_settings(plan))
-    own = given["configuration"].remarks
-    for remark in (*own, *dataset_remarks(dataset), *setting_remarks(given, plan), *plan_remarks(plan)):
+    of_settings = (*setting_remarks(given, plan), *rendering_remarks(given, plan, dataset))
+    for remark in (*given["configuration"].remarks, *dataset_remarks(dataset), *of_settings, *plan_remarks(plan)):
         say(remark)
 
 

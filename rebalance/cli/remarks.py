@@ -52,6 +52,21 @@ _ORDINARY = {"fill_mode": "reflect", "cval": 0, "erasing_fill": "noise"}
 """Settings that say how something is drawn, where nobody has said otherwise."""
 
 
+_LOSSY_SUFFIXES = (".jpg", ".jpeg", ".mpo", ".webp")
+
+
+def rendering_remarks(given: Mapping[str, Any], plan: Plan, dataset: Dataset) -> Iterator[str]:
+    """Yield what of the rendering has no effect."""
+    recipes = [plan.request["recipe"], *plan.request["class_recipes"].values()]
+    is_sampling = given["size"] or given["orientation"] != "keep" or any("fill_mode" in recipe for recipe in recipes)
+    if given["interpolation"] != "bicubic" and not is_sampling:
+        yield f"note: --interpolation {given['interpolation']} has no effect: nothing is drawn that samples pixels"
+    if given["quality"] != "source" and given["output_format"] in ("same", "png"):
+        is_lossy = any(image.path.lower().endswith(_LOSSY_SUFFIXES) for image in dataset.images())
+        if given["output_format"] == "png" or not is_lossy:
+            yield f"note: --quality {given['quality']} has no effect on what is no JPEG or WebP"
+
+
 def setting_remarks(given: Mapping[str, Any], plan: Plan) -> Iterator[str]:
     """Yield what is easily mistaken about the settings, or has no effect."""
     recipes = [plan.request["recipe"], *plan.request["class_recipes"].values()]

@@ -33,8 +33,14 @@ def test_what_is_drawn_for_classes_is_remarked_like_the_rest(run: Run, source: P
     assert "no effect" not in remarks
 
 
-@pytest.mark.parametrize("option", [("--fill-mode", "median"), ("--erasing-fill", "mean"), ("--cval", "9")])
-def test_a_fill_that_nothing_uses_is_remarked(run: Run, source: Path, option: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--fill-mode", "median"), ("--erasing-fill", "mean"), ("--cval", "9"), ("--interpolation", "nearest"),
+        ("--quality", "80"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_nothing_uses_is_remarked(run: Run, source: Path, option: tuple[str, str]) -> None:
     remarks = run("augment", source, "-n", "--config", "copy", *option).err
     assert f"{option[0]} {option[1]} has no effect" in remarks
 
@@ -83,3 +89,29 @@ def test_printed_settings_of_the_rendering_are_a_file_that_gives_them_back(
 def test_links_that_come_to_nothing_are_remarked(run: Run, source: Path) -> None:
     ran = run("augment", source, "-n", "--link", "hardlink", "--size", "9x9")
     assert "--link hardlink has no effect on originals that are encoded" in ran.err
+
+
+def test_settings_that_are_used_are_not_remarked(run: Run, source: Path) -> None:
+    settings = [
+        "--fill-mode",
+        "constant",
+        "--cval",
+        "9",
+        "--interpolation",
+        "nearest",
+        "--random-erasing",
+        "0.1",
+        "0.2",
+    ]
+    settings += [
+        "--random-erasing",
+        "0.1",
+        "0.2",
+        "--erasing-fill",
+        "mean",
+        "--quality",
+        "80",
+        "--output-format",
+        "webp",
+    ]
+    assert "no effect" not in run("augment", source, "-n", *settings).err
