@@ -81,7 +81,6 @@ class Picture:
     """EXIF orientation, 1 to 8, from stored to upright."""
     own: Encoding
     """How the source itself is encoded, but for a mode that is written as another."""
-
     tones: dict[Box, Tone] = field(default_factory=dict)
     """Of the parts that have been asked for."""
 
@@ -176,51 +175,48 @@ def _decoded(image: Image.Image, data: bytes, max_pixels: int) -> Image.Image:
 
 def _loaded(data: bytes, engine: str, max_pixels: int) -> Picture:
     image = _open(data, max_pixels)
-    header = _header(image)
+    header, mode = _header(image), mode_of(image)
+    icc = image.info.get("icc_profile")
+    icc = icc if icc and keeps_profile(icc, mode.opened, mode.written) else None
+    _check_fit(image, mode, icc, engine)
+    raw = _raw_mode(image)
+    image = _decoded(image, data, max_pixels)
+    orientation = _orientation(image)
+    file_format = "JPEG" if header.format == "MPO" else header.format
+    own = Encoding(file_format, mode.written, settings_like(image, data, file_format), icc, orientation)
+    return Picture(_pixels(image, data, mode, raw), header, orientation or 1, own)
+
+
+def _check_fit(image: Image.Image, mode: Mode, icc: bytes | None, engine: str) -> None:
+    """Raise UnfitImageError where an image is sound and nothing can be made of it as it is meant."""
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise UnfitImageError("has more than one picture")
-    mode = mode_of(image)
-    if is_deep_color(mode.worked_on) and engine != "opencv":
+    check_arrangement(image, mode)
+    if not is_deep_color(mode.worked_on):
+        return
+    if engine != "opencv":
         raise UnfitImageError(
             f"has mode {mode.opened}: only --engine opencv works on 16 bits a channel in colour "
             "(pip install 'rebalance-images[fast]')"
         )
-    icc = image.info.get("icc_profile")
-    icc = icc if icc and keeps_profile(icc, mode.opened, mode.written) else None
-    if is_deep_color(mode.worked_on) and icc and header.format != "PNG":
-        raise UnfitImageError(
-            f"has mode {header.mode} and an ICC profile, which OpenCV cannot write to {header.format}"
-        )
-    check_arrangement(image, mode)
+    if icc and image.format != "PNG":
+        raise UnfitImageError(f"has mode {mode.opened} and an ICC profile, which OpenCV cannot write to {image.format}")
+
+
+def _raw_mode(image: Image.Image) -> object:
+    """Return what the first tile of an opened image says of its bytes; decoding forgets it."""
     tiles = getattr(image, "tile", ())
-    raw = tiles[0].args if tiles else None
-    image = _decoded(image, data, max_pixels)
-    file_format = "JPEG" if header.format == "MPO" else header.format
-    return Picture(
-        pixels=_pixels(image, data, mode, raw),
-        header=header,
-        orientation=_orientation(image) or 1,
-        own=Encoding(
-            format=file_format,
-            mode=mode.written,
-            settings=settings_like(image, data, file_format),
-            icc=icc,
-            orientation=_orientation(image),
-        ),
-    )
+    return tiles[0].args if tiles else None
 
 
 def _pixels(image: Image.Image, data: bytes, mode: Mode, raw: object) -> Pixels:
-    """Return the pixels of a decoded image as they are worked on; `raw` is what its first tile says of its bytes."""
+    """Return the pixels of a decoded image as they are worked on; `raw` is its raw mode."""
     if raw in _GREY_STEPS and "transparency" in image.info:
         image.info["transparency"] *= _GREY_STEPS[str(raw)]
-    if mode.opened.startswith("I;16"):
-        grey = np.asarray(image).astype(np.uint16)
-        return (
-            _with_transparent_level(grey, image.info["transparency"])
-            if "transparency" in image.info
-            else grey[:, :, None]
-        )
+    if mode.opened == "I;16 transparent":
+        return _with_transparent_level(np.asarray(image).astype(np.uint16), image.info["transparency"])
+    if mode.opened == "I;16":
+        return np.asarray(image).astype(np.uint16)[:, :, None]
     if is_deep_color(mode.worked_on):
         return decode_deep(data, most=raw[1] if image.format == "PPM" and isinstance(raw, tuple) else 65535)
     pixels = np.asarray(image if image.mode == mode.worked_on else image.convert(mode.worked_on))
