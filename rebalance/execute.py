@@ -151,7 +151,7 @@ class _Run:
 
     def _note(self, written: Written) -> None:
         """Remember what was noted of a file; of images that nothing can be made of, `unusable` tells."""
-        for note in (written.note or "").split(NOTES) if not written.is_unusable else ():
+        for note in written.note.split(NOTES) if written.note and not written.is_unusable else ():
             count, first = self.notes.get(note, (0, written.output))
             self.notes[note] = (count + 1, first)
 

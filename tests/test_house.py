@@ -77,9 +77,10 @@ def test_the_readme_names_the_exit_codes_that_help_names(run: Run) -> None:
         assert words in plain
 
 
-def test_every_option_of_augment_stands_in_its_page(run: Run) -> None:
-    page = (ROOT / "docs" / "augment.md").read_text()
-    options = set(re.findall(r"--[a-z][a-z-]+", run("augment", "--help").out))
+@pytest.mark.parametrize("command", ["augment", "undersample"])
+def test_every_option_of_a_command_stands_in_its_page(run: Run, command: str) -> None:
+    page = (ROOT / "docs" / f"{command}.md").read_text()
+    options = set(re.findall(r"--[a-z][a-z-]+", run(command, "--help").out))
     ordinary = {"--help", "--output", "--format", "--quiet", "--no-horizontal-flip", "--no-vertical-flip"}
     assert {option for option in options - ordinary if option not in page} == set()
 
@@ -91,7 +92,7 @@ def test_without_a_command_the_help_is_shown_as_it_is(run: Run) -> None:
 
 
 def test_every_command_has_an_example(run: Run) -> None:
-    for command in ("inspect", "augment", "verify", "replay", "configs"):
+    for command in ("inspect", "augment", "undersample", "verify", "replay", "configs"):
         assert f"rebalance {command} " in run(command, "--help").out
 
 

@@ -10,7 +10,9 @@ from rebalance.errors import UsageError, did_you_mean
 from rebalance.images.choice import choose_engine
 from rebalance.plan import Recipe, Rendering
 from rebalance.planning.augment import MAX_COPIES, AugmentOptions
+from rebalance.planning.selection import Selection
 from rebalance.planning.targets import parse_strategy
+from rebalance.planning.undersample import UndersampleOptions
 from rebalance.recipes import make_recipe
 
 Given = Mapping[str, Any]
@@ -20,10 +22,8 @@ _NEUTRAL = {"size": None, "output_format": "same", "quality": "source", "orienta
 
 def augment_options(given: Given, dataset: Dataset) -> AugmentOptions:
     """Return what decides what `augment` makes of a dataset. Raises UsageError where options contradict each other."""
-    if (given["cap_method"], given["window"]) != ("random", 0) and given["cap"] is None:
-        raise UsageError("--cap-method and --window choose what --cap N keeps: give it, too")
-    if given["window"] and given["cap_method"] != "window":
-        raise UsageError("--window goes with --cap-method window")
+    if (given["cap_method"], given["window"], given["order"]) != ("random", 0, "key") and given["cap"] is None:
+        raise UsageError("--cap-method, --window and --order choose what --cap N keeps: give it, too")
     recipe = make_recipe(given)
     return AugmentOptions(
         strategy=parse_strategy(given["sampling_strategy"], read_text),
@@ -33,11 +33,27 @@ def augment_options(given: Given, dataset: Dataset) -> AugmentOptions:
         identity_share=given["identity_share"] or Fraction(0),
         rendering=_rendering_asked(given),
         cap=given["cap"],
-        cap_method=given["cap_method"],
-        window=given["window"],
+        selection=_selection_asked(given, "cap_method"),
         max_copies=given["max_copies"] or MAX_COPIES,
         others={key: given[key] for key in ("bad_images", "check")},
     )
+
+
+def undersample_options(given: Given) -> UndersampleOptions:
+    """Return what decides what `undersample` makes of a dataset. Raises UsageError likewise."""
+    return UndersampleOptions(
+        strategy=parse_strategy(given["sampling_strategy"], read_text, auto="not minority"),
+        seed=given["seed"],
+        selection=_selection_asked(given, "method"),
+        others={key: given[key] for key in ("bad_images", "check")},
+    )
+
+
+def _selection_asked(given: Given, method: str) -> Selection:
+    """Return which images are to be kept."""
+    if (given["window"], given["order"]) != (0, "key") and given[method] != "window":
+        raise UsageError(f"--window and --order go with --{method.replace('_', '-')} window")
+    return Selection(given[method], given["window"], given["order"])
 
 
 def _rendering_asked(given: Given) -> Rendering:

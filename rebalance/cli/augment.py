@@ -1,7 +1,6 @@
 """`rebalance augment`: new images of the small classes until the target is hit."""
 
-import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -9,20 +8,13 @@ import click
 
 from rebalance.cli import options
 from rebalance.cli.asked import augment_options
+from rebalance.cli.balancing import Balancing, balance
 from rebalance.cli.config import render_settings
-from rebalance.cli.progress import progress_bar
-from rebalance.cli.remarks import dataset_remarks, plan_remarks, rendering_remarks, setting_remarks, told_settings
-from rebalance.cli.report import StdoutError, emit, print_plan, print_summary, say
-from rebalance.cli.signals import check_signals, ignore_signals
-from rebalance.dataset import Dataset, to_bytes
-from rebalance.errors import OutputRefusedError, UsageError
+from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
+from rebalance.cli.report import emit
+from rebalance.dataset import Dataset
 from rebalance.plan import Plan
 from rebalance.planning.augment import plan_augment
-from rebalance.run import Listener, Outcome, RunOptions
-from rebalance.storage.manifest import request_of
-from rebalance.storage.output import check_output, located
-from rebalance.storage.scan import raise_problems, scan
-from rebalance.storage.staging import remove_leftovers
 
 Given = Mapping[str, Any]
 
@@ -37,6 +29,7 @@ Given = Mapping[str, Any]
 @options.rendering
 @options.reading
 @options.running
+@options.configuring
 def augment(source: str | None, output: str | None, **given: Any) -> int:
     """Write a balanced copy of SOURCE to OUTPUT: its images, and new ones of the small classes.
 
@@ -47,96 +40,19 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
     if given["print_config"]:
         emit(render_settings("augment", given, given["configuration"].class_settings))
         return 0
-    if source is None or (output is None and not given["dry_run"]):
-        raise UsageError(f"{'SOURCE is' if source is None else '-o OUTPUT is'} missing; see rebalance augment --help")
-    output = output and located(output)
-    rescan = partial(scan, source, exclude=given["exclude"], follow_symlinks=given["symlinks"] == "follow")
-    dataset = rescan()
-    raise_problems(dataset)
-    planner = partial(plan_augment, dataset, augment_options(given, dataset))
-    plan = planner({})
-    is_there = output is not None and check_output(dataset, output)
-    if not given["quiet"]:
-        _say_remarks(plan, dataset, given)
-    if given["dry_run"] or output is None:
-        print_plan(plan, given["format"])
-        return 0
-    if is_there and _is_up_to_date(output, plan, dataset, given):
-        remove_leftovers(to_bytes(output))
-        return _tell_standing(planner, output, given)
-    return _carry_out(planner, dataset, rescan, output, given)
-
-
-def _say_remarks(plan: Plan, dataset: Dataset, given: Given) -> None:
-    say(told_settings(plan))
-    of_settings = (*setting_remarks(given, plan), *rendering_remarks(given, plan, dataset))
-    for remark in (*given["configuration"].remarks, *dataset_remarks(dataset), *of_settings, *plan_remarks(plan)):
-        say(remark)
-
-
-def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> bool:
-    from rebalance.freshness import find_difference  # noqa: PLC0415  with what it imports, nothing for --help
-
-    difference = find_difference(to_bytes(output), request_of(plan, dataset), dataset)
-    if difference is None:
-        if not given["quiet"]:
-            say(f"{output}: up to date, nothing to do")
-        return True
-    if not given["overwrite"]:
-        raise OutputRefusedError(
-            f"{output}: is there and not what this run makes: {difference}; --overwrite replaces it"
-        )
-    return False
-
-
-def _carry_out(
-    planner: Callable[..., Plan], dataset: Dataset, rescan: Callable[[], Dataset], output: str, given: Given
-) -> int:
-    from rebalance.backends import usable_cores  # noqa: PLC0415  the same
-    from rebalance.execute import execute  # noqa: PLC0415  the same
-
-    run_options = RunOptions(
-        n_workers=given["workers"] or usable_cores(), link=given["link"], is_overwriting=given["overwrite"]
+    return balance(
+        source,
+        output,
+        given,
+        Balancing(
+            planner=lambda dataset: partial(plan_augment, dataset, augment_options(given, dataset)),
+            remarks=lambda plan, dataset: _remarks(plan, dataset, given),
+        ),
     )
-    with progress_bar("augment", is_quiet=given["quiet"]) as progress:
-
-        def show(n_done: int, n_all: int) -> None:
-            check_signals()
-            progress(n_done, n_all)
-
-        listener = Listener(
-            progress=show,
-            warn=(lambda _remark: None) if given["quiet"] else say,
-            list_bad=lambda path, reason: say(f"bad image: {path!r}: {reason}"),
-            publishing=ignore_signals,
-        )
-        outcome = execute(planner, dataset, rescan, output, run_options, listener)
-    _tell(outcome, output, given, is_up_to_date=False)
-    return 0
 
 
-def _tell_standing(planner: Callable[..., Plan], output: str, given: Given) -> int:
-    """Report on the OUTPUT that stands as on one just made: by the images that turned out unusable then."""
-    from rebalance.freshness import unusable_images  # noqa: PLC0415  the same
-
-    unusable = unusable_images(to_bytes(output))
-    plan = planner(unusable)
-    _tell(Outcome(plan, plan.n_outputs, unusable), output, given, is_up_to_date=True)
-    return 0
-
-
-def _tell(outcome: Outcome, output: str, given: Given, *, is_up_to_date: bool) -> None:
-    plan, n_reused = outcome.plan, outcome.n_reused
-    with contextlib.suppress(StdoutError):  # OUTPUT stands, whoever still listens
-        more = {"output": output, "is_up_to_date": is_up_to_date, "n_reused": n_reused}
-        print_summary(plan, given["format"], more)
-    if given["quiet"]:
-        return
-    for path, image in sorted(outcome.unusable.items()):
-        say(f"{'kept, but no source' if image.is_kept else 'left out'}: {path!r}: {image.reason}")
-    for note, (count, first) in sorted(outcome.notes.items()):
-        say(f"note: {count} {'file' if count == 1 else 'files'}: {note}: {first!r} first")
-    if n_reused and not is_up_to_date:
-        say(f"reused {n_reused} of {plan.n_outputs}")
-    if any(plan.most_copies.values()):
-        say(f"{output} holds copies: train on it as it is, and do not split it again")
+def _remarks(plan: Plan, dataset: Dataset, given: Given) -> Iterator[str]:
+    yield told_settings(plan)
+    yield from given["configuration"].remarks
+    yield from setting_remarks(given, plan)
+    yield from rendering_remarks(given, plan, dataset)

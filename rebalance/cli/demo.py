@@ -2,12 +2,12 @@
 
 import click
 
-from rebalance.cli import options
+from rebalance.cli.option_types import Path
 from rebalance.cli.report import print_table
 
 
 @click.command(short_help="Write a small lopsided tree to try the other commands on.")
-@click.argument("folder", type=options.Path())
+@click.argument("folder", type=Path())
 def demo(folder: str) -> None:
     """Write FOLDER with handwritten digits as PNG, ten classes of 178 down to 10; nothing is downloaded."""
     from rebalance.demo import write_demo  # noqa: PLC0415  scikit-learn takes seconds

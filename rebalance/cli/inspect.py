@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from rebalance.cli import options
+from rebalance.cli.option_types import POSITIVE, Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
@@ -16,13 +17,11 @@ from rebalance.storage.scan import scan
 
 
 @click.command(short_help="Counts, imbalance ratio, suggested weights, what is odd.")
-@click.argument("source", type=options.Path())
+@click.argument("source", type=Path())
 @options.sampling_strategy
-@click.option(
-    "--mu", type=options.POSITIVE, default=0.15, show_default=True, help="Of the weights max(1, ln(mu N / n))."
-)
+@click.option("--mu", type=POSITIVE, default=0.15, show_default=True, help="Of the weights max(1, ln(mu N / n)).")
 @click.option("--check", is_flag=True, help="Decode every image; list bad ones and exact duplicates.")
-@click.option("--fail-imbalance", type=options.POSITIVE, metavar="R", help="Exit 1 where largest / smallest passes R.")
+@click.option("--fail-imbalance", type=POSITIVE, metavar="R", help="Exit 1 where largest / smallest passes R.")
 @click.option(
     "--fail-min-count", type=click.IntRange(min=0), metavar="N", help="Exit 1 where a class has fewer than N."
 )

@@ -16,6 +16,7 @@ from rebalance.cli.inspect import inspect
 from rebalance.cli.replay import replay
 from rebalance.cli.report import StdoutError, say
 from rebalance.cli.signals import Interrupted, die_of
+from rebalance.cli.undersample import undersample
 from rebalance.cli.verify import verify
 from rebalance.dataset import to_text
 from rebalance.errors import RebalanceError, StorageError
@@ -42,7 +43,7 @@ def rebalance() -> None:
     """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched."""
 
 
-for command in (inspect, augment, verify, replay, configs, demo):
+for command in (inspect, augment, undersample, verify, replay, configs, demo):
     rebalance.add_command(command)
 
 
@@ -57,7 +58,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command; say what went wrong in one line and return the exit code."""
-    kept = "; the finished work is kept: run again to resume" if "augment" in arguments[:1] else ""
+    kept = "; the finished work is kept: run again to resume" if arguments[:1] in (["augment"], ["undersample"]) else ""
     try:
         with rebalance.make_context("rebalance", list(arguments)) as context:  # click's own `main` hides broken pipes
             code = rebalance.invoke(context)

@@ -1,19 +1,17 @@
 """Every shared option, declared once."""
 
-import math
-import re
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any, TypeVar
 
 import click
 
 from rebalance.cli.config import BUNDLED, apply_config
+from rebalance.cli.option_types import Names, Path, Quality, SettingType, Share, Size
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
 from rebalance.images.choice import ENGINES
 from rebalance.plan import INTERPOLATIONS, MAX_PIXELS, ORIGINALS, OUTPUT_FORMATS
-from rebalance.planning.selection import CAP_METHODS
+from rebalance.planning.selection import METHODS, ORDERS
 from rebalance.planning.targets import LEGAL
 from rebalance.recipes import ERASING_FILLS, FILL_MODES
 from rebalance.storage.transfer import LINKS
@@ -22,109 +20,6 @@ from rebalance.transforms import TRANSFORMS, Transform
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
-
-class Path(click.ParamType[str]):
-    """A path; arguments are in the form of `rebalance.dataset.to_text` before click sees them."""
-
-    name = "path"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the path."""
-        if not value or "\0" in value:
-            self.fail(f"{value!r} is no path", param, ctx)
-        return str(value)
-
-
-class SettingType(click.ParamType[Any]):
-    """The setting of a transform, from the command line or from a configuration file."""
-
-    def __init__(self, transform: Transform) -> None:
-        """Take what the table says of the transform."""
-        self.transform = transform
-        self.name = transform.key
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the parsed setting."""
-        try:
-            return self.transform.parse(value)
-        except ValueError as error:
-            self.fail(f"{value!r} is not {error}", param, ctx)
-
-
-class Positive(click.ParamType[float]):
-    """A finite number above 0."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number."""
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not (math.isfinite(number) and number > 0):
-            self.fail(f"{value!r} is not a number above 0", param, ctx)
-        return number
-
-
-class Names(click.ParamType[str]):
-    """Text, or from a file a number."""
-
-    name = "text"
-
-    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
-        """Return the text."""
-        return str(value)
-
-
-class Size(click.ParamType[tuple[int, int]]):
-    """Width and height in pixels, as WxH."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Return width and height."""
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", str(value))
-        size = (int(match[1]), int(match[2])) if match else (0, 0)
-        if not (min(size) > 0 and max(size) <= _LONGEST):
-            self.fail(f"{value!r} is not WxH in pixels, each from 1 to {_LONGEST}", param, ctx)
-        return size
-
-
-class Quality(click.ParamType[int | str]):
-    """A number from 1 to 100, or `source`."""
-
-    name = "quality"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        """Return the number or the word."""
-        if value == "source":
-            return "source"
-        try:
-            return int(click.IntRange(1, 100)(str(value), param, ctx))
-        except click.BadParameter:
-            self.fail(f"{value!r} is neither `source` nor a whole number from 1 to 100", param, ctx)
-
-
-class Share(click.ParamType[Fraction]):
-    """A decimal from 0 to 1, taken exactly."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
-        """Return the share."""
-        text = str(value)
-        share = Fraction(text) if re.fullmatch(r"\d*\.?\d{1,9}", text) else Fraction(-1)
-        if not 0 <= share <= 1:
-            self.fail(f"{value!r} is not a decimal from 0 to 1 with at most 9 digits", param, ctx)
-        return share
-
-
-POSITIVE = Positive()
-_LONGEST = 65_535
-"""Pixels that a side may have in a JPEG."""
 
 source = click.argument("source", type=Path(), required=False)
 output = click.option("-o", "--output", type=Path(), metavar="OUTPUT", help="The tree to make; it must not exist.")
@@ -166,12 +61,20 @@ check = click.option(
 )  # fmt: skip
 cap = click.option("--cap", type=click.IntRange(min=1), metavar="N", help="First keep N images of each larger class.")
 cap_method = click.option(
-    "--cap-method", type=click.Choice(CAP_METHODS), default="random", show_default=True,
+    "--cap-method", type=click.Choice(METHODS), default="random", show_default=True,
     help="Which N: the smallest keys of (seed, path), or a stretch in the order of the keys.",
+)  # fmt: skip
+method = click.option(
+    "--method", type=click.Choice(METHODS), default="random", show_default=True,
+    help="Which images stay: the smallest keys of (seed, path), or a stretch of the class.",
 )  # fmt: skip
 window = click.option(
     "--window", type=click.IntRange(min=0), default=0, show_default=True, metavar="K",
-    help="The K-th stretch of --cap-method window, from 0.",
+    help="The K-th stretch of the method window, from 0.",
+)  # fmt: skip
+order = click.option(
+    "--order", type=click.Choice(ORDERS), default="key", show_default=True,
+    help="The order of the stretches: by the keys, or by name.",
 )  # fmt: skip
 max_copies = click.option(
     "--max-copies", type=click.IntRange(min=1), metavar="N", help="Allow this many copies of one image.  [default: 100]"
@@ -285,7 +188,7 @@ rendering = together(
     max_pixels,
 )  # fmt: skip
 reading = together(exclude, symlinks)
-running = together(
-    seed, workers, dry_run, overwrite, link, bad_images, check, config, print_config, report_format, quiet
-)
-capping = together(cap, cap_method, window)
+running = together(seed, workers, dry_run, overwrite, link, bad_images, check, report_format, quiet)
+configuring = together(config, print_config)
+capping = together(cap, cap_method, window, order)
+choosing = together(method, window, order)

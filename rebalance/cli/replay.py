@@ -2,14 +2,14 @@
 
 import click
 
-from rebalance.cli import options
+from rebalance.cli.option_types import Path
 
 
 @click.command(short_help="Make one file of a tree again from its manifest line.")
-@click.argument("output", type=options.Path())
-@click.argument("file", type=options.Path())
-@click.option("--source", type=options.Path(), required=True, metavar="SOURCE", help="The tree OUTPUT was made from.")
-@click.option("-o", "destination", type=options.Path(), required=True, metavar="FILE", help="Where to write it.")
+@click.argument("output", type=Path())
+@click.argument("file", type=Path())
+@click.option("--source", type=Path(), required=True, metavar="SOURCE", help="The tree OUTPUT was made from.")
+@click.option("-o", "destination", type=Path(), required=True, metavar="FILE", help="Where to write it.")
 def replay(output: str, file: str, source: str, destination: str) -> None:
     """Make FILE of OUTPUT again, as its line in the manifest says, and check that it comes out the same.
 

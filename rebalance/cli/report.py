@@ -99,20 +99,28 @@ def print_plan(plan: Plan, report_format: str) -> None:
         )
 
 
+_COLUMNS = {
+    False: (
+        ("class", "before", "kept", "after", "generated", "copies/image"),
+        ("name", "n_before", "n_kept", "n_after", "generated_share", "most_copies"),
+    ),
+    True: (("class", "before", "after", "left out"), ("name", "n_before", "n_after", "n_left_out")),
+}
+"""Whether images are only left out -> the columns of a summary, and what they are called elsewhere."""
+
+
 def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) -> None:
     """Print counts before and after, class by class."""
     if report_format == "json":
         print_json({"schema": 1, **more, "classes": class_rows(plan)})
         return
-    header = ("class", "before", "kept", "after", "generated", "copies/image")
-    rows = [
-        [row[key] for key in ("name", "n_before", "n_kept", "n_after", "generated_share", "most_copies")]
-        for row in class_rows(plan)
-    ]
+    header, keys = _COLUMNS[plan.command == "undersample"]
+    rows = [[row[key] for key in keys] for row in class_rows(plan)]
     if report_format == "csv":
         print_csv(header, rows)
         return
-    print_table(header, ([*row[:4], f"{row[4]:.0%}", row[5]] for row in rows))
+    shown = ([f"{cell:.0%}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    print_table(header, shown)
     n_before, n_after = sum(plan.class_counts.values()), plan.n_outputs
     emit(f"{len(rows)} classes, {n_before} files -> {n_after}")
 
@@ -125,6 +133,7 @@ def class_rows(plan: Plan) -> list[dict[str, Any]]:
             "n_before": plan.class_counts[target.class_name],
             "n_kept": target.n_target - plan.n_generated[target.class_name],
             "n_after": target.n_target,
+            "n_left_out": plan.class_counts[target.class_name] - target.n_current,
             "generated_share": round(plan.n_generated[target.class_name] / target.n_target, 6),
             "most_copies": plan.most_copies[target.class_name],
         }

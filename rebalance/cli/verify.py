@@ -5,15 +5,14 @@ from typing import Any
 import click
 
 from rebalance.cli import options
+from rebalance.cli.option_types import Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import displayed, emit, print_csv, print_json, say
 
 
 @click.command(short_help="Does the tree still hold what its manifest says?")
-@click.argument("output", type=options.Path())
-@click.option(
-    "--source", type=options.Path(), metavar="SOURCE", help="Also compare SOURCE with what OUTPUT was made from."
-)
+@click.argument("output", type=Path())
+@click.option("--source", type=Path(), metavar="SOURCE", help="Also compare SOURCE with what OUTPUT was made from.")
 @click.option("--quick", is_flag=True, help="Compare names and sizes alone.")
 @options.workers
 @options.report_format

@@ -9,7 +9,7 @@ from rebalance.errors import TargetError
 from rebalance.plan import SOURCE_LIKE, ClassTarget, Drop, Keep, Made, Operation, Plan, Recipe, Rendering, Unusable
 from rebalance.planning.copies import copy_operations
 from rebalance.planning.naming import looks_generated, original_path
-from rebalance.planning.selection import select_images
+from rebalance.planning.selection import SMALLEST_KEYS, Selection, select_images
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
 
 MAX_COPIES = 100
@@ -31,8 +31,8 @@ class AugmentOptions:
     """Share of every class for which nothing is drawn where originals are transformed."""
     rendering: Rendering = SOURCE_LIKE
     cap: int | None = None
-    cap_method: str = "random"
-    window: int = 0
+    selection: Selection = SMALLEST_KEYS
+    """Which images the cap keeps."""
     max_copies: int = MAX_COPIES
     others: Mapping[str, object] = field(default_factory=dict)
     """Options that decide which files are made and are no business of the plan, for the request alone."""
@@ -106,7 +106,7 @@ def _used(
     images = folder.images
     if unusable:
         images = tuple(image for image in images if image.path not in unusable or unusable[image.path].is_kept)
-    return select_images(images, n_capped, seed=options.seed, method=options.cap_method, window=options.window)
+    return select_images(images, n_capped, options.selection, seed=options.seed)
 
 
 def _check_copies(shares: Mapping[str, _Share], max_copies: int) -> None:
@@ -168,8 +168,7 @@ def _output_bytes(operation: Made) -> bytes:
 
 
 def _reason(options: AugmentOptions) -> str:
-    window = f", window {options.window}" if options.cap_method == "window" else ""
-    return f"left out by --cap {options.cap} ({options.cap_method}{window})"
+    return f"left out by --cap {options.cap} ({options.selection.told()})"
 
 
 def _check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
@@ -192,8 +191,7 @@ def _check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
 
 
 def _request(options: AugmentOptions) -> dict[str, object]:
-    window = {"window": options.window} if options.cap_method == "window" else {}
-    cap = {"n": options.cap, "method": options.cap_method, **window} if options.cap else None
+    cap = {"n": options.cap, **options.selection.described()} if options.cap else None
     share = {"identity_share": str(options.identity_share)} if options.rendering.originals == "transform" else {}
     return {
         "sampling_strategy": options.strategy.described(),

@@ -18,7 +18,7 @@ _INTEGER = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True)
 class SamplingStrategy:
-    """One of: a word, a share of the largest class, a number of files, or exact counts of named classes."""
+    """One of: a word, a least share smallest / largest, a number of files, or exact counts of named classes."""
 
     word: str | None = None
     share: Fraction | None = None
@@ -34,8 +34,13 @@ class SamplingStrategy:
         return self.count if self.count is not None else self.word
 
 
-def parse_strategy(texts: Sequence[str], read_file: Callable[[str], str]) -> SamplingStrategy:
-    """Return the strategy of one or more `--sampling-strategy`; `read_file` gives the text behind `@FILE`."""
+def parse_strategy(
+    texts: Sequence[str], read_file: Callable[[str], str], *, auto: str = "not majority"
+) -> SamplingStrategy:
+    """Return the strategy of one or more `--sampling-strategy`; `read_file` gives the text behind `@FILE`.
+
+    `auto` is the word that the words auto and all stand for: not majority for over-sampling, else not minority.
+    """
     if any("=" in text and not text.startswith("@") for text in texts):
         return SamplingStrategy(exact=_exact(texts))
     if len(texts) != 1:
@@ -47,12 +52,12 @@ def parse_strategy(texts: Sequence[str], read_file: Callable[[str], str]) -> Sam
         return SamplingStrategy(exact=_targets_file(text[1:], read_file))
     word = text.replace("-", " ")
     if word in WORDS:
-        return SamplingStrategy(word="not majority" if word in ("auto", "all") else word)
+        return SamplingStrategy(word=auto if word in ("auto", "all") else word)
     if _DECIMAL.fullmatch(text) and 0 < Fraction(text) <= 1:
         return SamplingStrategy(share=Fraction(text))
     if text == "1":
         raise UsageError(
-            "--sampling-strategy 1 has two readings: write 1.0 for as many files as the largest class has, "
+            "--sampling-strategy 1 has two readings: write 1.0 for classes that are all equal, "
             "or NAME=1 for one file of a class"
         )
     if _INTEGER.fullmatch(text) and len(text) < 16 and int(text) > 0:
@@ -67,12 +72,43 @@ def over_sampling_targets(strategy: SamplingStrategy, counts: Mapping[str, int])
     """
     _check_sources(counts)
     if strategy.exact is not None:
-        return _exact_targets(strategy.exact, counts)
+        return _exact_targets(strategy.exact, counts, _check_added)
     if strategy.word == "majority":
         raise UsageError("--sampling-strategy majority is for undersample: over-sampling adds to the smaller classes")
     goal = _goal(strategy, counts)
     included = _included(strategy.word, counts)
     return {name: max(count, goal(count)) if name in included else count for name, count in counts.items()}
+
+
+def under_sampling_targets(strategy: SamplingStrategy, counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the files each class will have, never more than now and never none.
+
+    Raises TargetError for a class without images and for an exact count that is none or above the present one.
+    """
+    _check_sources(counts)
+    if strategy.exact is not None:
+        return _exact_targets(strategy.exact, counts, _check_removed)
+    if strategy.word == "minority":
+        raise UsageError("--sampling-strategy minority is for augment: under-sampling takes from the larger classes")
+    limit = _limit(strategy, counts)
+    reduced = _reduced(strategy.word, counts)
+    return {name: max(1, min(count, limit(count))) if name in reduced else count for name, count in counts.items()}
+
+
+def _limit(strategy: SamplingStrategy, counts: Mapping[str, int]) -> Callable[[int], int]:
+    """Return what a class of n images is brought to at most."""
+    smallest = min(counts.values())
+    if (share := strategy.share) is not None:
+        return lambda _count: math.floor(smallest / share)
+    if (n_files := strategy.count) is not None:
+        return lambda _count: n_files
+    if strategy.word == "sqrt":
+        return lambda count: math.isqrt(count * smallest)
+    if strategy.word == "median":
+        return lambda _count: math.floor(_median(counts))
+    if strategy.word == "mean":
+        return lambda _count: sum(counts.values()) // len(counts)
+    return lambda _count: smallest
 
 
 def _goal(strategy: SamplingStrategy, counts: Mapping[str, int]) -> Callable[[int], int]:
@@ -101,6 +137,16 @@ def _included(word: str | None, counts: Mapping[str, int]) -> set[str]:
     return set(counts)
 
 
+def _reduced(word: str | None, counts: Mapping[str, int]) -> set[str]:
+    """Return the classes that a word has reduced; tied classes are all largest."""
+    largest = max(counts.values())
+    if word == "majority":
+        return {name for name, count in counts.items() if count == largest}
+    if word == "not majority":
+        return {name for name, count in counts.items() if count != largest}
+    return set(counts)
+
+
 def _ceil_sqrt(square: int) -> int:
     root = math.isqrt(square)
     return root + (root * root < square)
@@ -112,18 +158,33 @@ def _median(counts: Mapping[str, int]) -> Fraction:
     return Fraction(ordered[middle] + ordered[~middle], 2)
 
 
-def _exact_targets(exact: Mapping[str, int], counts: Mapping[str, int]) -> dict[str, int]:
+def _exact_targets(
+    exact: Mapping[str, int], counts: Mapping[str, int], check: Callable[[str, int, int], None]
+) -> dict[str, int]:
     for name, target in exact.items():
         if name not in counts:
             raise UsageError(
                 f"--sampling-strategy names class {name!r}, which is not in the source{did_you_mean(name, counts)}"
             )
-        if target < counts[name]:
-            way_out = f"lower it with --cap {target}" if target else "a class never vanishes"
-            raise TargetError(
-                f"class {name!r} has {counts[name]} images and {target} are asked for: augment never removes; {way_out}"
-            )
+        check(name, counts[name], target)
     return {name: exact.get(name, count) for name, count in counts.items()}
+
+
+def _check_added(name: str, count: int, target: int) -> None:
+    if target < count:
+        way_out = f"lower it with --cap {target}" if target else "a class never vanishes"
+        raise TargetError(
+            f"class {name!r} has {count} images and {target} are asked for: augment never removes; {way_out}"
+        )
+
+
+def _check_removed(name: str, count: int, target: int) -> None:
+    if not target:
+        raise TargetError(f"class {name!r} would have no image left: a class never vanishes; --exclude {name!r} it")
+    if target > count:
+        raise TargetError(
+            f"class {name!r} has {count} images and {target} are asked for: undersample never adds; use augment"
+        )
 
 
 def _check_sources(counts: Mapping[str, int]) -> None:

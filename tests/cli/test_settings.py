@@ -115,3 +115,10 @@ def test_settings_that_are_used_are_not_remarked(run: Run, source: Path) -> None
         "webp",
     ]
     assert "no effect" not in run("augment", source, "-n", *settings).err
+
+
+def test_where_there_is_nothing_to_note_nothing_is_noted(run: Run, source: Path, output: Path) -> None:
+    remarks = run("augment", source, "-o", output, "-s", "8").err.splitlines()
+    assert [line.split(": note: ")[-1][:22] for line in remarks] == [
+        "rebalance: seed 0, eng", "12% to 75% of a class ", f"rebalance: {output}"[:22],
+    ]  # fmt: skip

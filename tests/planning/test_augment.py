@@ -10,6 +10,7 @@ from rebalance.drawing import draw_key
 from rebalance.errors import TargetError
 from rebalance.plan import Augment, Drop, Duplicate, Keep, Operation, Plan, Unusable
 from rebalance.planning.augment import AugmentOptions, plan_augment
+from rebalance.planning.selection import Selection
 from rebalance.planning.targets import parse_strategy
 
 RECIPE = {"rotation_range": 7.0, "fill_mode": "reflect", "interpolation": "bicubic"}
@@ -113,7 +114,7 @@ def test_windows_are_disjoint_until_the_class_is_used_up() -> None:
     windows = [
         {
             made.source.path
-            for made in plan_of({"a": 50}, cap=20, cap_method="window", window=window).operations("a")
+            for made in plan_of({"a": 50}, cap=20, selection=Selection("window", window)).operations("a")
             if isinstance(made, Keep)
         }
         for window in range(3)

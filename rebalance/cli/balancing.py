@@ -1,0 +1,120 @@
+"""From a plan on paper to OUTPUT: what every command that writes a balanced tree does."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from rebalance.cli.progress import progress_bar
+from rebalance.cli.remarks import dataset_remarks, plan_remarks
+from rebalance.cli.report import StdoutError, print_plan, print_summary, say
+from rebalance.cli.signals import check_signals, ignore_signals
+from rebalance.dataset import Dataset, to_bytes
+from rebalance.errors import OutputRefusedError, UsageError
+from rebalance.plan import Plan
+from rebalance.run import Listener, Outcome, Planner, RunOptions
+from rebalance.storage.manifest import request_of
+from rebalance.storage.output import check_output, located
+from rebalance.storage.scan import raise_problems, scan
+from rebalance.storage.staging import remove_leftovers
+
+Given = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Balancing:
+    """What tells one such command from another."""
+
+    planner: Callable[[Dataset], Planner]
+    remarks: Callable[[Plan, Dataset], Iterable[str]]
+    """What there is to say of the settings, the first line included."""
+
+
+def balance(source: str | None, output: str | None, given: Given, balancing: Balancing) -> int:
+    """Plan, say what there is to say, and make OUTPUT hold what is planned; return the exit code."""
+    if source is None or (output is None and not given["dry_run"]):
+        raise UsageError(f"{'SOURCE is' if source is None else '-o OUTPUT is'} missing; see --help")
+    output = output and located(output)
+    rescan = partial(scan, source, exclude=given["exclude"], follow_symlinks=given["symlinks"] == "follow")
+    dataset = rescan()
+    raise_problems(dataset)
+    planner = balancing.planner(dataset)
+    plan = planner({})
+    is_there = output is not None and check_output(dataset, output)
+    if not given["quiet"]:
+        for remark in (*balancing.remarks(plan, dataset), *dataset_remarks(dataset), *plan_remarks(plan)):
+            say(remark)
+    if given["dry_run"] or output is None:
+        print_plan(plan, given["format"])
+        return 0
+    if is_there and _is_up_to_date(output, plan, dataset, given):
+        remove_leftovers(to_bytes(output))
+        return _tell_standing(planner, output, given)
+    return _carry_out(planner, dataset, rescan, output, given)
+
+
+def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> bool:
+    from rebalance.freshness import find_difference  # noqa: PLC0415  with what it imports, nothing for --help
+
+    difference = find_difference(to_bytes(output), request_of(plan, dataset), dataset)
+    if difference is None:
+        if not given["quiet"]:
+            say(f"{output}: up to date, nothing to do")
+        return True
+    if not given["overwrite"]:
+        raise OutputRefusedError(
+            f"{output}: is there and not what this run makes: {difference}; --overwrite replaces it"
+        )
+    return False
+
+
+def _carry_out(planner: Planner, dataset: Dataset, rescan: Callable[[], Dataset], output: str, given: Given) -> int:
+    from rebalance.backends import usable_cores  # noqa: PLC0415  the same
+    from rebalance.execute import execute  # noqa: PLC0415  the same
+
+    run_options = RunOptions(
+        n_workers=given["workers"] or usable_cores(), link=given["link"], is_overwriting=given["overwrite"]
+    )
+    with progress_bar("balance", is_quiet=given["quiet"]) as progress:
+
+        def show(n_done: int, n_all: int) -> None:
+            check_signals()
+            progress(n_done, n_all)
+
+        listener = Listener(
+            progress=show,
+            warn=(lambda _remark: None) if given["quiet"] else say,
+            list_bad=lambda path, reason: say(f"bad image: {path!r}: {reason}"),
+            publishing=ignore_signals,
+        )
+        outcome = execute(planner, dataset, rescan, output, run_options, listener)
+    _tell(outcome, output, given, is_up_to_date=False)
+    return 0
+
+
+def _tell_standing(planner: Planner, output: str, given: Given) -> int:
+    """Report on the OUTPUT that stands as on one just made: by the images that turned out unusable then."""
+    from rebalance.freshness import unusable_images  # noqa: PLC0415  the same
+
+    unusable = unusable_images(to_bytes(output))
+    plan = planner(unusable)
+    _tell(Outcome(plan, plan.n_outputs, unusable), output, given, is_up_to_date=True)
+    return 0
+
+
+def _tell(outcome: Outcome, output: str, given: Given, *, is_up_to_date: bool) -> None:
+    plan, n_reused = outcome.plan, outcome.n_reused
+    with contextlib.suppress(StdoutError):  # OUTPUT stands, whoever still listens
+        more = {"output": output, "is_up_to_date": is_up_to_date, "n_reused": n_reused}
+        print_summary(plan, given["format"], more)
+    if given["quiet"]:
+        return
+    for path, image in sorted(outcome.unusable.items()):
+        say(f"{'kept, but no source' if image.is_kept else 'left out'}: {path!r}: {image.reason}")
+    for note, (count, first) in sorted(outcome.notes.items()):
+        say(f"note: {count} {'file' if count == 1 else 'files'}: {note}: {first!r} first")
+    if n_reused and not is_up_to_date:
+        say(f"reused {n_reused} of {plan.n_outputs}")
+    if any(plan.most_copies.values()):
+        say(f"{output} holds copies: train on it as it is, and do not split it again")

@@ -1,0 +1,114 @@
+"""What the values of options may be."""
+
+import math
+import re
+from fractions import Fraction
+from typing import Any
+
+import click
+
+from rebalance.transforms import Transform
+
+
+class Path(click.ParamType[str]):
+    """A path; arguments are in the form of `rebalance.dataset.to_text` before click sees them."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the path."""
+        if not value or "\0" in value:
+            self.fail(f"{value!r} is no path", param, ctx)
+        return str(value)
+
+
+class SettingType(click.ParamType[Any]):
+    """The setting of a transform, from the command line or from a configuration file."""
+
+    def __init__(self, transform: Transform) -> None:
+        """Take what the table says of the transform."""
+        self.transform = transform
+        self.name = transform.key
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the parsed setting."""
+        try:
+            return self.transform.parse(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not {error}", param, ctx)
+
+
+class Positive(click.ParamType[float]):
+    """A finite number above 0."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number > 0):
+            self.fail(f"{value!r} is not a number above 0", param, ctx)
+        return number
+
+
+class Names(click.ParamType[str]):
+    """Text, or from a file a number."""
+
+    name = "text"
+
+    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
+        """Return the text."""
+        return str(value)
+
+
+class Size(click.ParamType[tuple[int, int]]):
+    """Width and height in pixels, as WxH."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return width and height."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", str(value))
+        size = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not (min(size) > 0 and max(size) <= _LONGEST):
+            self.fail(f"{value!r} is not WxH in pixels, each from 1 to {_LONGEST}", param, ctx)
+        return size
+
+
+class Quality(click.ParamType[int | str]):
+    """A number from 1 to 100, or `source`."""
+
+    name = "quality"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Return the number or the word."""
+        if value == "source":
+            return "source"
+        try:
+            return int(click.IntRange(1, 100)(str(value), param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither `source` nor a whole number from 1 to 100", param, ctx)
+
+
+class Share(click.ParamType[Fraction]):
+    """A decimal from 0 to 1, taken exactly."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        """Return the share."""
+        text = str(value)
+        share = Fraction(text) if re.fullmatch(r"\d*\.?\d{1,9}", text) else Fraction(-1)
+        if not 0 <= share <= 1:
+            self.fail(f"{value!r} is not a decimal from 0 to 1 with at most 9 digits", param, ctx)
+        return share
+
+
+POSITIVE = Positive()
+_LONGEST = 65_535
+"""Pixels that a side may have in a JPEG."""

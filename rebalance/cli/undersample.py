@@ -1,0 +1,38 @@
+"""`rebalance undersample`: fewer images of the large classes."""
+
+from functools import partial
+from typing import Any
+
+import click
+
+from rebalance.cli import options
+from rebalance.cli.asked import undersample_options
+from rebalance.cli.balancing import Balancing, balance
+from rebalance.planning.undersample import plan_undersample
+
+
+@click.command(short_help="Fewer images of the large classes until the target is hit.")
+@options.source
+@options.output
+@options.sampling_strategy
+@options.choosing
+@options.reading
+@options.running
+def undersample(source: str | None, output: str | None, **given: Any) -> int:
+    """Write a balanced copy of SOURCE to OUTPUT: some images of the large classes, all of the smallest, none changed.
+
+    \b
+    rebalance undersample data/train -o data/balanced
+    rebalance undersample data/train -o data/epoch3 -s 500 --method window --window 3
+    """
+    chosen = undersample_options(given)
+    told = f"seed {chosen.seed}, method {chosen.selection.told()}"
+    return balance(
+        source,
+        output,
+        given,
+        Balancing(
+            planner=lambda dataset: partial(plan_undersample, dataset, chosen),
+            remarks=lambda _plan, _dataset: [told],
+        ),
+    )

@@ -1,0 +1,72 @@
+"""The plan of `undersample`: fewer images of the large classes, none of them changed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from rebalance.dataset import ClassFolder, Dataset, ImageFile
+from rebalance.plan import SOURCE_LIKE, ClassTarget, Drop, Keep, Operation, Plan, Unusable
+from rebalance.planning.selection import SMALLEST_KEYS, Selection, select_images
+from rebalance.planning.targets import SamplingStrategy, under_sampling_targets
+
+
+@dataclass(frozen=True, slots=True)
+class UndersampleOptions:
+    """Everything that decides what `undersample` makes of a dataset."""
+
+    strategy: SamplingStrategy
+    seed: int
+    selection: Selection = SMALLEST_KEYS
+    others: Mapping[str, object] = field(default_factory=dict)
+    """Options that decide which files are made and are no business of the plan, for the request alone."""
+
+
+def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Mapping[str, Unusable]) -> Plan:
+    """Return the plan; the targets are those of the dataset without the images that are unusable and not kept.
+
+    Raises TargetError where a class would vanish or an exact count is above what there is.
+    """
+    left = {folder.name: _left(folder, unusable) for folder in dataset.classes}
+    n_targets = under_sampling_targets(options.strategy, {name: len(images) for name, images in left.items()})
+    folders = {folder.name: folder for folder in dataset.classes}
+
+    def operations(class_name: str) -> Iterator[Operation]:
+        kept = select_images(left[class_name], n_targets[class_name], options.selection, seed=options.seed)
+        yield from (Keep(image, image.path) for image in kept)
+        remaining = {image.path for image in kept}
+        for image in folders[class_name].images:
+            if image.path not in remaining:
+                yield _drop(image, options, unusable)
+
+    return Plan(
+        command="undersample",
+        request=_request(options),
+        targets=tuple(ClassTarget(name, n_target, n_target) for name, n_target in n_targets.items()),
+        class_counts=dataset.class_counts,
+        most_copies=dict.fromkeys(n_targets, 0),
+        n_generated=dict.fromkeys(n_targets, 0),
+        operations=operations,
+        recipe=lambda _class_name: {},
+    )
+
+
+def _left(folder: ClassFolder, unusable: Mapping[str, Unusable]) -> tuple[ImageFile, ...]:
+    """Return the images that may stand in OUTPUT."""
+    if not unusable:
+        return folder.images
+    return tuple(image for image in folder.images if image.path not in unusable or unusable[image.path].is_kept)
+
+
+def _drop(image: ImageFile, options: UndersampleOptions, unusable: Mapping[str, Unusable]) -> Drop:
+    if image.path in unusable and not unusable[image.path].is_kept:
+        return Drop(image, unusable[image.path].reason, is_bad=True, sha256=unusable[image.path].sha256)
+    return Drop(image, f"left out by undersample ({options.selection.told()})")
+
+
+def _request(options: UndersampleOptions) -> dict[str, object]:
+    return {
+        "sampling_strategy": options.strategy.described(),
+        "seed": options.seed,
+        "selection": options.selection.described(),
+        "rendering": SOURCE_LIKE._asdict(),
+        **options.others,
+    }
