@@ -51,7 +51,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     if is_there and _is_up_to_date(output, plan, dataset, given):
         remove_leftovers(to_bytes(output))
         return _tell_standing(planner, output, given)
-    return _carry_out(planner, dataset, rescan, output, given)
+    return _carry_out(planner, dataset, rescan, output, given, plan.command)
 
 
 def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> bool:
@@ -69,14 +69,16 @@ def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> b
     return False
 
 
-def _carry_out(planner: Planner, dataset: Dataset, rescan: Callable[[], Dataset], output: str, given: Given) -> int:
+def _carry_out(
+    planner: Planner, dataset: Dataset, rescan: Callable[[], Dataset], output: str, given: Given, command: str
+) -> int:
     from rebalance.backends import usable_cores  # noqa: PLC0415  the same
     from rebalance.execute import execute  # noqa: PLC0415  the same
 
     run_options = RunOptions(
         n_workers=given["workers"] or usable_cores(), link=given["link"], is_overwriting=given["overwrite"]
     )
-    with progress_bar("balance", is_quiet=given["quiet"]) as progress:
+    with progress_bar(command, is_quiet=given["quiet"]) as progress:
 
         def show(n_done: int, n_all: int) -> None:
             check_signals()

@@ -75,7 +75,7 @@ def over_sampling_targets(strategy: SamplingStrategy, counts: Mapping[str, int])
         return _exact_targets(strategy.exact, counts, _check_added)
     if strategy.word == "majority":
         raise UsageError("--sampling-strategy majority is for undersample: over-sampling adds to the smaller classes")
-    goal = _goal(strategy, counts)
+    goal = _goal(strategy, counts, is_over=True)
     included = _included(strategy.word, counts)
     return {name: max(count, goal(count)) if name in included else count for name, count in counts.items()}
 
@@ -90,41 +90,26 @@ def under_sampling_targets(strategy: SamplingStrategy, counts: Mapping[str, int]
         return _exact_targets(strategy.exact, counts, _check_removed)
     if strategy.word == "minority":
         raise UsageError("--sampling-strategy minority is for augment: under-sampling takes from the larger classes")
-    limit = _limit(strategy, counts)
+    limit = _goal(strategy, counts, is_over=False)
     reduced = _reduced(strategy.word, counts)
     return {name: max(1, min(count, limit(count))) if name in reduced else count for name, count in counts.items()}
 
 
-def _limit(strategy: SamplingStrategy, counts: Mapping[str, int]) -> Callable[[int], int]:
-    """Return what a class of n images is brought to at most."""
-    smallest = min(counts.values())
+def _goal(strategy: SamplingStrategy, counts: Mapping[str, int], *, is_over: bool) -> Callable[[int], int]:
+    """Return what a class of n images is brought to: at least, by the largest class; or at most, by the smallest."""
+    extreme = max(counts.values()) if is_over else min(counts.values())
+    whole = math.ceil if is_over else math.floor
     if (share := strategy.share) is not None:
-        return lambda _count: math.floor(smallest / share)
+        return lambda _count: whole(extreme * (share if is_over else 1 / share))
     if (n_files := strategy.count) is not None:
         return lambda _count: n_files
     if strategy.word == "sqrt":
-        return lambda count: math.isqrt(count * smallest)
+        return lambda count: _ceil_sqrt(count * extreme) if is_over else math.isqrt(count * extreme)
     if strategy.word == "median":
-        return lambda _count: math.floor(_median(counts))
+        return lambda _count: whole(_median(counts))
     if strategy.word == "mean":
-        return lambda _count: sum(counts.values()) // len(counts)
-    return lambda _count: smallest
-
-
-def _goal(strategy: SamplingStrategy, counts: Mapping[str, int]) -> Callable[[int], int]:
-    """Return what a class of n images is brought to at least."""
-    largest = max(counts.values())
-    if (share := strategy.share) is not None:
-        return lambda _count: math.ceil(share * largest)
-    if (n_files := strategy.count) is not None:
-        return lambda _count: n_files
-    if strategy.word == "sqrt":
-        return lambda count: _ceil_sqrt(count * largest)
-    if strategy.word == "median":
-        return lambda _count: math.ceil(_median(counts))
-    if strategy.word == "mean":
-        return lambda _count: math.ceil(Fraction(sum(counts.values()), len(counts)))
-    return lambda _count: largest
+        return lambda _count: whole(Fraction(sum(counts.values()), len(counts)))
+    return lambda _count: extreme
 
 
 def _included(word: str | None, counts: Mapping[str, int]) -> set[str]:

@@ -435,7 +435,8 @@ def test_the_summary_counts_what_was_kept_and_made(run: Run, source: Path, outpu
     broken(source / "cat" / "001.png")
     summary = run("augment", source, "-o", output, "--bad-images", "skip", "--format", "json").document
     assert summary["classes"][0] == {
-        "name": "cat", "n_before": 4, "n_kept": 3, "n_after": 7, "n_left_out": 1, "generated_share": 0.571429, "most_copies": 2,
+        "name": "cat", "n_before": 4, "n_kept": 3, "n_after": 7, "n_left_out": 1,
+        "generated_share": 0.571429, "most_copies": 2,
     }  # fmt: skip
 
 
@@ -667,7 +668,8 @@ def test_too_many_copies_are_refused(run: Run, make_tree: MakeTree, output: Path
 def test_the_summary_is_also_json_and_csv(run: Run, source: Path, output: Path) -> None:
     summary = run("augment", source, "-o", output, "--format", "json").document
     assert summary["classes"][1] == {
-        "name": "dog", "n_before": 2, "n_kept": 2, "n_after": 7, "n_left_out": 0, "generated_share": 0.714286, "most_copies": 3,
+        "name": "dog", "n_before": 2, "n_kept": 2, "n_after": 7, "n_left_out": 0,
+        "generated_share": 0.714286, "most_copies": 3,
     }  # fmt: skip
     ran = run("augment", source, "-o", output.parent / "b", "--format", "csv", "-q")
     assert ran.out.splitlines()[2] == "dog,2,2,7,0.714286,3"
