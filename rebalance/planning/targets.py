@@ -91,8 +91,8 @@ def under_sampling_targets(strategy: SamplingStrategy, counts: Mapping[str, int]
     if strategy.word == "minority":
         raise UsageError("--sampling-strategy minority is for augment: under-sampling takes from the larger classes")
     limit = _goal(strategy, counts, is_over=False)
-    reduced = _reduced(strategy.word, counts)
-    return {name: max(1, min(count, limit(count))) if name in reduced else count for name, count in counts.items()}
+    included = _included(strategy.word, counts)
+    return {name: max(1, min(count, limit(count))) if name in included else count for name, count in counts.items()}
 
 
 def _goal(strategy: SamplingStrategy, counts: Mapping[str, int], *, is_over: bool) -> Callable[[int], int]:
@@ -113,23 +113,16 @@ def _goal(strategy: SamplingStrategy, counts: Mapping[str, int], *, is_over: boo
 
 
 def _included(word: str | None, counts: Mapping[str, int]) -> set[str]:
-    """Return the classes a word speaks of; tied classes are all smallest."""
-    smallest = min(counts.values())
-    if word == "minority":
-        return {name for name, count in counts.items() if count == smallest}
-    if word == "not minority":
-        return {name for name, count in counts.items() if count != smallest}
-    return set(counts)
-
-
-def _reduced(word: str | None, counts: Mapping[str, int]) -> set[str]:
-    """Return the classes that a word has reduced; tied classes are all largest."""
-    largest = max(counts.values())
-    if word == "majority":
-        return {name for name, count in counts.items() if count == largest}
-    if word == "not majority":
-        return {name for name, count in counts.items() if count != largest}
-    return set(counts)
+    """Return the classes a word speaks of; tied classes are all smallest, or all largest."""
+    smallest, largest = min(counts.values()), max(counts.values())
+    speaks_of: Mapping[str | None, Callable[[int], bool]] = {
+        "minority": lambda count: count == smallest,
+        "not minority": lambda count: count != smallest,
+        "majority": lambda count: count == largest,
+        "not majority": lambda count: count != largest,
+    }
+    is_included = speaks_of.get(word, lambda _count: True)
+    return {name for name, count in counts.items() if is_included(count)}
 
 
 def _ceil_sqrt(square: int) -> int:
