@@ -115,14 +115,16 @@ def _goal(strategy: SamplingStrategy, counts: Mapping[str, int], *, is_over: boo
 def _included(word: str | None, counts: Mapping[str, int]) -> set[str]:
     """Return the classes a word speaks of; tied classes are all smallest, or all largest."""
     smallest, largest = min(counts.values()), max(counts.values())
-    speaks_of: Mapping[str | None, Callable[[int], bool]] = {
-        "minority": lambda count: count == smallest,
-        "not minority": lambda count: count != smallest,
-        "majority": lambda count: count == largest,
-        "not majority": lambda count: count != largest,
-    }
-    is_included = speaks_of.get(word, lambda _count: True)
-    return {name for name, count in counts.items() if is_included(count)}
+    match word:
+        case "minority":
+            return {name for name, count in counts.items() if count == smallest}
+        case "not minority":
+            return {name for name, count in counts.items() if count != smallest}
+        case "majority":
+            return {name for name, count in counts.items() if count == largest}
+        case "not majority":
+            return {name for name, count in counts.items() if count != largest}
+    return set(counts)
 
 
 def _ceil_sqrt(square: int) -> int:
