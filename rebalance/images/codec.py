@@ -25,10 +25,10 @@ from PIL import (
 
 from rebalance.errors import BadImageError, UnfitImageError, UsageError
 from rebalance.images.deep import decode_deep
-from rebalance.images.encoding import LOSSY, ORIENTATION_TAG, Encoding, can_write, encode, settings_for, settings_like
+from rebalance.images.encoding import LOSSY, ORIENTATION_TAG, Encoding, encode, settings_for, settings_like
 from rebalance.images.engines import import_opencv
 from rebalance.images.levels import tone_of
-from rebalance.images.modes import Mode, check_arrangement, is_deep_color, keeps_profile, mode_of, name_mode
+from rebalance.images.modes import Mode, can_write, check_arrangement, is_deep_color, keeps_profile, mode_of, name_mode
 from rebalance.images.pixels import Box, Pixels, part_of
 from rebalance.plan import MAX_PIXELS, Rendering
 from rebalance.transforms import Tone

@@ -72,11 +72,6 @@ def settings_for(file_format: str, quality: int | None) -> Settings:
     return {"JPEG": lossy, "WEBP": webp, "PNG": {"compress_level": 4}}.get(file_format, {})
 
 
-def can_write(file_format: str) -> bool:
-    """Return whether a format is written at all."""
-    return file_format in ("JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF")
-
-
 def _image(pixels: Pixels, mode: str) -> Image.Image:
     """Return pixels as an image of a mode that Pillow holds."""
     if mode == "1":

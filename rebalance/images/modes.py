@@ -72,6 +72,11 @@ def mode_of(image: Image.Image) -> Mode:
     return _BY_OPENED[name]
 
 
+def can_write(file_format: str) -> bool:
+    """Return whether a format is written at all."""
+    return file_format in _HELD
+
+
 def held_mode(written: str, file_format: str) -> str:
     """Return the mode in which a format holds another. Raises UnfitImageError where it cannot without loss."""
     held = _HELD[file_format].get(written)

@@ -68,7 +68,7 @@ def make_copy(picture: Picture, making: Making, draw: Draw) -> MadeFile:
         objection = "lies outside of its source for more than 40 %" if is_bordered(where) else None
         if objection and not is_last:
             continue
-        stages = _render(picture, making, values, key)
+        stages = _render(picture, making, where, values, key)
         objection = objection or _objection(picture, making, stages)
         if objection is None or is_last:
             break
@@ -78,13 +78,13 @@ def make_copy(picture: Picture, making: Making, draw: Draw) -> MadeFile:
 
 def remake(picture: Picture, making: Making, values: Values, key: bytes) -> MadeFile:
     """Return the file that these values make; without a recipe, the picture as it is."""
-    return _finished(picture, making, _render(picture, making, values, key).done, values, 0, ())
+    stages = _render(picture, making, _place(picture, making, values), values, key)
+    return _finished(picture, making, stages.done, values, 0, ())
 
 
-def _render(picture: Picture, making: Making, values: Values, key: bytes) -> _Stages:
+def _render(picture: Picture, making: Making, where: Place, values: Values, key: bytes) -> _Stages:
     """Return the pixels that these values make; the source's own where they change nothing."""
     recipe = making.recipe
-    where = _place(picture, making, values)
     sampled = _sampled(picture.pixels, where, recipe, making.rendering)
     toned = adjust(sampled, recipe, values, picture.tone_in(where.region)) if draws_levels(recipe) else sampled
     done = toned

@@ -67,7 +67,8 @@ def rendered(
     key: bytes = KEY,
     rendering: Rendering = SOURCE_LIKE,
 ) -> Pixels:
-    return pipeline._render(picture_of(pixels), Making(recipe, rendering), values, key).done
+    picture, making = picture_of(pixels), Making(recipe, rendering)
+    return pipeline._render(picture, making, pipeline._place(picture, making, values), values, key).done
 
 
 def decoded(made: MadeFile) -> Pixels:
