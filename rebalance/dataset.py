@@ -41,14 +41,28 @@ class ImageFile:
     path: str
     """POSIX, relative to the root, in `to_text` form: never normalised."""
     stamp: Stamp
+    group: str | None = None
+    """What it belongs to with others (a patient, a product); None: it stands for itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFolder:
-    """One class: a directory of the root and its images, sorted by the bytes of their paths."""
+    """One class, or one split's part of it: its images, sorted by the bytes of their paths."""
 
     name: str
     images: tuple[ImageFile, ...]
+    split: str | None = None
+    """train, val, ...; None where nothing is split."""
+
+    @property
+    def directory(self) -> str:
+        """Where its files lie in OUTPUT."""
+        return directory_of(self.name, self.split)
+
+
+def directory_of(class_name: str, split: str | None) -> str:
+    """Return the directory of OUTPUT in which the files of a class lie."""
+    return class_name if split is None else f"{split}/{class_name}"
 
 
 class Remark(NamedTuple):
@@ -64,10 +78,13 @@ class Dataset:
 
     root: str
     classes: tuple[ClassFolder, ...]
+    """What is balanced; where there are splits, the classes of one of them."""
     ignored: tuple[Remark, ...] = ()
     """What is neither an image nor a class, and why."""
     problems: tuple[Remark, ...] = ()
     """What no balanced tree can be made from until it is mended or excluded."""
+    carried: tuple[ClassFolder, ...] = ()
+    """The classes of the other splits, which go over as they are."""
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -85,7 +102,12 @@ class Dataset:
         counts = self.class_counts.values()
         return max(counts) / min(counts) if counts and min(counts) else None
 
+    @property
+    def split(self) -> str | None:
+        """The split that is balanced, where there are several."""
+        return self.classes[0].split if self.classes else None
+
     def images(self) -> Iterator[ImageFile]:
-        """Yield every image, class by class."""
-        for folder in self.classes:
+        """Yield every image, class by class, what is balanced first."""
+        for folder in (*self.classes, *self.carried):
             yield from folder.images

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from typing import NoReturn
 
@@ -12,12 +12,25 @@ from rebalance.errors import BadImagesError, OutputRefusedError, StorageError, T
 from rebalance.images.codec import library_versions
 from rebalance.keys import Conditions, fingerprint_of
 from rebalance.perform import Candidate, Task, Worker
-from rebalance.plan import NOTES, Drop, Failed, Made, Plan, Unusable, Written
+from rebalance.plan import (
+    NOTES,
+    SOURCE_LIKE,
+    ClassTarget,
+    Drop,
+    Failed,
+    Made,
+    Plan,
+    Recipe,
+    Repeat,
+    Unusable,
+    Written,
+)
 from rebalance.planning.naming import look_alikes
 from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
+from rebalance.storage.lists import LIST_NAME, render_list
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.manifest import head_of, request_of, row_of, row_of_dropped, write_manifest
+from rebalance.storage.manifest import decoded, head_of, request_of, row_of, row_without_file, write_manifest
 from rebalance.storage.output import check_link, check_output, check_path_lengths
 from rebalance.storage.previous import read_previous
 from rebalance.storage.publish import publish, sync_filesystem
@@ -78,6 +91,7 @@ class _Run:
     staging: Staging
     earlier: EarlierWork
     versions: Mapping[str, str] = field(default_factory=dict)
+    n_planned: int = 0
     n_reused: int = 0
     n_done: int = 0
     notes: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -88,6 +102,8 @@ class _Run:
         while True:
             plan = self._plan(planner, unusable)
             self.versions = library_versions(rendering_of(plan.request).engine)
+            if plan.is_list:
+                return plan, unusable
             self._check_names(plan)
             failed = self._make(plan, unusable)
             if not failed:
@@ -120,26 +136,31 @@ class _Run:
     def settle(self, plan: Plan) -> None:
         """Leave in the staged tree exactly what the plan asks for, and check that it is all there."""
         self.staging.clear_temporary()
-        self.staging.settle_classes(target.class_name for target in plan.targets)
-        for target in plan.targets:
-            outputs = [operation.output for operation in _made(plan, target.class_name)]
+        if plan.is_list:
+            self.staging.settle_directories(())
+            return
+        self.staging.settle_directories(target.directory for target in plan.all_targets)
+        for target in plan.all_targets:
+            outputs = [operation.output for operation in _made(plan, target)]
             if len(outputs) != target.n_target:
-                message = f"class {target.class_name!r} was planned as {target.n_target} files and has {len(outputs)}"
+                message = f"{target.directory!r} was planned as {target.n_target} files and has {len(outputs)}"
                 raise AssertionError(message)
-            self.staging.settle(target.class_name, outputs)
+            self.staging.settle(target.directory, outputs)
 
     def seal(self, plan: Plan) -> None:
         """Make the staged tree durable and write its manifest."""
         engine = rendering_of(plan.request).engine
         head = head_of(plan, request_of(plan, self.dataset), engine=engine, versions=self.versions)
+        if plan.is_list:
+            head["list"] = self.staging.write(LIST_NAME, render_list(decoded(row) for row in self._rows(plan)))
         sync_filesystem(self.staging.folder)
         write_manifest(self.staging.tree, head, self._rows(plan), self.staging.temporary)
 
     def _rows(self, plan: Plan) -> Iterator[Mapping[str, object]]:
-        for target in plan.targets:
-            for operation in plan.operations(target.class_name):
-                if isinstance(operation, Drop):
-                    yield row_of_dropped(operation, target.class_name)
+        for target in plan.all_targets:
+            for operation in plan.operations(target.directory):
+                if isinstance(operation, Drop | Repeat):
+                    yield row_without_file(operation, target)
                     continue
                 found = self.staging.journal.find(operation.output)
                 if found is None or not self.staging.holds(operation.output, found[0].written.n_bytes):
@@ -147,7 +168,7 @@ class _Run:
                         f"{operation.output!r}: is not staged as it was written; run again to make it anew"
                     )
                 self._note(found[0].written)
-                yield row_of(found[0].written)
+                yield row_of(replace(found[0].written, split=target.split, group=operation.source.group))
 
     def _note(self, written: Written) -> None:
         """Remember what was noted of a file; of images that nothing can be made of, `unusable` tells."""
@@ -157,7 +178,7 @@ class _Run:
 
     def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
         """Make what is not staged yet and return the sources that failed."""
-        self.n_reused = self.n_done = 0
+        self.n_planned, self.n_reused, self.n_done = plan.n_outputs, 0, 0
         failed: dict[str, Failed] = {}
         root, staged = to_bytes(self.dataset.root), self.staging.for_workers(self.options.link)
         worker = Worker(root, staged)
@@ -174,28 +195,32 @@ class _Run:
                 else:
                     self.staging.journal.append(result, self.earlier.boot)
                     self.n_reused += result.is_reused
-                    self._count(plan)
+                    self._count()
         return sorted(failed.values())
 
     def _tasks(self, plan: Plan, unusable: Mapping[str, Unusable]) -> Iterator[Task]:
         """Yield what is to do, source by source; what is staged and good is counted, not done."""
-        for target in plan.targets:
-            conditions = self._conditions(plan, target.class_name)
-            made = sorted(_made(plan, target.class_name), key=lambda operation: to_bytes(operation.source.path))
+        for target in plan.all_targets:
+            is_carried = target.split != plan.targets[0].split
+            recipe: Recipe = {} if is_carried else plan.recipe(target.class_name)
+            conditions = self._conditions(plan, recipe, is_carried=is_carried)
+            made = sorted(_made(plan, target), key=lambda operation: to_bytes(operation.source.path))
             for source, operations in groupby(made, key=lambda operation: operation.source):
                 reason = unusable[source.path].reason if source.path in unusable else None
-                wanted = list(self._wanted(operations, conditions, reason, plan))
+                wanted = list(self._wanted(operations, conditions, reason))
                 n_each = max(1, min(_COPIES_A_TASK, _COPIES_A_TASK * _LARGE // (source.stamp.size + 1)))
                 for start in range(0, len(wanted), n_each):
                     part = tuple(wanted[start : start + n_each])
-                    yield Task(source, target.class_name, plan.recipe(target.class_name), conditions, part, reason)
+                    yield Task(source, target.class_name, recipe, conditions, part, reason)
 
-    def _conditions(self, plan: Plan, class_name: str) -> Conditions:
+    def _conditions(self, plan: Plan, recipe: Recipe, *, is_carried: bool) -> Conditions:
         request = plan.request
         rendering = rendering_of(request)
+        if is_carried:
+            rendering = SOURCE_LIKE._replace(engine=rendering.engine, max_pixels=rendering.max_pixels)
         return Conditions(
             seed=request["seed"],
-            drawn_by=fingerprint_of(plan.recipe(class_name), rendering, self.versions),
+            drawn_by=fingerprint_of(recipe, rendering, self.versions),
             encoded_by=fingerprint_of({}, rendering, self.versions),
             link=self.options.link,
             check=request["check"],
@@ -203,35 +228,33 @@ class _Run:
         )
 
     def _wanted(
-        self, operations: Iterator[Made], conditions: Conditions, reason: str | None, plan: Plan
+        self, operations: Iterator[Made], conditions: Conditions, reason: str | None
     ) -> Iterator[tuple[Made, Candidate | None]]:
         for operation in operations:
             if self.earlier.is_staged(operation, conditions, reason):
                 self.n_reused += self.staging.journal.is_of_earlier_run(operation.output)
-                self._count(plan)
+                self._count()
             else:
                 yield operation, self.earlier.candidate(operation, conditions, reason)
 
     def _check_names(self, plan: Plan) -> None:
         """Raise TargetError where the disk of OUTPUT cannot hold the planned names as they are."""
-        longest = max(
-            len(to_bytes(operation.output)) for target in plan.targets for operation in _made(plan, target.class_name)
-        )
-        check_path_lengths(self.staging.tree, longest)
+        lengths = (len(to_bytes(made.output)) for target in plan.all_targets for made in _made(plan, target))
+        check_path_lengths(self.staging.tree, max(lengths, default=0))
         if self.staging.tells_names_apart():
             return
-        names = [target.class_name for target in plan.targets]
-        for folder in (names, *([made.output for made in _made(plan, name)] for name in names)):
+        directories = [target.directory for target in plan.all_targets]
+        for folder in (directories, *([made.output for made in _made(plan, target)] for target in plan.all_targets)):
             for first, second in look_alikes(folder):
                 raise TargetError(f"{first!r} and {second!r} are one name on the disk of OUTPUT: rename one of them")
 
-    def _count(self, plan: Plan) -> None:
+    def _count(self) -> None:
         self.n_done += 1
-        self.listener.progress(self.n_done, plan.n_outputs)
+        self.listener.progress(self.n_done, self.n_planned)
 
 
-def _made(plan: Plan, class_name: str) -> Iterator[Made]:
-    return (operation for operation in plan.operations(class_name) if not isinstance(operation, Drop))
+def _made(plan: Plan, target: ClassTarget) -> Iterator[Made]:
+    return (made for made in plan.operations(target.directory) if not isinstance(made, Drop | Repeat))
 
 
 def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:

@@ -1,5 +1,6 @@
 """Whether OUTPUT already is what a run would make, so that nothing need be touched."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +9,7 @@ from rebalance.dataset import Dataset, ImageFile, to_bytes
 from rebalance.errors import BadImageError, ManifestError, OutputRefusedError, StorageError
 from rebalance.plan import Unusable
 from rebalance.storage.manifest import Manifest, digest, read_manifest
-from rebalance.storage.transfer import read_source
+from rebalance.storage.transfer import read_file, read_source
 
 _CLOCK_GRAIN_NS = 2 * 10**9
 """A source must be older than the manifest by this for its stamp to prove that it has not changed since."""
@@ -71,11 +72,14 @@ def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | 
         for image in dataset.images()
         if max(image.stamp.mtime_ns, image.stamp.ctime_ns) > manifest.mtime_ns - _CLOCK_GRAIN_NS
     }
+    if manifest.list_row and (what := _content_of_list(output, manifest.list_row)):
+        return f"its {manifest.list_row['path']!r} {what}"
     for row in manifest.rows():
         if "path" in row and (what := _size_problem(output, row)):
             return f"its {row['path']!r} {what}"
         suspect = suspects.pop(row["source"], None)
-        if suspect and row.get("is_bad", True) and (what := _content_problem(dataset, suspect, row)):
+        depends_on_content = row["kind"] != "listed" and row.get("is_bad", True)
+        if suspect and depends_on_content and (what := _content_problem(dataset, suspect, row)):
             return f"SOURCE is not what it was: {row['source']!r} {what}"
     return None
 
@@ -86,6 +90,14 @@ def _size_problem(output: bytes, row: Mapping[str, Any]) -> str | None:
     except OSError:
         return "is missing"
     return None if size == row["bytes"] else f"has {size} bytes where {row['bytes']} were written"
+
+
+def _content_of_list(output: bytes, row: Mapping[str, Any]) -> str | None:
+    try:
+        data = read_file(output, row["path"])
+    except OSError:
+        return "is missing"
+    return None if hashlib.sha256(data).hexdigest() == row["sha256"] else "has changed"
 
 
 def _content_problem(dataset: Dataset, image: ImageFile, row: Mapping[str, Any]) -> str | None:

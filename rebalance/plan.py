@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from rebalance.dataset import ImageFile, Stamp
+from rebalance.dataset import ImageFile, Stamp, directory_of
 
 Recipe = Mapping[str, Any]
 """Settings that are not neutral and say what a copy may be, by configuration key."""
@@ -45,6 +45,13 @@ class ClassTarget(NamedTuple):
     class_name: str
     n_current: int
     n_target: int
+    split: str | None = None
+    """Whose part of the class it is, where OUTPUT has splits."""
+
+    @property
+    def directory(self) -> str:
+        """Where the files lie in OUTPUT."""
+        return directory_of(self.class_name, self.split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,15 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeat:
+    """A source in a list instead of a tree, and how many files a tree would have of it."""
+
+    kind: ClassVar[str] = "listed"
+    source: ImageFile
+    repetitions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """An original that the output leaves out, and why."""
 
@@ -91,7 +107,7 @@ class Drop:
 
 Made = Keep | Augment | Duplicate
 """The operations that put a file into OUTPUT."""
-Operation = Made | Drop
+Operation = Made | Repeat | Drop
 
 
 class Unusable(NamedTuple):
@@ -111,21 +127,34 @@ class Plan:
     request: Mapping[str, Any]
     """Everything that decides what is made, ready for JSON; `storage.manifest.digest` names it."""
     targets: tuple[ClassTarget, ...]
+    """Of the classes that are balanced."""
     class_counts: Mapping[str, int]
-    """Images of each class in the source."""
+    """Images of each of them in the source."""
     most_copies: Mapping[str, int]
     """Copies of the most used source of each class."""
     n_generated: Mapping[str, int]
     """Files of each class that are no originals."""
     operations: Callable[[str], Iterator[Operation]]
-    """One class's operations: first what stands in OUTPUT, by the bytes of its path, then what is left out."""
+    """By the directory of a target: first what stands in OUTPUT, by the bytes of its path, then what is left out."""
     recipe: Callable[[str], Recipe]
     """One class's recipe."""
+    carried: tuple[ClassTarget, ...] = ()
+    """Of the classes of other splits, which go over as they are."""
+
+    @property
+    def all_targets(self) -> tuple[ClassTarget, ...]:
+        """Return every directory of OUTPUT that holds files."""
+        return (*self.targets, *self.carried)
+
+    @property
+    def is_list(self) -> bool:
+        """Return whether OUTPUT is a list of images instead of a tree."""
+        return self.request.get("write") == "list"
 
     @property
     def n_outputs(self) -> int:
-        """Files that OUTPUT will hold, the manifest aside."""
-        return sum(target.n_target for target in self.targets)
+        """Files that OUTPUT will hold, the manifest aside; of a list: repetitions."""
+        return sum(target.n_target for target in self.all_targets)
 
 
 NOTES = "; "
@@ -158,6 +187,8 @@ class Written:
     """True for an original that nothing can be made of; the note says why."""
     note: str | None = None
     """For people; several are joined by NOTES."""
+    split: str | None = None
+    group: str | None = None
 
 
 class Failed(NamedTuple):

@@ -1,16 +1,18 @@
 """Whether a tree still holds what its manifest says, and the manifest what it says of itself."""
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rebalance.dataset import to_bytes, to_text
-from rebalance.planning.naming import KINDS, generated_path, original_path
+from rebalance.dataset import directory_of, to_bytes, to_text
+from rebalance.planning.naming import KINDS, Place, generated_path, original_path
 from rebalance.recipes import draw_values
 from rebalance.storage.foreign import find_foreign
-from rebalance.storage.manifest import NAME, Manifest, class_entries, digest, read_manifest
+from rebalance.storage.lists import LIST_NAME, render_list
+from rebalance.storage.manifest import NAME, Manifest, carried_entries, class_entries, digest, read_manifest
 from rebalance.storage.request import recipe_of, rendering_of
 from rebalance.survey import hash_files
 
@@ -44,9 +46,9 @@ def verify(
     sound: dict[str, str] = {}
     listed: set[bytes] = set()
     source_sums: dict[str, str] = {}
-    for row in manifest.rows():
-        yield from _check_row(row, manifest.head, source_sums)
-        if "path" not in row:
+    for row in _files(manifest, source_sums):
+        if isinstance(row, Finding):
+            yield row
             continue
         if to_bytes(row["path"]) in listed:
             yield Finding("manifest", row["path"], "stands in it twice")
@@ -62,18 +64,27 @@ def verify(
     if source is not None:
         by_size = _check_sizes(to_bytes(source), manifest)
         by_content = _check_hashes(to_bytes(source), source_sums, n_workers, progress, kind="source")
-        yield from by_size if is_quick else by_content
+        yield from by_size if is_quick or manifest.list_row else by_content
+
+
+def _files(manifest: Manifest, source_sums: dict[str, str]) -> Iterator[Mapping[str, Any] | Finding]:
+    """Yield what the manifest says of each file of the tree, and what is wrong with its lines."""
+    for row in manifest.rows():
+        yield from _check_row(row, manifest.head, source_sums)
+        if "path" in row:
+            yield row
+    if manifest.list_row:
+        if hashlib.sha256(render_list(manifest.rows())).hexdigest() != manifest.list_row["sha256"]:
+            yield Finding("manifest", LIST_NAME, "is not the list that the lines make")
+        yield manifest.list_row
 
 
 def _check_head(manifest: Manifest) -> Iterator[Finding]:
     """Compare the counts, shares, indices and digests that the head states with its lines and with each other."""
     head = manifest.head
-    sources: dict[str, set[str]] = {}
-    after: Counter[str] = Counter()
-    for row in manifest.rows():
-        sources.setdefault(row["class"], set()).add(row["source"])
-        after[row["class"]] += "path" in row
-    expected = class_entries([(name, len(sources[name]), after[name]) for name in sorted(sources)])
+    expected, carried = _counted(manifest)
+    if head.get("carried", {}) != carried:
+        yield Finding("manifest", NAME, "its head does not count the other splits as its lines do")
     if head["classes"] != expected["classes"]:
         yield Finding("manifest", NAME, "its head does not count the classes as its lines do")
     if head["class_indices"] != expected["class_indices"]:
@@ -84,14 +95,30 @@ def _check_head(manifest: Manifest) -> Iterator[Finding]:
         yield Finding("manifest", NAME, "its head names two seeds")
 
 
+def _counted(manifest: Manifest) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
+    """Return what the lines say of the classes, and of the splits that went over as they were."""
+    sources: dict[str, set[str]] = {}
+    after: Counter[str] = Counter()
+    carried: Counter[tuple[str, str]] = Counter()
+    for row in manifest.rows():
+        n_files = row["repetitions"] if row["kind"] == "listed" else "path" in row
+        if row.get("split") == manifest.head.get("split"):
+            sources.setdefault(row["class"], set()).add(row["source"])
+            after[row["class"]] += n_files
+        elif n_files:
+            carried[str(row.get("split")), row["class"]] += n_files
+    entries = [(name, len(sources[name]), after[name]) for name in sorted(sources)]
+    return class_entries(entries), carried_entries(carried)
+
+
 def _check_row(row: Mapping[str, Any], head: Mapping[str, Any], source_sums: dict[str, str]) -> Iterator[Finding]:
     """Compare what a line states with what follows from the rest of it; gather the sum of its source."""
     path = row.get("path", row["source"])
-    if path.partition("/")[0] != row["class"]:
+    if not _lies_in_its_class(row, head):
         yield Finding("manifest", path, "does not lie in the folder of its class")
-    if path != _expected_path(row, head):
+    if "path" in row and path != _expected_path(row, head):
         yield Finding("manifest", path, "does not have the name that its source and copy number give it")
-    sha256 = None if row["kind"] == "removed" else row["source_sha256"]
+    sha256 = row["source_sha256"] if "path" in row else None
     if sha256 and source_sums.setdefault(row["source"], sha256) != sha256:
         yield Finding("manifest", path, "has another sum of its source than its other files")
     if row["kind"] != "augmented":
@@ -105,9 +132,19 @@ def _check_row(row: Mapping[str, Any], head: Mapping[str, Any], source_sums: dic
 def _expected_path(row: Mapping[str, Any], head: Mapping[str, Any]) -> str:
     is_encoded = row["kind"] == "augmented" or row.get("reencoded")
     output_format = rendering_of(head["request"]).output_format if is_encoded else None
+    place = Place.of(row["source"], row["class"], row.get("split"))
     if row["kind"] in KINDS:
-        return generated_path(row["source"], row["kind"], head["seed"], row["copy_number"], output_format)
-    return original_path(row["source"], output_format)
+        return generated_path(place, row["kind"], head["seed"], row["copy_number"], output_format)
+    return original_path(place, output_format)
+
+
+def _lies_in_its_class(row: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
+    """Return whether a file lies in the folder of its class, and a source where the source was a tree."""
+    split = row.get("split")
+    if "path" in row:
+        return str(os.path.dirname(row["path"])) == directory_of(row["class"], split)
+    folder: str = os.path.dirname(row["source"].removeprefix(f"{split}/"))
+    return "labels" in head["request"] or folder == row["class"]
 
 
 def _check_presence(root: bytes, row: Mapping[str, Any]) -> Finding | None:

@@ -129,13 +129,13 @@ def test_a_source_that_changed_since_it_was_staged_is_made_anew(
 
 def before_settling(monkeypatch: pytest.MonkeyPatch, happen: Callable[[Staging], None]) -> None:
     """Let something happen when every file is staged and none is published."""
-    settle = Staging.settle_classes
+    settle = Staging.settle_directories
 
     def happen_then_settle(staging: Staging, names: Iterable[str]) -> None:
         happen(staging)
         settle(staging, names)
 
-    monkeypatch.setattr(Staging, "settle_classes", happen_then_settle)
+    monkeypatch.setattr(Staging, "settle_directories", happen_then_settle)
 
 
 def test_a_source_that_changes_while_it_is_used_ends_the_run(

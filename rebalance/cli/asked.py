@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+import click
+from click.core import ParameterSource
+
 from rebalance.cli.options import read_text
 from rebalance.dataset import Dataset
 from rebalance.errors import UsageError, did_you_mean
@@ -13,14 +16,20 @@ from rebalance.planning.augment import MAX_COPIES, AugmentOptions
 from rebalance.planning.selection import Selection
 from rebalance.planning.targets import parse_strategy
 from rebalance.planning.undersample import UndersampleOptions
-from rebalance.recipes import make_recipe
+from rebalance.recipes import FILL_SETTINGS, make_recipe
+from rebalance.transforms import BY_KEY
 
 Given = Mapping[str, Any]
 _NEUTRAL = {"size": None, "output_format": "same", "quality": "source", "orientation": "keep"}
 """What leaves originals as they are."""
+_OF_FILES = (
+    "originals", "identity_share", "size", "output_format", "quality", "orientation", "interpolation", "engine",
+    "max_pixels", "link", "bad_images", "check",
+)  # fmt: skip
+"""Options that have no meaning for a list, the transforms and fills aside."""
 
 
-def augment_options(given: Given, dataset: Dataset) -> AugmentOptions:
+def augment_options(given: Given, dataset: Dataset, described: Mapping[str, object]) -> AugmentOptions:
     """Return what decides what `augment` makes of a dataset. Raises UsageError where options contradict each other."""
     if (given["cap_method"], given["window"], given["order"]) != ("random", 0, "key") and given["cap"] is None:
         raise UsageError("--cap-method, --window and --order choose what --cap N keeps: give it, too")
@@ -33,23 +42,39 @@ def augment_options(given: Given, dataset: Dataset) -> AugmentOptions:
         identity_share=given["identity_share"] or Fraction(0),
         rendering=_rendering_asked(given),
         cap=given["cap"],
-        selection=_selection_asked(given, "cap_method"),
+        selection=selection_asked(given, "cap_method"),
         max_copies=given["max_copies"] or MAX_COPIES,
-        others={key: given[key] for key in ("bad_images", "check")},
+        others=_others(given, described),
     )
 
 
-def undersample_options(given: Given) -> UndersampleOptions:
+def undersample_options(given: Given, described: Mapping[str, object]) -> UndersampleOptions:
     """Return what decides what `undersample` makes of a dataset. Raises UsageError likewise."""
     return UndersampleOptions(
         strategy=parse_strategy(given["sampling_strategy"], read_text, auto="not minority"),
         seed=given["seed"],
-        selection=_selection_asked(given, "method"),
-        others={key: given[key] for key in ("bad_images", "check")},
+        selection=selection_asked(given, "method"),
+        others=_others(given, described),
     )
 
 
-def _selection_asked(given: Given, method: str) -> Selection:
+def _others(given: Given, described: Mapping[str, object]) -> dict[str, object]:
+    """Return what the plan need not know: how images are read and checked."""
+    return {**{key: given[key] for key in ("bad_images", "check")}, **described}
+
+
+def check_list_options(given: Given) -> None:
+    """Raise UsageError where `--write list` meets an option of files on the command line, which would have no effect."""
+    context = click.get_current_context()
+    for name in (*BY_KEY, *FILL_SETTINGS, *_OF_FILES):
+        if name in given and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for files that are made, and --write list makes none: leave one of "
+                "them out"
+            )
+
+
+def selection_asked(given: Given, method: str) -> Selection:
     """Return which images are to be kept."""
     if (given["window"], given["order"]) != (0, "key") and given[method] != "window":
         raise UsageError(f"--window and --order go with --{method.replace('_', '-')} window")

@@ -27,6 +27,7 @@ Given = Mapping[str, Any]
 @options.max_copies
 @options.transforms
 @options.rendering
+@options.arranging
 @options.reading
 @options.running
 @options.configuring
@@ -45,13 +46,18 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
         output,
         given,
         Balancing(
-            planner=lambda dataset: partial(plan_augment, dataset, augment_options(given, dataset)),
+            planner=lambda dataset, described: partial(
+                plan_augment, dataset, augment_options(given, dataset, described)
+            ),
             remarks=lambda plan, dataset: _remarks(plan, dataset, given),
         ),
     )
 
 
 def _remarks(plan: Plan, dataset: Dataset, given: Given) -> Iterator[str]:
+    if plan.is_list:
+        yield f"seed {given['seed']}; nothing is drawn for a list: augment its repetitions while training"
+        return
     yield told_settings(plan)
     yield from given["configuration"].remarks
     yield from setting_remarks(given, plan)

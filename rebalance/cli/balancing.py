@@ -4,19 +4,25 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
+from rebalance.cli.asked import check_list_options
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.remarks import dataset_remarks, plan_remarks
+from rebalance.cli.remarks import dataset_remarks, group_remarks, plan_remarks
 from rebalance.cli.report import StdoutError, print_plan, print_summary, say
 from rebalance.cli.signals import check_signals, ignore_signals
+from rebalance.cli.sources import Source, find_leakage, hold_out_asked, open_source, report_leakage
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
-from rebalance.plan import Plan
+from rebalance.plan import Plan, Unusable
+from rebalance.planning.carrying import with_carried
+from rebalance.planning.listing import as_list
 from rebalance.run import Listener, Outcome, Planner, RunOptions
+from rebalance.storage.lists import LIST_NAME
 from rebalance.storage.manifest import request_of
 from rebalance.storage.output import check_output, located
-from rebalance.storage.scan import raise_problems, scan
+from rebalance.storage.scan import raise_problems
 from rebalance.storage.staging import remove_leftovers
 
 Given = Mapping[str, Any]
@@ -26,7 +32,8 @@ Given = Mapping[str, Any]
 class Balancing:
     """What tells one such command from another."""
 
-    planner: Callable[[Dataset], Planner]
+    planner: Callable[[Dataset, Mapping[str, object]], Planner]
+    """From a dataset and what a request records of how it is read."""
     remarks: Callable[[Plan, Dataset], Iterable[str]]
     """What there is to say of the settings, the first line included."""
 
@@ -35,15 +42,21 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     """Plan, say what there is to say, and make OUTPUT hold what is planned; return the exit code."""
     if source is None or (output is None and not given["dry_run"]):
         raise UsageError(f"{'SOURCE is' if source is None else '-o OUTPUT is'} missing; see --help")
+    if given["write"] == "list":
+        check_list_options(given)
     output = output and located(output)
-    rescan = partial(scan, source, exclude=given["exclude"], follow_symlinks=given["symlinks"] == "follow")
-    dataset = rescan()
-    raise_problems(dataset)
-    planner = balancing.planner(dataset)
+    opened = open_source(source, given, split=given["split"])
+    raise_problems(opened.dataset)
+    if leakage := find_leakage(opened, given):
+        report_leakage(leakage, given)
+    opened = hold_out_asked(opened, given)
+    dataset = opened.dataset
+    planner = partial(_plan, balancing.planner(dataset, opened.described), dataset, given["write"])
     plan = planner({})
     is_there = output is not None and check_output(dataset, output)
     if not given["quiet"]:
-        for remark in (*balancing.remarks(plan, dataset), *dataset_remarks(dataset), *plan_remarks(plan)):
+        remarks = balancing.remarks(plan, dataset), dataset_remarks(dataset), plan_remarks(plan), group_remarks(plan)
+        for remark in chain.from_iterable(remarks):
             say(remark)
     if given["dry_run"] or output is None:
         print_plan(plan, given["format"])
@@ -51,7 +64,13 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     if is_there and _is_up_to_date(output, plan, dataset, given):
         remove_leftovers(to_bytes(output))
         return _tell_standing(planner, output, given)
-    return _carry_out(planner, dataset, rescan, output, given, plan.command)
+    return _carry_out(planner, opened, output, given, plan.command)
+
+
+def _plan(planner: Planner, dataset: Dataset, write: str, unusable: Mapping[str, Unusable]) -> Plan:
+    """Plan what is balanced, and beside it what is carried over."""
+    plan = with_carried(planner(unusable), dataset, unusable)
+    return as_list(plan) if write == "list" else plan
 
 
 def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> bool:
@@ -69,9 +88,7 @@ def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> b
     return False
 
 
-def _carry_out(
-    planner: Planner, dataset: Dataset, rescan: Callable[[], Dataset], output: str, given: Given, command: str
-) -> int:
+def _carry_out(planner: Planner, source: Source, output: str, given: Given, command: str) -> int:
     from rebalance.backends import usable_cores  # noqa: PLC0415  the same
     from rebalance.execute import execute  # noqa: PLC0415  the same
 
@@ -90,7 +107,7 @@ def _carry_out(
             list_bad=lambda path, reason: say(f"bad image: {path!r}: {reason}"),
             publishing=ignore_signals,
         )
-        outcome = execute(planner, dataset, rescan, output, run_options, listener)
+        outcome = execute(planner, source.dataset, source.reread, output, run_options, listener)
     _tell(outcome, output, given, is_up_to_date=False)
     return 0
 
@@ -118,5 +135,7 @@ def _tell(outcome: Outcome, output: str, given: Given, *, is_up_to_date: bool) -
         say(f"note: {count} {'file' if count == 1 else 'files'}: {note}: {first!r} first")
     if n_reused and not is_up_to_date:
         say(f"reused {n_reused} of {plan.n_outputs}")
-    if any(plan.most_copies.values()):
+    if plan.is_list:
+        say(f"{output}/{LIST_NAME}: no image was opened; `rebalance inspect --check` finds those that do not decode")
+    elif any(plan.most_copies.values()):
         say(f"{output} holds copies: train on it as it is, and do not split it again")

@@ -14,6 +14,7 @@ from rebalance.plan import INTERPOLATIONS, MAX_PIXELS, ORIGINALS, OUTPUT_FORMATS
 from rebalance.planning.selection import METHODS, ORDERS
 from rebalance.planning.targets import LEGAL
 from rebalance.recipes import ERASING_FILLS, FILL_MODES
+from rebalance.storage.tables import ROLES
 from rebalance.storage.transfer import LINKS
 from rebalance.transforms import TRANSFORMS, Transform
 
@@ -187,7 +188,44 @@ rendering = together(
     ),
     max_pixels,
 )  # fmt: skip
-reading = together(exclude, symlinks)
+
+
+def _inside(_context: click.Context, _parameter: click.Parameter, share: Any) -> Any:
+    """Return a share that leaves something on both sides."""
+    if share is not None and not 0 < share < 1:
+        message = "leaves nothing on one side: a share lies between 0 and 1"
+        raise click.BadParameter(message)
+    return share
+
+
+split = click.option(
+    "--split", type=Names(), metavar="NAME", help="SOURCE holds splits: balance this one, carry the others over."
+)
+holdout = click.option(
+    "--holdout", type=Share(), metavar="SHARE", callback=_inside,
+    help="Make OUTPUT/train, balanced, and OUTPUT/val: this share of every class, as it is.",
+)  # fmt: skip
+leakage = click.option(
+    "--leakage", type=click.Choice(["warn", "fail"]), default="warn", show_default=True,
+    help="Images or groups that stand in another split too, of SOURCE or beside it: say so, or exit 1.",
+)  # fmt: skip
+group_by = click.option(
+    "--group-by", type=Names(), metavar="REGEX|FILE.csv",
+    help="Images that belong together: by what is found in their paths, or by columns path and group.",
+)  # fmt: skip
+images = click.option(
+    "--images", type=Path(), metavar="ROOT", help="SOURCE is a .csv: where its paths begin.  [default: its folder]"
+)
+column = click.option(
+    "--column", type=Names(), multiple=True, metavar="ROLE=NAME",
+    help=f"What a .csv calls one of {', '.join(ROLES)}; may be repeated.",
+)  # fmt: skip
+write = click.option(
+    "--write", type=click.Choice(["tree", "list"]), default="tree", show_default=True,
+    help="A tree, or only a .csv of the balanced set that says how often each image counts.",
+)  # fmt: skip
+reading = together(group_by, images, column, exclude, symlinks)
+arranging = together(split, holdout, leakage, write)
 running = together(seed, workers, dry_run, overwrite, link, bad_images, check, report_format, quiet)
 configuring = together(config, print_config)
 capping = together(cap, cap_method, window, order)

@@ -8,6 +8,7 @@ from rebalance.cli.report import class_rows
 from rebalance.dataset import Dataset
 from rebalance.plan import Plan
 from rebalance.planning.augment import MANY_COPIES
+from rebalance.planning.groups import count_groups
 from rebalance.planning.naming import is_portable, look_alikes
 from rebalance.storage.manifest import NAME as MANIFEST_NAME
 
@@ -23,6 +24,15 @@ def dataset_remarks(dataset: Dataset) -> Iterator[str]:
         yield f"note: {name!r} is no legal name on Windows"
     if any(remark.path == MANIFEST_NAME for remark in dataset.ignored):
         yield f"warning: SOURCE holds a {MANIFEST_NAME}: it is an output of rebalance; copies of copies would be made"
+    yield from split_remarks(dataset)
+    yield from _ungrouped(dataset)
+
+
+def _ungrouped(dataset: Dataset) -> Iterator[str]:
+    if any(image.group is not None for image in dataset.images()):
+        alone = [image.path for image in dataset.images() if image.group is None]
+        if alone:
+            yield f"note: {len(alone)} images belong to no group and stand for themselves: {alone[0]!r} first"
 
 
 def _look_alikes(dataset: Dataset) -> Iterator[tuple[str, str]]:
@@ -81,6 +91,28 @@ def setting_remarks(given: Mapping[str, Any], plan: Plan) -> Iterator[str]:
     for key, ordinary in _ORDINARY.items():
         if given[key] != ordinary and not any(key in recipe for recipe in recipes):
             yield f"note: --{key.replace('_', '-')} {given[key]} has no effect: nothing is drawn that uses it"
+
+
+def split_remarks(dataset: Dataset) -> Iterator[str]:
+    """Yield what is odd about the splits of a tree."""
+    names = dataset.class_counts.keys()
+    for split in dict.fromkeys(folder.split for folder in dataset.carried):
+        there = {folder.name for folder in dataset.carried if folder.split == split and folder.images}
+        if unknown := sorted(there - names):
+            yield f"warning: {split} has classes that {dataset.split} does not have: {unknown[0]!r} first"
+        if missing := sorted(names - there):
+            yield f"note: {split} has no image of {len(missing)} classes of {dataset.split}: {missing[0]!r} first"
+
+
+def group_remarks(plan: Plan) -> Iterator[str]:
+    """Yield which groups a plan cuts, and why."""
+    for count in count_groups(plan):
+        for cut in count.cut[:1]:
+            others = f" (and {len(count.cut) - 1} more groups)" if len(count.cut) > 1 else ""
+            yield (
+                f"note: class {count.class_name!r}: {cut.n_kept} of the {cut.n_images} images of group {cut.group!r} "
+                f"stay{others}; {count.n_whole} of {count.n_groups} groups stay whole"
+            )
 
 
 def plan_remarks(plan: Plan) -> Iterator[str]:

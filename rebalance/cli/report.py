@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import click
 
-from rebalance.plan import Drop, Keep, Plan
+from rebalance.plan import Augment, Drop, Duplicate, Plan, Repeat
 from rebalance.storage.names import encode_names
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -85,8 +85,7 @@ def print_plan(plan: Plan, report_format: str) -> None:
     if report_format == "text":
         print_summary(plan, "text", {})
     elif report_format == "csv":
-        header = ("path", "class", "kind", "source", "copy_number")
-        print_csv(header, ([row.get(key) for key in header] for row in _files(plan)))
+        print_csv(_FILE_KEYS, ([row.get(key) for key in _FILE_KEYS] for row in _files(plan)))
     else:
         print_json(
             {
@@ -99,6 +98,7 @@ def print_plan(plan: Plan, report_format: str) -> None:
         )
 
 
+_FILE_KEYS = ("path", "class", "kind", "source", "copy_number", "repetitions", "split", "group")
 _COLUMNS = {
     False: (
         ("class", "before", "kept", "after", "generated", "copies/image"),
@@ -110,23 +110,36 @@ _COLUMNS = {
 
 
 def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) -> None:
-    """Print counts before and after, class by class."""
+    """Print counts before and after, class by class; of splits that are carried over, a column each."""
     if report_format == "json":
         print_json({"schema": 1, **more, "classes": class_rows(plan)})
         return
-    header, keys = _COLUMNS[plan.command == "undersample"]
-    rows = [[row[key] for key in keys] for row in class_rows(plan)]
+    titles, keys = _COLUMNS[plan.command == "undersample"]
+    splits = list(dict.fromkeys(str(target.split) for target in plan.carried))
+    rows = [[*(row[key] for key in keys), *(row["carried"][name] for name in splits)] for row in class_rows(plan)]
     if report_format == "csv":
-        print_csv(header, rows)
+        print_csv((*keys, *splits), rows)
         return
     shown = ([f"{cell:.0%}" if isinstance(cell, float) else cell for cell in row] for row in rows)
-    print_table(header, shown)
-    n_before, n_after = sum(plan.class_counts.values()), plan.n_outputs
-    emit(f"{len(rows)} classes, {n_before} files -> {n_after}")
+    print_table((*titles, *(displayed(name) for name in splits)), shown)
+    emit(displayed(_total(plan, splits)))
+
+
+def _total(plan: Plan, splits: Sequence[str]) -> str:
+    """Return the last line of a summary."""
+    n_before, n_after = sum(plan.class_counts.values()), sum(target.n_target for target in plan.targets)
+    total = f"{len(plan.targets)} classes, {n_before} files -> {n_after}"
+    if splits:
+        carried = {name: sum(target.n_target for target in plan.carried if target.split == name) for name in splits}
+        total += f" in {plan.targets[0].split}"
+        total += "".join(f"; {n_files} in {name} as they are" for name, n_files in carried.items())
+    return f"{total}, as a list" if plan.is_list else total
 
 
 def class_rows(plan: Plan) -> list[dict[str, Any]]:
     """Return what a plan does to each class."""
+    carried = {(target.class_name, target.split): target.n_target for target in plan.carried}
+    splits = dict.fromkeys(target.split for target in plan.carried)
     return [
         {
             "name": target.class_name,
@@ -136,21 +149,26 @@ def class_rows(plan: Plan) -> list[dict[str, Any]]:
             "n_left_out": plan.class_counts[target.class_name] - target.n_current,
             "generated_share": round(plan.n_generated[target.class_name] / target.n_target, 6),
             "most_copies": plan.most_copies[target.class_name],
+            **({"carried": {name: carried.get((target.class_name, name), 0) for name in splits}} if splits else {}),
         }
         for target in plan.targets
     ]
 
 
 def _files(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Yield the files of a plan."""
-    for target in plan.targets:
-        for operation in plan.operations(target.class_name):
+    """Yield the files of a plan, or the sources of a list."""
+    for target in plan.all_targets:
+        for operation in plan.operations(target.directory):
             if isinstance(operation, Drop):
                 continue
             row = {
-                "path": operation.output,
+                "path": None if isinstance(operation, Repeat) else operation.output,
                 "class": target.class_name,
                 "kind": operation.kind,
                 "source": operation.source.path,
+                "copy_number": operation.copy_number if isinstance(operation, Augment | Duplicate) else None,
+                "repetitions": operation.repetitions if isinstance(operation, Repeat) else None,
+                "split": target.split,
+                "group": operation.source.group,
             }
-            yield row if isinstance(operation, Keep) else {**row, "copy_number": operation.copy_number}
+            yield {key: value for key, value in row.items() if value is not None}

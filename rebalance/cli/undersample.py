@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from rebalance.cli import options
-from rebalance.cli.asked import undersample_options
+from rebalance.cli.asked import selection_asked, undersample_options
 from rebalance.cli.balancing import Balancing, balance
 from rebalance.planning.undersample import plan_undersample
 
@@ -16,6 +16,7 @@ from rebalance.planning.undersample import plan_undersample
 @options.output
 @options.sampling_strategy
 @options.choosing
+@options.arranging
 @options.reading
 @options.running
 def undersample(source: str | None, output: str | None, **given: Any) -> int:
@@ -25,14 +26,15 @@ def undersample(source: str | None, output: str | None, **given: Any) -> int:
     rebalance undersample data/train -o data/balanced
     rebalance undersample data/train -o data/epoch3 -s 500 --method window --window 3
     """
-    chosen = undersample_options(given)
-    told = f"seed {chosen.seed}, method {chosen.selection.told()}"
+    told = f"seed {given['seed']}, method {selection_asked(given, 'method').told()}"
     return balance(
         source,
         output,
         given,
         Balancing(
-            planner=lambda dataset: partial(plan_undersample, dataset, chosen),
+            planner=lambda dataset, described: partial(
+                plan_undersample, dataset, undersample_options(given, described)
+            ),
             remarks=lambda _plan, _dataset: [told],
         ),
     )

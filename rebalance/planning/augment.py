@@ -3,12 +3,26 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
 from rebalance.errors import TargetError
-from rebalance.plan import SOURCE_LIKE, ClassTarget, Drop, Keep, Made, Operation, Plan, Recipe, Rendering, Unusable
-from rebalance.planning.copies import copy_operations
-from rebalance.planning.naming import looks_generated, original_path
+from rebalance.plan import (
+    SOURCE_LIKE,
+    ClassTarget,
+    Drop,
+    Keep,
+    Made,
+    Operation,
+    Plan,
+    Recipe,
+    Rendering,
+    Repeat,
+    Unusable,
+)
+from rebalance.planning.copies import copy_operations, most_copies
+from rebalance.planning.leaving import drop, images_left
+from rebalance.planning.naming import Place, looks_generated, original_path
 from rebalance.planning.selection import SMALLEST_KEYS, Selection, select_images
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
 
@@ -62,11 +76,11 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     operations = _operations(dataset, shares, options, unusable)
     for folder in dataset.classes:
         if options.made_format or any(looks_generated(image.path) for image in folder.images):
-            _check_names(folder, operations(folder.name))
+            _check_names(folder, operations(folder.directory))
     return Plan(
         command="augment",
         request=_request(options),
-        targets=tuple(ClassTarget(name, shares[name].n_used, n_targets[name]) for name in n_targets),
+        targets=tuple(ClassTarget(name, shares[name].n_used, n_targets[name], dataset.split) for name in n_targets),
         class_counts=dataset.class_counts,
         most_copies={name: share.most_copies for name, share in shares.items()},
         n_generated={name: share.n_copies for name, share in shares.items()},
@@ -82,31 +96,26 @@ class _Share:
     n_used: int
     n_sources: int
     n_copies: int
-
-    @property
-    def most_copies(self) -> int:
-        return -(-self.n_copies // self.n_sources) if self.n_copies else 0
+    most_copies: int
 
 
 def _share_out(
     folder: ClassFolder, n_capped: int, n_target: int, options: AugmentOptions, unusable: Mapping[str, Unusable]
 ) -> _Share:
     used = _used(folder, n_capped, options, unusable)
-    n_sources = sum(image.path not in unusable for image in used)
-    n_originals = len(used) - n_sources if options.rendering.originals == "transform" else len(used)
-    if n_target > n_originals and not n_sources:
+    sources = [image for image in used if image.path not in unusable]
+    n_originals = len(used) - len(sources) if options.rendering.originals == "transform" else len(used)
+    n_copies = n_target - n_originals
+    if n_copies > 0 and not sources:
         raise TargetError(f"class {folder.name!r} has no image left that another can be made from: mend or add some")
-    return _Share(len(used), n_sources, n_target - n_originals)
+    return _Share(len(used), len(sources), n_copies, most_copies(sources, n_copies, options.seed))
 
 
 def _used(
     folder: ClassFolder, n_capped: int, options: AugmentOptions, unusable: Mapping[str, Unusable]
 ) -> tuple[ImageFile, ...]:
     """Return the images that OUTPUT is made from."""
-    images = folder.images
-    if unusable:
-        images = tuple(image for image in images if image.path not in unusable or unusable[image.path].is_kept)
-    return select_images(images, n_capped, options.selection, seed=options.seed)
+    return select_images(images_left(folder, unusable), n_capped, options.selection, seed=options.seed)
 
 
 def _check_copies(shares: Mapping[str, _Share], max_copies: int) -> None:
@@ -122,38 +131,43 @@ def _check_copies(shares: Mapping[str, _Share], max_copies: int) -> None:
 def _operations(
     dataset: Dataset, shares: Mapping[str, _Share], options: AugmentOptions, unusable: Mapping[str, Unusable]
 ) -> Callable[[str], Iterator[Operation]]:
-    folders = {folder.name: folder for folder in dataset.classes}
+    folders = {folder.directory: folder for folder in dataset.classes}
 
-    def operations(class_name: str) -> Iterator[Operation]:
-        folder, share = folders[class_name], shares[class_name]
+    def operations(directory: str) -> Iterator[Operation]:
+        folder = folders[directory]
+        share, place_of = shares[folder.name], partial(Place.of, class_name=folder.name, split=folder.split)
         used = _used(folder, share.n_used, options, unusable)
         sources = [image for image in used if image.path not in unusable]
-        made: list[Made] = list(_originals(used, options, unusable))
+        made: list[Made] = list(_originals(used, place_of, options, unusable))
         made += copy_operations(
             sources,
             share.n_copies,
             options.seed,
-            drawn_share=_drawn_share(class_name, options),
-            output_format=options.rendering.output_format if options.recipe_of(class_name) else options.made_format,
+            drawn_share=_drawn_share(folder.name, options),
+            place_of=place_of,
+            output_format=options.rendering.output_format if options.recipe_of(folder.name) else options.made_format,
         )
         yield from sorted(made, key=_output_bytes)
         remaining = {image.path for image in used}
         for image in folder.images:
-            if image.path in unusable and image.path not in remaining:
-                yield Drop(image, unusable[image.path].reason, is_bad=True, sha256=unusable[image.path].sha256)
-            elif image.path not in remaining:
-                yield Drop(image, _reason(options))
+            if image.path not in remaining:
+                yield drop(image, _reason(options), unusable)
 
     return operations
 
 
-def _originals(used: Sequence[ImageFile], options: AugmentOptions, unusable: Mapping[str, Unusable]) -> Iterator[Keep]:
+def _originals(
+    used: Sequence[ImageFile],
+    place_of: Callable[[str], Place],
+    options: AugmentOptions,
+    unusable: Mapping[str, Unusable],
+) -> Iterator[Keep]:
     """Yield the originals that stand in OUTPUT; those that nothing can be made of stay as they are."""
     for image in used:
         if image.path in unusable:
-            yield Keep(image, image.path)
+            yield Keep(image, original_path(place_of(image.path), None))
         elif options.rendering.originals != "transform":
-            yield Keep(image, original_path(image.path, options.made_format))
+            yield Keep(image, original_path(place_of(image.path), options.made_format))
 
 
 def _drawn_share(class_name: str, options: AugmentOptions) -> Fraction:
@@ -173,10 +187,10 @@ def _reason(options: AugmentOptions) -> str:
 
 def _check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
     """Raise TargetError where a file would take the name of another."""
-    originals = {image.path for image in folder.images}
+    originals = {original_path(Place.of(image.path, folder.name, folder.split), None) for image in folder.images}
     made: dict[str, str] = {}
     for operation in operations:
-        if isinstance(operation, Drop):
+        if isinstance(operation, Drop | Repeat):
             continue
         if not isinstance(operation, Keep) and operation.output in originals:
             raise TargetError(

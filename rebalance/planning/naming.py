@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from posixpath import basename, dirname, splitext
+from posixpath import splitext
+from typing import NamedTuple, Self
 
-from rebalance.dataset import to_bytes, to_text
+from rebalance.dataset import directory_of, to_bytes, to_text
 from rebalance.drawing import draw_key
 
 _KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
@@ -23,21 +24,40 @@ _WINDOWS_NAMES = frozenset(
 _WINDOWS_CHARACTERS = frozenset('<>:"\\|?*')
 
 
-def generated_path(path: str, kind: str, seed: int, copy_number: int, output_format: str | None = "same") -> str:
-    """Return where a generated file lies: beside its source, stem cut so that the name fits 255 bytes.
+class Place(NamedTuple):
+    """Where the files of one source lie in OUTPUT: the folder of its class, and the name of its original."""
+
+    source: str
+    directory: str
+    name: str
+
+    @classmethod
+    def of(cls, source: str, class_name: str, split: str | None = None) -> Self:
+        """Return the place of a source: folders of its path that say neither split nor class go into the name.
+
+        `Hat/a.jpg` stays so; `scans/p7/a.jpg`, which a list calls Hat, becomes `Hat/scans_p7_a.jpg`.
+        """
+        path = source.removeprefix(f"{split}/") if split is not None else source
+        return cls(source, directory_of(class_name, split), path.removeprefix(f"{class_name}/").replace("/", "_"))
+
+
+def generated_path(place: Place, kind: str, seed: int, copy_number: int, output_format: str | None = "same") -> str:
+    """Return where a generated file lies: beside its original, stem cut so that the name fits 255 bytes.
 
     What is not encoded anew (`output_format` None) has its source's suffix, whatever that is.
     """
-    stem, suffix = splitext(basename(path))
+    stem, suffix = splitext(place.name)
     suffix = _made_suffix(suffix, output_format)
-    ending = f"_{KINDS[kind]}{copy_number}-{draw_key(seed, path, copy_number).hex()[:12]}{suffix}"
-    return f"{dirname(path)}/{_cut(stem, NAME_MAX - len(to_bytes(ending)))}{ending}"
+    ending = f"_{KINDS[kind]}{copy_number}-{draw_key(seed, place.source, copy_number).hex()[:12]}{suffix}"
+    return f"{place.directory}/{_cut(stem, NAME_MAX - len(to_bytes(ending)))}{ending}"
 
 
-def original_path(path: str, output_format: str | None) -> str:
+def original_path(place: Place, output_format: str | None) -> str:
     """Return where an original lies in OUTPUT: under its own name, but for a suffix that is encoded as another."""
-    stem, suffix = splitext(path)
-    return stem + _made_suffix(suffix, output_format)
+    if output_format is None:
+        return f"{place.directory}/{place.name}"
+    stem, suffix = splitext(place.name)
+    return f"{place.directory}/{stem}{_made_suffix(suffix, output_format)}"
 
 
 def format_of(path: str, source: str) -> str | None:

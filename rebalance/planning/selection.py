@@ -1,10 +1,11 @@
-"""Which images of a large class are kept: the smallest keys, or consecutive stretches."""
+"""Which images of a large class are kept: the smallest keys or consecutive stretches, groups whole if that can be."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.drawing import draw_key
+from rebalance.planning.groups import ImageGroup, groups_of, has_groups, whole_groups
 
 METHODS = ("random", "window")
 ORDERS = ("key", "name")
@@ -32,9 +33,9 @@ class Selection:
 SMALLEST_KEYS = Selection()
 
 
-def selection_key(seed: int, image: ImageFile) -> bytes:
-    """Return the key that decides whether an image is kept, from seed and path alone."""
-    return draw_key(seed, image.path, 0)
+def selection_key(seed: int, path: str) -> bytes:
+    """Return the key that decides whether an image, or a group by its name, is kept: from seed and path alone."""
+    return draw_key(seed, path, 0)
 
 
 def select_images(
@@ -43,12 +44,47 @@ def select_images(
     """Return `n_kept` of the images, in the order of their paths.
 
     `random` keeps the smallest keys, so that 500 is a subset of 600; `window` keeps a stretch of `n_kept` in the order
-    of the keys or names, and begins again where the images are used up.
+    of the keys or names, and begins again where the images are used up. Where images have groups, `random` keeps whole
+    ones in the order of the groups' keys as long as whole ones can still make up the rest; what they cannot is taken
+    from one group more. In the order of the keys, a group lies together, so that a stretch cuts one at either end.
     """
     if n_kept >= len(images):
         return tuple(images)
-    is_by_name = selection.method == "window" and selection.order == "name"
-    ordered = images if is_by_name else sorted(images, key=lambda image: selection_key(seed, image))
-    start = selection.window * n_kept if selection.method == "window" else 0
-    kept = [ordered[(start + offset) % len(ordered)] for offset in range(n_kept)]
+    if selection.method == "window":
+        kept = _stretch(images if selection.order == "name" else _by_key(images, seed), n_kept, selection.window)
+    elif has_groups(images):
+        kept = _whole_groups_first(_groups_by_key(images, seed), n_kept)
+    else:
+        kept = _by_key(images, seed)[:n_kept]
     return tuple(sorted(kept, key=lambda image: to_bytes(image.path)))
+
+
+def _by_key(images: Sequence[ImageFile], seed: int) -> list[ImageFile]:
+    """Return images by their keys, those of a group together."""
+    if not has_groups(images):
+        return sorted(images, key=lambda image: selection_key(seed, image.path))
+    return [image for group in _groups_by_key(images, seed) for image in group.images]
+
+
+def _groups_by_key(images: Sequence[ImageFile], seed: int) -> list[ImageGroup]:
+    """Return the groups by the keys of their names, the images of each by their own."""
+    groups = sorted(groups_of(images), key=lambda group: selection_key(seed, group.name))
+    return [
+        ImageGroup(group.name, tuple(sorted(group.images, key=lambda image: selection_key(seed, image.path))))
+        for group in groups
+    ]
+
+
+def _stretch(ordered: Sequence[ImageFile], n_kept: int, window: int) -> list[ImageFile]:
+    start = window * n_kept
+    return [ordered[(start + offset) % len(ordered)] for offset in range(n_kept)]
+
+
+def _whole_groups_first(groups: Sequence[ImageGroup], n_kept: int) -> list[ImageFile]:
+    is_whole = whole_groups([len(group.images) for group in groups], n_kept)
+    kept = [image for group, whole in zip(groups, is_whole, strict=True) if whole for image in group.images]
+    n_missing = n_kept - len(kept)
+    if n_missing:
+        cut = next(group for group, whole in zip(groups, is_whole, strict=True) if not whole)
+        kept += cut.images[:n_missing]
+    return kept

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from rebalance.dataset import ClassFolder, Dataset, ImageFile
-from rebalance.plan import SOURCE_LIKE, ClassTarget, Drop, Keep, Operation, Plan, Unusable
+from rebalance.dataset import Dataset
+from rebalance.plan import SOURCE_LIKE, ClassTarget, Operation, Plan, Unusable
+from rebalance.planning.leaving import drop, images_left, keep_all
 from rebalance.planning.selection import SMALLEST_KEYS, Selection, select_images
 from rebalance.planning.targets import SamplingStrategy, under_sampling_targets
 
@@ -25,41 +26,30 @@ def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Ma
 
     Raises TargetError where a class would vanish or an exact count is above what there is.
     """
-    left = {folder.name: _left(folder, unusable) for folder in dataset.classes}
+    left = {folder.name: images_left(folder, unusable) for folder in dataset.classes}
     n_targets = under_sampling_targets(options.strategy, {name: len(images) for name, images in left.items()})
-    folders = {folder.name: folder for folder in dataset.classes}
+    folders = {folder.directory: folder for folder in dataset.classes}
+    reason = f"left out by undersample ({options.selection.told()})"
 
-    def operations(class_name: str) -> Iterator[Operation]:
-        kept = select_images(left[class_name], n_targets[class_name], options.selection, seed=options.seed)
-        yield from (Keep(image, image.path) for image in kept)
+    def operations(directory: str) -> Iterator[Operation]:
+        folder = folders[directory]
+        kept = select_images(left[folder.name], n_targets[folder.name], options.selection, seed=options.seed)
+        yield from keep_all(kept, folder)
         remaining = {image.path for image in kept}
-        for image in folders[class_name].images:
+        for image in folder.images:
             if image.path not in remaining:
-                yield _drop(image, options, unusable)
+                yield drop(image, reason, unusable)
 
     return Plan(
         command="undersample",
         request=_request(options),
-        targets=tuple(ClassTarget(name, n_target, n_target) for name, n_target in n_targets.items()),
+        targets=tuple(ClassTarget(name, n_target, n_target, dataset.split) for name, n_target in n_targets.items()),
         class_counts=dataset.class_counts,
         most_copies=dict.fromkeys(n_targets, 0),
         n_generated=dict.fromkeys(n_targets, 0),
         operations=operations,
         recipe=lambda _class_name: {},
     )
-
-
-def _left(folder: ClassFolder, unusable: Mapping[str, Unusable]) -> tuple[ImageFile, ...]:
-    """Return the images that may stand in OUTPUT."""
-    if not unusable:
-        return folder.images
-    return tuple(image for image in folder.images if image.path not in unusable or unusable[image.path].is_kept)
-
-
-def _drop(image: ImageFile, options: UndersampleOptions, unusable: Mapping[str, Unusable]) -> Drop:
-    if image.path in unusable and not unusable[image.path].is_kept:
-        return Drop(image, unusable[image.path].reason, is_bad=True, sha256=unusable[image.path].sha256)
-    return Drop(image, f"left out by undersample ({options.selection.told()})")
 
 
 def _request(options: UndersampleOptions) -> dict[str, object]:

@@ -9,6 +9,7 @@ from rebalance.storage.manifest import NAME
 def find_foreign(root: bytes, listed: Collection[bytes]) -> Iterator[bytes]:
     """Yield every file and folder of a tree that is not listed, and holds nothing listed; links to folders, too."""
     folders_listed = {os.path.dirname(path) for path in listed}
+    folders_listed |= {os.path.dirname(folder) for folder in folders_listed}
     for folder, folders, names in os.walk(root):
         folders.sort()
         for name in sorted([*names, *folders]):

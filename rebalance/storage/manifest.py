@@ -13,14 +13,14 @@ from typing import Any, BinaryIO
 from rebalance import __version__
 from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import ManifestError
-from rebalance.plan import Drop, Plan, Written
+from rebalance.plan import ClassTarget, Drop, Plan, Repeat, Written
 from rebalance.storage.names import decode_name, encode_key, encode_name, encode_names
 
 NAME = "rebalance.jsonl"
 SCHEMA = 1
 
 Row = Mapping[str, Any]
-NAMES = ("path", "class", "source")
+NAMES = ("path", "class", "split", "group", "source")
 
 
 def digest(content: object) -> str:
@@ -30,19 +30,20 @@ def digest(content: object) -> str:
 
 def request_of(plan: Plan, dataset: Dataset) -> dict[str, Any]:
     """Return everything that names a run, as JSON has it: command, options, paths and sizes of the source."""
-    files = hashlib.sha256()
+    files, n_images = hashlib.sha256(), 0
     for image in dataset.images():
         files.update(b"%b\0%d\n" % (to_bytes(image.path), image.stamp.size))
-    n_images = sum(plan.class_counts.values())
+        n_images += 1
     request = {"command": plan.command, **plan.request, "dataset": {"images": n_images, "sha256": files.hexdigest()}}
     return dict(json.loads(json.dumps(encode_names(request))))
 
 
 _FIELDS = {
-    "output": "path", "class_name": "class", "kind": "kind", "source": "source", "copy_number": "copy_number",
-    "values": "values", "attempt": "attempt", "is_reencoded": "reencoded", "width": "width", "height": "height",
-    "mode": "mode", "format": "format", "n_bytes": "bytes", "sha256": "sha256", "source_sha256": "source_sha256",
-    "source_bytes": "source_bytes", "is_unusable": "unusable", "note": "note",
+    "output": "path", "class_name": "class", "split": "split", "group": "group", "kind": "kind", "source": "source",
+    "copy_number": "copy_number", "values": "values", "attempt": "attempt", "is_reencoded": "reencoded",
+    "width": "width", "height": "height", "mode": "mode", "format": "format", "n_bytes": "bytes",
+    "sha256": "sha256", "source_sha256": "source_sha256", "source_bytes": "source_bytes",
+    "is_unusable": "unusable", "note": "note",
 }  # fmt: skip
 """What `Written` calls a thing -> what a line calls it; a line leaves out what there is not."""
 
@@ -67,17 +68,22 @@ def decoded(row: Row) -> dict[str, Any]:
     return {key: decode_name(value) if key in NAMES else value for key, value in row.items()}
 
 
-def row_of_dropped(drop: Drop, class_name: str) -> dict[str, Any]:
-    """Return the line of an original that was left out."""
-    image = drop.source
-    row: dict[str, Any] = {"class": encode_name(class_name), "kind": "removed", "source": encode_name(image.path)}
-    row |= {"bytes": image.stamp.size, "is_bad": drop.is_bad, "reason": drop.reason}
-    return row | ({"source_sha256": drop.sha256} if drop.sha256 else {})
+def row_without_file(operation: Drop | Repeat, target: ClassTarget) -> dict[str, Any]:
+    """Return the line of an original that was left out, or of one that is listed instead of written."""
+    image = operation.source
+    names = {"class": target.class_name, "split": target.split, "group": image.group}
+    row: dict[str, Any] = {key: encode_name(name) for key, name in names.items() if name is not None}
+    row |= {"kind": operation.kind, "source": encode_name(image.path), "bytes": image.stamp.size}
+    if isinstance(operation, Repeat):
+        return row | {"repetitions": operation.repetitions}
+    row |= {"is_bad": operation.is_bad, "reason": operation.reason}
+    return row | ({"source_sha256": operation.sha256} if operation.sha256 else {})
 
 
 def head_of(plan: Plan, request: Mapping[str, Any], *, engine: str, versions: Mapping[str, str]) -> dict[str, Any]:
     """Return the head without what only the lines tell."""
     counts = [(target.class_name, plan.class_counts[target.class_name], target.n_target) for target in plan.targets]
+    carried = {(str(target.split), target.class_name): target.n_target for target in plan.carried}
     return {
         "rebalance": __version__,
         "schema": SCHEMA,
@@ -87,7 +93,17 @@ def head_of(plan: Plan, request: Mapping[str, Any], *, engine: str, versions: Ma
         "request": request,
         "request_sha256": digest(request),
         **class_entries(counts),
+        **({"split": encode_name(split)} if (split := plan.targets[0].split) is not None else {}),
+        **({"carried": carried_entries(carried)} if carried else {}),
     }
+
+
+def carried_entries(n_files: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    """Return what a head says of the splits that went over as they were, from the files of each split and class."""
+    entries: dict[str, dict[str, int]] = {}
+    for split, class_name in sorted(n_files):
+        entries.setdefault(encode_key(split), {})[encode_key(class_name)] = n_files[split, class_name]
+    return entries
 
 
 def class_entries(counts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
@@ -150,6 +166,12 @@ class Manifest:
                 yield checked_row(line, f"{to_text(self.path)}: line {number}")
 
     @property
+    def list_row(self) -> Row | None:
+        """Return path, bytes and sha256 of the list that OUTPUT is, or None of a tree."""
+        row: Row | None = self.head.get("list")
+        return row
+
+    @property
     def class_names(self) -> list[str]:
         """Return the classes in index order."""
         return [decode_name(entry["name"]) for entry in self.head["classes"]]
@@ -186,10 +208,9 @@ def checked_row(line: bytes, place: str) -> dict[str, Any]:
     """Return a line with its names decoded. Raises ManifestError where it is no line of ours."""
     try:
         row = decoded(json.loads(line))
-        kinds = _REMOVED_TYPES if row["kind"] == "removed" else _FILE_TYPES
-        if row["kind"] not in _KINDS or not all(type(row[key]) is kind for key, kind in kinds.items()):
+        if not all(type(row[key]) is kind for key, kind in _TYPES[row["kind"]].items()):
             raise TypeError
-        if row["kind"] in ("augmented", "duplicate") and type(row["copy_number"]) is not int:
+        if not all(type(row.get(key, "")) is str for key in NAMES):
             raise TypeError
         if type(row.get("attempt", 0)) is not int:
             raise TypeError
@@ -198,13 +219,19 @@ def checked_row(line: bytes, place: str) -> dict[str, Any]:
     return row
 
 
-_KINDS = frozenset({"original", "augmented", "duplicate", "removed"})
-_REMOVED_TYPES = {"class": str, "source": str, "bytes": int, "is_bad": bool, "reason": str}
-_FILE_TYPES = {"path": str, "class": str, "source": str, "bytes": int, "sha256": str, "source_sha256": str}
+_SOURCE_TYPES = {"class": str, "source": str, "bytes": int}
+_FILE_TYPES = {**_SOURCE_TYPES, "path": str, "sha256": str, "source_sha256": str}
+_COPY_TYPES = {**_FILE_TYPES, "copy_number": int}
+_TYPES = {
+    "original": _FILE_TYPES, "augmented": _COPY_TYPES, "duplicate": _COPY_TYPES,
+    "removed": {**_SOURCE_TYPES, "is_bad": bool, "reason": str}, "listed": {**_SOURCE_TYPES, "repetitions": int},
+}  # fmt: skip
+"""Kind of a line -> what it holds at least."""
 _HEAD_TYPES = {
     "schema": int, "seed": int, "engine": str, "versions": dict, "request": dict, "request_sha256": str,
     "class_indices": dict, "classes": list, "lines": int, "lines_sha256": str,
 }  # fmt: skip
+_LIST_TYPES = {"path": str, "bytes": int, "sha256": str}
 
 
 @contextlib.contextmanager
@@ -240,7 +267,10 @@ def _checked_head(line: bytes, path: str) -> dict[str, Any]:
         raise ManifestError(f"{path}: has schema {schema}, this is rebalance {__version__}, which reads {SCHEMA}")
     if seal != hashlib.sha256(content).hexdigest().encode() + b'"}\n':
         raise ManifestError(f"{path}: its head was edited: it does not have the sha256 that it says")
-    if not all(type(head.get(key)) is kind for key, kind in _HEAD_TYPES.items()):
+    is_listed = "list" in head
+    if not all(type(head.get(key)) is kind for key, kind in _HEAD_TYPES.items()) or (
+        is_listed and not all(type(head["list"].get(key)) is kind for key, kind in _LIST_TYPES.items())
+    ):
         raise ManifestError(f"{path}: its first line is not the head of a manifest of rebalance")
     return head
 

@@ -1,13 +1,15 @@
 """Reading a source tree: names and stamps only, no image is opened, nothing is followed out of it."""
 
+import contextlib
 import fnmatch
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, Stamp, to_bytes, to_text
-from rebalance.errors import SourceTreeError
+from rebalance.errors import SourceTreeError, SplitsError, did_you_mean
 from rebalance.storage.manifest import NAME
 
 IMAGE_SUFFIXES = frozenset(
@@ -40,29 +42,72 @@ IMAGE_SUFFIXES = frozenset(
 
 _FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _NESTED = "is a folder inside a class: the images of a class lie directly in its folder"
-_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "holdout", "hold"})
+TRAINING = ("train", "training")
+"""Names of the split that is balanced."""
+HELD_BACK = ("val", "valid", "validation", "test", "testing", "holdout")
+"""Names of the splits that never are."""
 
 
-def scan(source: str, *, exclude: Sequence[str] = (), follow_symlinks: bool = False) -> Dataset:
+def scan(
+    source: str, *, split: str | None = None, exclude: Sequence[str] = (), follow_symlinks: bool = False
+) -> Dataset:
     """Return what a folder-per-class tree holds, sorted by bytes; what is odd is listed in it, not raised.
 
+    With `split`, each folder of the root is such a tree, that one is balanced and the others are carried over.
     `exclude` holds shell patterns; one is compared with the path below the root and with each name of it. Links are
     problems unless `follow_symlinks`, and are followed only to what lies inside the root.
-    Raises SourceTreeError where the root is no folder of class folders at all.
+    Raises SourceTreeError where the root is no folder of class folders at all, or has no such split.
     """
     root = to_bytes(source)
     if not os.path.isdir(root):
         raise SourceTreeError(f"{source}: no such folder" if not os.path.lexists(root) else f"{source}: not a folder")
     scanned = _Scan(root, tuple(pattern.rstrip("/") for pattern in exclude), follow_symlinks)
-    folders = [scanned.class_folder(name) for name in scanned.class_names()]
+    splits: list[str] = []
+    if split is not None:
+        splits = sorted(to_text(name) for name in scanned.folders_in(b""))
+        if split not in splits:
+            raise SourceTreeError(f"{source}: has no folder for --split {split!r}{did_you_mean(split, splits)}")
     dataset = Dataset(
         root=source,
-        classes=tuple(sorted(folders, key=lambda folder: folder.name)),
+        classes=scanned.class_folders(split),
+        carried=tuple(chain.from_iterable(scanned.class_folders(name) for name in splits if name != split)),
         ignored=tuple(sorted(scanned.ignored)),
         problems=tuple(sorted(scanned.problems)),
     )
-    _check_not_splits(dataset)
+    if split is None:
+        _check_not_splits(dataset)
     return dataset
+
+
+def find_images(root: bytes) -> Iterator[ImageFile]:
+    """Yield every regular file below a folder that is an image by its name, however deep, hidden ones aside."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith(b"."))
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if name.startswith(b".") or not is_image_name(to_text(name)):
+                continue
+            with contextlib.suppress(OSError):
+                status = os.stat(path)
+                if stat.S_ISREG(status.st_mode):
+                    yield ImageFile(to_text(os.path.relpath(path, root)), Stamp.of(status))
+
+
+def find_held_back(source: str) -> list[str]:
+    """Return the validation and test folders that lie beside a source."""
+    root = os.path.realpath(to_bytes(source))
+    parent = os.path.dirname(root)
+    try:
+        names = sorted(os.listdir(parent))
+    except OSError:
+        return []
+    paths = (os.path.join(parent, name) for name in names if to_text(name).lower() in HELD_BACK)
+    return [to_text(path) for path in paths if os.path.isdir(path) and os.path.realpath(path) != root]
+
+
+def is_image_name(name: str) -> bool:
+    """Return whether a file is an image by its name."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def raise_problems(dataset: Dataset) -> None:
@@ -83,32 +128,41 @@ class _Scan:
     ignored: list[Remark] = field(default_factory=list)
     problems: list[Remark] = field(default_factory=list)
 
-    def class_names(self) -> list[bytes]:
-        """Return the names of the class folders; remark on everything else at the root."""
+    def class_folders(self, split: str | None) -> tuple[ClassFolder, ...]:
+        """Return the classes of the root, or of a split of it, by name."""
+        parent = b"" if split is None else to_bytes(split)
+        folders = [self._class_folder(parent, name, split) for name in self.folders_in(parent)]
+        return tuple(sorted(folders, key=lambda folder: folder.name))
+
+    def folders_in(self, parent: bytes) -> list[bytes]:
+        """Return the names of the folders of classes, or of splits, in a folder; remark on everything else there."""
         names = []
-        for entry in self._entries(b""):
-            if self._is_ignored(entry, b""):
+        for entry in self._entries(parent):
+            path = _joined(parent, entry.name)
+            if self._is_ignored(entry, path):
                 continue
             if entry.name == NAME.encode() and entry.is_dir():
-                self.problems.append(Remark(to_text(entry.name), "is a folder with the name of the manifest"))
+                self.problems.append(Remark(path, "is a folder with the name of the manifest"))
             elif entry.is_dir(follow_symlinks=self.is_following):
                 names.append(entry.name)
-            elif not entry.is_dir() and self._is_image(entry, b"") and self._image(entry, b"") is not None:
-                self.problems.append(Remark(to_text(entry.name), "is an image outside of the class folders"))
+            elif not entry.is_dir() and self._is_image(path) and self._image(entry, path) is not None:
+                self.problems.append(Remark(path, "is an image outside of the class folders"))
         return names
 
-    def class_folder(self, name: bytes) -> ClassFolder:
+    def _class_folder(self, parent: bytes, name: bytes, split: str | None) -> ClassFolder:
         """Return one class and its images."""
         images = []
-        for entry in self._entries(name):
-            if self._is_ignored(entry, name):
+        folder = os.path.join(parent, name)
+        for entry in self._entries(folder):
+            path = _joined(folder, entry.name)
+            if self._is_ignored(entry, path):
                 continue
             if entry.is_dir(follow_symlinks=self.is_following):
-                self.problems.append(Remark(_joined(name, entry), _NESTED))
-            elif self._is_image(entry, name) and (image := self._image(entry, name)):
+                self.problems.append(Remark(path, _NESTED))
+            elif self._is_image(path) and (image := self._image(entry, path)):
                 images.append(image)
         images.sort(key=lambda image: to_bytes(image.path))
-        return ClassFolder(to_text(name), tuple(images))
+        return ClassFolder(to_text(name), tuple(images), split)
 
     def _entries(self, folder: bytes) -> Iterator["os.DirEntry[bytes]"]:
         try:
@@ -119,41 +173,29 @@ class _Scan:
                 f"{to_text(folder) or to_text(self.root)}: cannot be read: {error.strerror}"
             ) from None
 
-    def _is_ignored(self, entry: "os.DirEntry[bytes]", folder: bytes) -> bool:
+    def _is_ignored(self, entry: "os.DirEntry[bytes]", path: str) -> bool:
         """Remark on what is no part of the data whatever it holds; a link that stays is a problem, not ignored."""
-        path = _joined(folder, entry)
-        name = to_text(entry.name)
-        if any(fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(name, pattern) for pattern in self.exclude):
+        name = path.rpartition("/")[2]
+        if self.exclude and is_excluded(path, self.exclude):
             self.ignored.append(Remark(path, "excluded"))
         elif name.startswith("."):
             self.ignored.append(Remark(path, "hidden"))
         elif name in _FOREIGN_FOLDERS and entry.is_dir(follow_symlinks=False):
             self.ignored.append(Remark(path, "left by another program"))
-        elif entry.is_symlink() and (reason := self._link_problem(entry)):
+        elif entry.is_symlink() and (reason := link_problem(entry.path, self.root, is_following=self.is_following)):
             self.problems.append(Remark(path, reason))
         else:
             return False
         return True
 
-    def _link_problem(self, entry: "os.DirEntry[bytes]") -> str | None:
-        if not self.is_following:
-            return "is a symbolic link (--symlinks follow takes what it points to inside SOURCE)"
-        if not os.path.exists(entry.path):
-            return "is a symbolic link to nothing"
-        real, inside = os.path.realpath(entry.path), os.path.realpath(self.root)
-        if not real.startswith(inside + b"/"):
-            return "is a symbolic link out of SOURCE"
-        return None
+    def _is_image(self, path: str) -> bool:
+        is_image = is_image_name(path)
+        if not is_image:
+            self.ignored.append(Remark(path, "not an image by its name"))
+        return is_image
 
-    def _is_image(self, entry: "os.DirEntry[bytes]", folder: bytes) -> bool:
-        suffix = os.path.splitext(to_text(entry.name))[1].lower()
-        if suffix not in IMAGE_SUFFIXES:
-            self.ignored.append(Remark(_joined(folder, entry), "not an image by its name"))
-        return suffix in IMAGE_SUFFIXES
-
-    def _image(self, entry: "os.DirEntry[bytes]", folder: bytes) -> ImageFile | None:
+    def _image(self, entry: "os.DirEntry[bytes]", path: str) -> ImageFile | None:
         """Return a regular file as an image; a pipe, socket or device is a problem and is never opened."""
-        path = _joined(folder, entry)
         try:
             status = entry.stat(follow_symlinks=self.is_following)
         except OSError as error:
@@ -165,8 +207,36 @@ class _Scan:
         return ImageFile(path, Stamp.of(status))
 
 
-def _joined(folder: bytes, entry: "os.DirEntry[bytes]") -> str:
-    return to_text(os.path.join(folder, entry.name))
+def is_excluded(path: str, patterns: Sequence[str]) -> bool:
+    """Return whether a shell pattern matches the path, or its last name."""
+    name = path.rpartition("/")[2]
+    return any(fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def link_problem(path: bytes, root: bytes, *, is_following: bool) -> str | None:
+    """Return why a symbolic link is not followed, or None where it is."""
+    if not is_following:
+        return "is a symbolic link (--symlinks follow takes what it points to inside SOURCE)"
+    if not os.path.exists(path):
+        return "is a symbolic link to nothing"
+    if not os.path.realpath(path).startswith(os.path.realpath(root) + b"/"):
+        return "is a symbolic link out of SOURCE"
+    return None
+
+
+def splits_error(source: str, names: Sequence[str]) -> SplitsError:
+    """Return the error of a source that holds splits where none is asked for."""
+    training = next((name for name in names if name.lower() in TRAINING), None)
+    error = SplitsError(
+        f"{source} holds splits ({', '.join(names)}): --split {training or 'NAME'} balances that part alone and "
+        "carries the others over as they are (balance what you train on, never what you validate or test on)"
+    )
+    error.training = training
+    return error
+
+
+def _joined(folder: bytes, name: bytes) -> str:
+    return to_text(folder + b"/" + name if folder else name)
 
 
 def _check_not_splits(dataset: Dataset) -> None:
@@ -175,9 +245,8 @@ def _check_not_splits(dataset: Dataset) -> None:
     with_folders = {path.partition("/")[0] for path, reason in dataset.problems if reason == _NESTED}
     if not names or not with_folders.issuperset(names) or any(folder.images for folder in dataset.classes):
         return
-    if all(name.lower() in _SPLITS for name in names):
-        first = next((name for name in names if name.lower() in ("train", "training")), names[0])
-        raise SourceTreeError(
-            f"{dataset.root} holds splits ({', '.join(names)}), not classes: type {os.path.join(dataset.root, first)} "
-            "instead (balance the training part alone, never what you validate or test on)"
-        )
+    if all(name.lower() in (*TRAINING, *HELD_BACK) for name in names):
+        error = splits_error(dataset.root, names)
+        first = os.path.join(dataset.root, error.training or names[0])
+        error.args = (f"{error}; or type {first} instead, for that part without the others",)
+        raise error

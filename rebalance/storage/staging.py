@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from rebalance.dataset import to_bytes, to_text
 from rebalance.errors import LockedError, OutputRefusedError, StorageError
@@ -58,25 +59,36 @@ class Staging:
         os.unlink(probe)
         return not is_same
 
-    def settle(self, class_name: str, outputs: Iterable[str]) -> None:
-        """Delete what a class folder holds beside these outputs. Raises StorageError where one is missing."""
-        folder = os.path.join(self.tree, to_bytes(class_name))
+    def write(self, name: str, data: bytes) -> dict[str, Any]:
+        """Write a file of the root; return path, bytes and sha256 as a manifest has them."""
+        self.for_workers("copy").put(name, data)
+        return {"path": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+    def settle(self, directory: str, outputs: Iterable[str]) -> None:
+        """Delete what a class directory holds beside these outputs. Raises StorageError where one is missing."""
+        folder = os.path.join(self.tree, to_bytes(directory))
         expected = {os.path.basename(to_bytes(output)) for output in outputs}
         try:
             present = set(os.listdir(folder))
         except FileNotFoundError:
             present = set()
         for name in present - expected:
-            os.unlink(os.path.join(folder, name))
+            _delete(os.path.join(folder, name))
         if missing := sorted(expected - present):
             path = to_text(os.path.join(folder, missing[0]))
             raise StorageError(f"{path}: is gone; something else deleted it: run again to make it anew")
 
-    def settle_classes(self, class_names: Iterable[str]) -> None:
-        """Delete what the tree holds beside these class folders."""
-        expected = {to_bytes(name) for name in class_names}
-        for name in set(os.listdir(self.tree)) - expected:
-            _delete(os.path.join(self.tree, name))
+    def settle_directories(self, directories: Iterable[str]) -> None:
+        """Delete what the tree holds beside these class directories, in its root and in the folders of splits."""
+        expected: dict[bytes, set[bytes]] = {}
+        for directory in directories:
+            split, _, class_name = to_bytes(directory).rpartition(b"/")
+            expected.setdefault(split, set()).add(class_name)
+        expected.setdefault(b"", set()).update(expected)
+        for folder, names in expected.items():
+            path = os.path.join(self.tree, folder)
+            for name in set(os.listdir(path) if os.path.isdir(path) else ()) - names:
+                _delete(os.path.join(path, name))
 
     def clear_temporary(self) -> None:
         """Delete what a worker left that was stopped in the middle of a file."""

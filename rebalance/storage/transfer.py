@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from rebalance.dataset import ImageFile, Stamp, to_bytes, to_text
 from rebalance.errors import BadImageError, OutputRefusedError, StorageError
@@ -110,11 +111,24 @@ def read_source(root: bytes, image: ImageFile) -> SourceBytes:
 
 def read_file(root: bytes, path: str) -> bytes:
     """Read a file of a tree whole, without waiting for a pipe. Raises OSError."""
+    with _opened(root, path) as file:
+        return file.read()
+
+
+def read_end(root: bytes, path: str) -> bytes:
+    """Read the last bytes of a file of a tree, 4 KiB at most. Raises OSError."""
+    with _opened(root, path) as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        return file.read()
+
+
+@contextlib.contextmanager
+def _opened(root: bytes, path: str) -> Iterator[BinaryIO]:
     descriptor = os.open(os.path.join(root, to_bytes(path)), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        return file.read()
+        yield file
 
 
 def _created(path: bytes) -> int:

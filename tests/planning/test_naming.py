@@ -3,7 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalance.dataset import to_bytes, to_text
-from rebalance.planning.naming import format_of, generated_path, is_portable, look_alikes, original_path
+from rebalance.planning.naming import Place, format_of, generated_path, is_portable, look_alikes, original_path
+
+
+def place_of(path: str) -> Place:
+    return Place.of(path, path.partition("/")[0])
 
 
 @pytest.mark.parametrize(
@@ -15,11 +19,11 @@ from rebalance.planning.naming import format_of, generated_path, is_portable, lo
     ],
 )  # fmt: skip
 def test_common_suffixes_are_kept_and_others_become_png(path: str, suffix: str) -> None:
-    assert generated_path(path, "augmented", 0, 2).endswith(suffix)
+    assert generated_path(place_of(path), "augmented", 0, 2).endswith(suffix)
 
 
 def test_a_byte_for_byte_copy_keeps_any_suffix() -> None:
-    assert generated_path("c/a.gif", "duplicate", 0, 2, None).endswith(".gif")
+    assert generated_path(place_of("c/a.gif"), "duplicate", 0, 2, None).endswith(".gif")
 
 
 @pytest.mark.parametrize(
@@ -35,12 +39,12 @@ def test_a_byte_for_byte_copy_keeps_any_suffix() -> None:
 def test_an_encoded_original_has_the_suffix_of_its_format(
     path: str, output_format: str | None, expected: str, written_as: str | None
 ) -> None:
-    assert original_path(path, output_format) == expected
+    assert original_path(place_of(path), output_format) == expected
     assert format_of(expected, path) == written_as
 
 
 def test_a_generated_file_lies_beside_its_source_and_says_what_it_is() -> None:
-    path = generated_path("Hat/4f1c.jpg", "augmented", 0, 2)
+    path = generated_path(place_of("Hat/4f1c.jpg"), "augmented", 0, 2)
     assert path.startswith("Hat/4f1c_aug2-")
     assert len(path) == len("Hat/4f1c_aug2-7d03a1b6c2e4.jpg")
 
@@ -50,14 +54,14 @@ names = st.binary(min_size=1, max_size=255).filter(lambda name: not {b"/"[0], 0}
 
 @given(names, st.integers(1, 10**6))
 def test_a_name_of_any_bytes_fits_255_and_survives(name: bytes, copy_number: int) -> None:
-    path = generated_path("c/" + to_text(name), "augmented", 0, copy_number)
+    path = generated_path(place_of("c/" + to_text(name)), "augmented", 0, copy_number)
     assert len(to_bytes(path)) <= 2 + 255
     assert to_text(to_bytes(path)) == path
 
 
 @given(st.text(alphabet="é漢😀", min_size=60, max_size=120))
 def test_a_cut_stem_ends_with_a_whole_character(stem: str) -> None:
-    generated_path(f"c/{stem}.jpg", "augmented", 0, 1).encode("utf-8", "strict")
+    generated_path(place_of(f"c/{stem}.jpg"), "augmented", 0, 1).encode("utf-8", "strict")
 
 
 def test_names_that_differ_by_case_or_unicode_form_are_found() -> None:

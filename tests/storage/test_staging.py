@@ -174,7 +174,7 @@ def test_settling_deletes_what_was_not_asked_for_and_misses_what_is_gone(output:
     staging = claim_staging(output)
     for name in ("c/1.png", "c/2.png", "d/1.png"):
         staging.for_workers("auto").put(name, b"abc")
-    staging.settle_classes(["c"])
+    staging.settle_directories(["c"])
     staging.settle("c", ["c/1.png"])
     assert os.listdir(staging.tree) == [b"c"]
     assert os.listdir(os.path.join(staging.tree, b"c")) == [b"1.png"]

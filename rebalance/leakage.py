@@ -1,0 +1,155 @@
+"""What stands in two splits: the same bytes, or images of one group."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import NamedTuple
+
+from rebalance.dataset import Dataset, ImageFile, to_bytes
+from rebalance.planning.groups import Grouping
+from rebalance.storage.scan import find_held_back, find_images
+from rebalance.survey import Hashed, hash_ends, hash_files
+
+_FEW = 256
+_LITTLE = 2**26
+"""Files and bytes up to which starting workers takes longer than reading."""
+
+
+class Leak(NamedTuple):
+    """An image of what is balanced, and one of another split that has its bytes, or is of its group."""
+
+    kind: str
+    """content or group."""
+    path: str
+    other: str
+    split: str
+    group: str | None = None
+
+    def told(self) -> str:
+        """Return it as a sentence."""
+        if self.kind == "group":
+            return f"group {self.group!r} is on both sides: {self.path!r}, and in {self.split} {self.other!r}"
+        return f"{self.path!r} also stands in {self.split}: {self.other!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What images hold that have the bytes of another: sha256 by path; and what could not be read."""
+
+    sums: Mapping[str, str]
+    unread: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leakage:
+    """Everything that stands in two splits."""
+
+    leaks: tuple[Leak, ...]
+    unread: tuple[str, ...]
+    """What could not be compared."""
+
+
+def find_leaks(dataset: Dataset, grouping: Grouping | None, n_workers: int) -> Leakage:
+    """Return what of the classes that are balanced stands in another split too, or in a folder beside the source.
+
+    One leak for each image and split whose bytes it shares, one for each group and split. Paths of folders beside the
+    source begin with `../`.
+    """
+    balanced = [image for folder in dataset.classes for image in folder.images]
+    others = _other_splits(dataset, grouping)
+    sizes = {image.stamp.size for image in balanced} & {image.stamp.size for other in others for image in other.images}
+    suspects = (image for image in chain(balanced, *(other.images for other in others)) if image.stamp.size in sizes)
+    contents = same_contents(dataset.root, suspects, n_workers)
+    leaks: list[Leak] = []
+    for other in others:
+        leaks += _shared_contents(balanced, other, contents.sums)
+        leaks += _shared_groups(balanced, other)
+    return Leakage(tuple(leaks), contents.unread)
+
+
+class _Split(NamedTuple):
+    name: str
+    images: tuple[ImageFile, ...]
+
+
+def _other_splits(dataset: Dataset, grouping: Grouping | None) -> list[_Split]:
+    """Return the splits that are carried over, and those that lie beside the source."""
+    carried: dict[str, list[ImageFile]] = {}
+    for folder in dataset.carried:
+        carried.setdefault(str(folder.split), []).extend(folder.images)
+    splits = [_Split(name, tuple(images)) for name, images in carried.items()]
+    for path in find_held_back(dataset.root):
+        name = os.path.basename(path)
+        images = find_images(to_bytes(path))
+        splits.append(_Split(f"../{name}", tuple(_beside(image, name, grouping) for image in images)))
+    return splits
+
+
+def _beside(image: ImageFile, name: str, grouping: Grouping | None) -> ImageFile:
+    group = grouping.group_beside(image.path) if grouping else None
+    return replace(image, path=f"../{name}/{image.path}", group=group)
+
+
+def _shared_contents(balanced: Iterable[ImageFile], other: _Split, sums: Mapping[str, str]) -> Iterator[Leak]:
+    there: dict[str, str] = {}
+    for image in other.images:
+        if image.path in sums:
+            there.setdefault(sums[image.path], image.path)
+    for image in balanced:
+        if image.path in sums and sums[image.path] in there:
+            yield Leak("content", image.path, there[sums[image.path]], other.name)
+
+
+def _shared_groups(balanced: Iterable[ImageFile], other: _Split) -> Iterator[Leak]:
+    here, there = _first_of_groups(balanced), _first_of_groups(other.images)
+    for group in here:
+        if group in there:
+            yield Leak("group", here[group], there[group], other.name, group)
+
+
+def _first_of_groups(images: Iterable[ImageFile]) -> dict[str, str]:
+    first: dict[str, str] = {}
+    for image in images:
+        if image.group is not None:
+            first.setdefault(image.group, image.path)
+    return first
+
+
+def same_contents(root: str, images: Iterable[ImageFile], n_workers: int) -> Contents:
+    """Return the sha256 of every image that has the bytes of another.
+
+    Only images of one size are opened, only their ends are read first, and only what ends alike is read in full.
+    """
+    by_size: dict[int, list[str]] = {}
+    for image in images:
+        by_size.setdefault(image.stamp.size, []).append(image.path)
+    sizes = {path: size for size, paths in by_size.items() if size and len(paths) > 1 for path in paths}
+    unread: set[str] = set()
+    ends = _alike(_looked_at(hash_ends, root, list(sizes), 4096 * len(sizes), n_workers), sizes, unread)
+    n_bytes = sum(sizes[path] for path in ends)
+    sums = _alike(_looked_at(hash_files, root, list(ends), n_bytes, n_workers), sizes, unread)
+    return Contents(sums, tuple(sorted(unread)))
+
+
+def _looked_at(
+    look: Callable[[bytes, Iterable[str], int], Iterator[Hashed]],
+    root: str,
+    paths: Sequence[str],
+    n_bytes: int,
+    n_workers: int,
+) -> Iterator[Hashed]:
+    """Hash files: in workers, where they are many or large."""
+    is_little = len(paths) <= _FEW and n_bytes <= _LITTLE
+    return look(to_bytes(root), paths, 0 if is_little else n_workers)
+
+
+def _alike(hashed: Iterable[Hashed], sizes: Mapping[str, int], unread: set[str]) -> dict[str, str]:
+    """Return the sums of what has size and sum of another; add what could not be read to `unread`."""
+    paths: dict[tuple[int, str], list[str]] = {}
+    for file in hashed:
+        if file.sha256 is None:
+            unread.add(file.path)
+        else:
+            paths.setdefault((sizes[file.path], file.sha256), []).append(file.path)
+    return {path: sha256 for (_, sha256), same in paths.items() if len(same) > 1 for path in same}

@@ -1,0 +1,28 @@
+"""What of a class stands in OUTPUT as it is, and what is left out and why."""
+
+from collections.abc import Iterable, Mapping
+
+from rebalance.dataset import ClassFolder, ImageFile, to_bytes
+from rebalance.plan import Drop, Keep, Unusable
+from rebalance.planning.naming import Place, original_path
+
+
+def images_left(folder: ClassFolder, unusable: Mapping[str, Unusable]) -> tuple[ImageFile, ...]:
+    """Return the images that may stand in OUTPUT."""
+    if not unusable:
+        return folder.images
+    return tuple(image for image in folder.images if image.path not in unusable or unusable[image.path].is_kept)
+
+
+def keep_all(images: Iterable[ImageFile], folder: ClassFolder) -> list[Keep]:
+    """Return the operations that keep images of a class byte for byte, by the bytes of their paths in OUTPUT."""
+    kept = [Keep(image, original_path(Place.of(image.path, folder.name, folder.split), None)) for image in images]
+    return sorted(kept, key=lambda operation: to_bytes(operation.output))
+
+
+def drop(image: ImageFile, reason: str, unusable: Mapping[str, Unusable]) -> Drop:
+    """Return the operation of an image that is left out: for its own fault, else for a reason."""
+    fault = unusable.get(image.path)
+    if fault is not None and not fault.is_kept:
+        return Drop(image, fault.reason, is_bad=True, sha256=fault.sha256)
+    return Drop(image, reason)
