@@ -72,6 +72,23 @@ class Remark(NamedTuple):
     reason: str
 
 
+class Leak(NamedTuple):
+    """An image, and one of another split that has its bytes, or is of its group."""
+
+    kind: str
+    """content or group."""
+    path: str
+    other: str
+    split: str
+    group: str | None = None
+
+    def told(self) -> str:
+        """Return it as a sentence."""
+        if self.kind == "group":
+            return f"group {self.group!r} is on both sides: {self.path!r}, and in {self.split} {self.other!r}"
+        return f"{self.path!r} also stands in {self.split}: {self.other!r}"
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A source tree, its classes in the index order of Keras and torchvision."""

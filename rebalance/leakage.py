@@ -1,12 +1,13 @@
 """What stands in two splits: the same bytes, or images of one group."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, combinations
 from typing import NamedTuple
 
-from rebalance.dataset import Dataset, ImageFile, to_bytes
+from rebalance.dataset import Dataset, ImageFile, Leak, to_bytes
 from rebalance.planning.groups import Grouping
 from rebalance.storage.scan import find_held_back, find_images
 from rebalance.survey import Hashed, hash_ends, hash_files
@@ -14,23 +15,6 @@ from rebalance.survey import Hashed, hash_ends, hash_files
 _FEW = 256
 _LITTLE = 2**26
 """Files and bytes up to which starting workers takes longer than reading."""
-
-
-class Leak(NamedTuple):
-    """An image of what is balanced, and one of another split that has its bytes, or is of its group."""
-
-    kind: str
-    """content or group."""
-    path: str
-    other: str
-    split: str
-    group: str | None = None
-
-    def told(self) -> str:
-        """Return it as a sentence."""
-        if self.kind == "group":
-            return f"group {self.group!r} is on both sides: {self.path!r}, and in {self.split} {self.other!r}"
-        return f"{self.path!r} also stands in {self.split}: {self.other!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +35,17 @@ class Leakage:
 
 
 def find_leaks(dataset: Dataset, grouping: Grouping | None, n_workers: int) -> Leakage:
-    """Return what of the classes that are balanced stands in another split too, or in a folder beside the source.
+    """Return what stands in two splits of a dataset, or in one and in a folder beside the source.
 
-    One leak for each image and split whose bytes it shares, one for each group and split. Paths of folders beside the
-    source begin with `../`.
+    What is balanced comes first. One leak for each image and other split that its bytes stand in, one for each group
+    and pair of splits. Paths of folders beside the source begin with `../`.
     """
-    balanced = [image for folder in dataset.classes for image in folder.images]
-    others = _other_splits(dataset, grouping)
-    sizes = {image.stamp.size for image in balanced} & {image.stamp.size for other in others for image in other.images}
-    suspects = (image for image in chain(balanced, *(other.images for other in others)) if image.stamp.size in sizes)
-    contents = same_contents(dataset.root, suspects, n_workers)
+    splits = _all_splits(dataset, grouping)
+    contents = same_contents(dataset.root, _of_one_size(splits), n_workers)
     leaks: list[Leak] = []
-    for other in others:
-        leaks += _shared_contents(balanced, other, contents.sums)
-        leaks += _shared_groups(balanced, other)
+    for split, other in combinations(splits, 2):
+        leaks += _shared_contents(split, other, contents.sums)
+        leaks += _shared_groups(split, other)
     return Leakage(tuple(leaks), contents.unread)
 
 
@@ -73,12 +54,12 @@ class _Split(NamedTuple):
     images: tuple[ImageFile, ...]
 
 
-def _other_splits(dataset: Dataset, grouping: Grouping | None) -> list[_Split]:
-    """Return the splits that are carried over, and those that lie beside the source."""
-    carried: dict[str, list[ImageFile]] = {}
-    for folder in dataset.carried:
-        carried.setdefault(str(folder.split), []).extend(folder.images)
-    splits = [_Split(name, tuple(images)) for name, images in carried.items()]
+def _all_splits(dataset: Dataset, grouping: Grouping | None) -> list[_Split]:
+    """Return what is balanced, the splits that are carried over, and those that lie beside the source."""
+    of_dataset: dict[str, list[ImageFile]] = {}
+    for folder in (*dataset.classes, *dataset.carried):
+        of_dataset.setdefault(str(folder.split), []).extend(folder.images)
+    splits = [_Split(name, tuple(images)) for name, images in of_dataset.items()]
     for path in find_held_back(dataset.root):
         name = os.path.basename(path)
         images = find_images(to_bytes(path))
@@ -91,18 +72,24 @@ def _beside(image: ImageFile, name: str, grouping: Grouping | None) -> ImageFile
     return replace(image, path=f"../{name}/{image.path}", group=group)
 
 
-def _shared_contents(balanced: Iterable[ImageFile], other: _Split, sums: Mapping[str, str]) -> Iterator[Leak]:
+def _of_one_size(splits: Sequence[_Split]) -> Iterator[ImageFile]:
+    """Yield the images whose size occurs in two splits."""
+    n_splits = Counter(chain.from_iterable({image.stamp.size for image in split.images} for split in splits))
+    return (image for split in splits for image in split.images if n_splits[image.stamp.size] > 1)
+
+
+def _shared_contents(split: _Split, other: _Split, sums: Mapping[str, str]) -> Iterator[Leak]:
     there: dict[str, str] = {}
     for image in other.images:
         if image.path in sums:
             there.setdefault(sums[image.path], image.path)
-    for image in balanced:
+    for image in split.images:
         if image.path in sums and sums[image.path] in there:
             yield Leak("content", image.path, there[sums[image.path]], other.name)
 
 
-def _shared_groups(balanced: Iterable[ImageFile], other: _Split) -> Iterator[Leak]:
-    here, there = _first_of_groups(balanced), _first_of_groups(other.images)
+def _shared_groups(split: _Split, other: _Split) -> Iterator[Leak]:
+    here, there = _first_of_groups(split.images), _first_of_groups(other.images)
     for group in here:
         if group in there:
             yield Leak("group", here[group], there[group], other.name, group)

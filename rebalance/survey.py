@@ -1,8 +1,7 @@
 """Looking at many files in workers: do the images decode, what do the bytes hash to."""
 
 import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -62,14 +61,14 @@ def hash_ends(root: bytes, paths: Iterable[str], n_workers: int) -> Iterator[Has
     return _survey(partial(_hash_end, root), paths, n_workers, describe=repr)
 
 
-def find_duplicates(checked: Iterable[Checked]) -> list[DuplicateGroup]:
-    """Return the groups of images that share their bytes, in the order of their paths."""
+def find_duplicates(checked: Iterable[Checked], class_of: Mapping[str, str]) -> list[DuplicateGroup]:
+    """Return the groups of images that share their bytes, in the order of their paths; `class_of` is by path."""
     paths: dict[str, list[str]] = {}
     for image in checked:
         if image.sha256 is not None:
             paths.setdefault(image.sha256, []).append(image.path)
     groups = [
-        DuplicateGroup(sha256, tuple(sorted(same)), len({os.path.dirname(path) for path in same}) > 1)
+        DuplicateGroup(sha256, tuple(sorted(same)), len({class_of[path] for path in same}) > 1)
         for sha256, same in paths.items()
         if len(same) > 1
     ]

@@ -64,7 +64,7 @@ def _others(given: Given, described: Mapping[str, object]) -> dict[str, object]:
 
 
 def check_list_options(given: Given) -> None:
-    """Raise UsageError where `--write list` meets an option of files on the command line, which would have no effect."""
+    """Raise UsageError where `--write list` meets an option of files on the command line, which would do nothing."""
     context = click.get_current_context()
     for name in (*BY_KEY, *FILL_SETTINGS, *_OF_FILES):
         if name in given and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:

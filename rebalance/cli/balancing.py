@@ -12,7 +12,7 @@ from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, group_remarks, plan_remarks
 from rebalance.cli.report import StdoutError, print_plan, print_summary, say
 from rebalance.cli.signals import check_signals, ignore_signals
-from rebalance.cli.sources import Source, find_leakage, hold_out_asked, open_source, report_leakage
+from rebalance.cli.sources import Source, check_leakage, hold_out_asked, open_source
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.plan import Plan, Unusable
@@ -47,8 +47,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     output = output and located(output)
     opened = open_source(source, given, split=given["split"])
     raise_problems(opened.dataset)
-    if leakage := find_leakage(opened, given):
-        report_leakage(leakage, given)
+    check_leakage(opened, given)
     opened = hold_out_asked(opened, given)
     dataset = opened.dataset
     planner = partial(_plan, balancing.planner(dataset, opened.described), dataset, given["write"])
@@ -138,4 +137,5 @@ def _tell(outcome: Outcome, output: str, given: Given, *, is_up_to_date: bool) -
     if plan.is_list:
         say(f"{output}/{LIST_NAME}: no image was opened; `rebalance inspect --check` finds those that do not decode")
     elif any(plan.most_copies.values()):
-        say(f"{output} holds copies: train on it as it is, and do not split it again")
+        balanced = output if plan.targets[0].split is None else f"{output}/{plan.targets[0].split}"
+        say(f"{balanced} holds copies: train on it as it is, and do not split it again")

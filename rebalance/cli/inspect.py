@@ -1,5 +1,6 @@
 """`rebalance inspect`: what a tree holds, how lopsided it is, what is odd about it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -9,11 +10,12 @@ from rebalance.cli.option_types import POSITIVE, Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
-from rebalance.dataset import Dataset
-from rebalance.errors import TargetError
+from rebalance.cli.sources import Source, find_leakage, leakage_told, open_source, say_unread
+from rebalance.dataset import Dataset, Leak
+from rebalance.errors import SplitsError, TargetError
+from rebalance.planning.groups import groups_of, has_groups
 from rebalance.planning.targets import over_sampling_targets, parse_strategy
 from rebalance.planning.weights import balanced_weights, log_weights
-from rebalance.storage.scan import scan
 
 
 @click.command(short_help="Counts, imbalance ratio, suggested weights, what is odd.")
@@ -25,27 +27,46 @@ from rebalance.storage.scan import scan
 @click.option(
     "--fail-min-count", type=click.IntRange(min=0), metavar="N", help="Exit 1 where a class has fewer than N."
 )
+@options.split
+@options.leakage
 @options.reading
 @options.max_pixels
 @options.workers
 @options.report_format
 @options.quiet
 def inspect(source: str, **given: Any) -> int:
-    """Show what SOURCE holds; no image is opened unless --check asks for it.
+    """Show what SOURCE holds; no image is decoded unless --check asks for it.
+
+    Of a SOURCE with splits the training part is shown, the others beside it, and what stands in two of them.
 
     \b
     rebalance inspect data/train
     rebalance inspect data/train --check --fail-imbalance 20 --fail-min-count 10
+    rebalance inspect data --leakage fail
     """
-    dataset = scan(source, exclude=given["exclude"], follow_symlinks=given["symlinks"] == "follow")
-    report = _report(dataset, given)
+    opened = _opened(source, given)
+    leakage = find_leakage(opened, given)
+    report = _report(opened.dataset, given)
+    report |= {"leakage": [leak._asdict() for leak in leakage.leaks]} if leakage else {}
     if given["check"]:
-        report |= _checked(dataset, given)
+        report |= _checked(opened.dataset, given)
     _print(report, given["format"])
     if not given["quiet"]:
-        for remark in dataset_remarks(dataset):
+        for remark in dataset_remarks(opened.dataset):
             say(remark)
-    return _exit_code(dataset, report, given)
+        if leakage:
+            say_unread(leakage)
+    return _exit_code(opened.dataset, report, given)
+
+
+def _opened(source: str, given: dict[str, Any]) -> Source:
+    """Return the source; of one that holds splits, the training part unless another is asked for."""
+    try:
+        return open_source(source, given, split=given["split"])
+    except SplitsError as error:
+        if error.training is None:
+            raise
+        return open_source(source, given, split=error.training)
 
 
 def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +74,9 @@ def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     n_images = sum(counts.values())
     balanced, log = balanced_weights(counts), log_weights(counts, given["mu"])
     missing = _missing(counts, given)
+    carried = {(folder.name, folder.split): len(folder.images) for folder in dataset.carried}
+    splits = list(dict.fromkeys(str(folder.split) for folder in dataset.carried))
+    n_groups = {folder.name: len(groups_of(folder.images)) for folder in dataset.classes if has_groups(folder.images)}
     return {
         "schema": 1,
         "source": dataset.root,
@@ -68,13 +92,20 @@ def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
                 "weight_balanced": balanced.get(name),
                 "weight_log": log.get(name),
                 "missing": missing.get(name),
+                **({"n_groups": n_groups.get(name, counts[name])} if n_groups else {}),
+                **({"carried": {split: carried.get((name, split), 0) for split in splits}} if splits else {}),
             }
             for name, index in dataset.class_indices.items()
         ],
         "class_indices": dataset.class_indices,
+        **({"split": dataset.split, "carried": _n_carried(dataset, splits)} if splits else {}),
         "ignored": [remark._asdict() for remark in dataset.ignored],
         "problems": [remark._asdict() for remark in dataset.problems],
     }
+
+
+def _n_carried(dataset: Dataset, splits: Sequence[str]) -> dict[str, int]:
+    return {split: sum(len(folder.images) for folder in dataset.carried if folder.split == split) for split in splits}
 
 
 def _missing(counts: dict[str, int], given: dict[str, Any]) -> dict[str, int]:
@@ -94,49 +125,56 @@ def _checked(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     from rebalance.backends import usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
     from rebalance.survey import check_images, find_duplicates  # noqa: PLC0415  the same
 
-    n_images = sum(dataset.class_counts.values())
+    class_of = {image.path: folder.name for folder in (*dataset.classes, *dataset.carried) for image in folder.images}
     checked = []
     with progress_bar("check", is_quiet=given["quiet"]) as progress:
         for image in check_images(
             dataset.root, dataset.images(), given["workers"] or usable_cores(), given["max_pixels"]
         ):
             checked.append(image)
-            progress(len(checked), n_images)
+            progress(len(checked), len(class_of))
     bad = sorted((image.path, image.reason) for image in checked if image.reason is not None)
     return {
         "bad_images": [{"path": path, "reason": reason} for path, reason in bad],
         "duplicates": [
-            {"paths": group.paths, "across_classes": group.is_across_classes} for group in find_duplicates(checked)
+            {"paths": group.paths, "across_classes": group.is_across_classes}
+            for group in find_duplicates(checked, class_of)
         ],
     }
 
 
 def _print(report: dict[str, Any], report_format: str) -> None:
-    keys = ("name", "index", "count", "share", "weight_balanced", "weight_log", "missing")
+    keys = ["name", "index", "count", "share", "weight_balanced", "weight_log", "missing"]
     if report_format == "json":
         print_json(report)
         return
-    rows = [[entry[key] for key in keys] for entry in report["classes"]]
+    keys += ["n_groups"] if any("n_groups" in entry for entry in report["classes"]) else []
+    splits = list(report.get("carried", ()))
+    rows = [
+        [*(entry[key] for key in keys), *(entry["carried"][name] for name in splits)] for entry in report["classes"]
+    ]
     if report_format == "csv":
-        print_csv(keys, rows)
+        print_csv((*keys, *splits), rows)
         return
-    header = ("class", "index", "count", "share", "balanced", "log", "missing")
-    print_table(
-        header,
-        (
-            [
-                *row[:3],
-                f"{row[3]:.1%}",
-                *(f"{weight:.3g}" if weight else "-" for weight in row[4:6]),
-                "-" if row[6] is None else row[6],
-            ]
-            for row in rows
-        ),
-    )
+    titles = {"name": "class", "weight_balanced": "balanced", "weight_log": "log", "n_groups": "groups"}
+    header = (*(titles.get(key, key) for key in keys), *map(displayed, splits))
+    print_table(header, ([*row[:3], *_shown_weights(row), *row[7:]] for row in rows))
     ratio = report["imbalance_ratio"]
     told = f"{ratio:.2f}" if ratio else "undefined"
-    emit(f"{report['n_classes']} classes, {report['n_images']} images, imbalance ratio (largest / smallest) {told}")
+    where = f" in {displayed(report['split'])}" if splits else ""
+    emit(
+        f"{report['n_classes']} classes, {report['n_images']} images{where}, "
+        f"imbalance ratio (largest / smallest) {told}"
+    )
+    for name, n_images in report.get("carried", {}).items():
+        emit(f"beside it: {n_images} images in {displayed(name)}")
     _print_remarks(report)
+
+
+def _shown_weights(row: Sequence[Any]) -> tuple[object, ...]:
+    """Return share, weights and what is missing as a table shows them."""
+    weights = (f"{weight:.3g}" if weight else "-" for weight in row[4:6])
+    return (f"{row[3]:.1%}", *weights, "-" if row[6] is None else row[6])
 
 
 def _print_remarks(report: dict[str, Any]) -> None:
@@ -146,6 +184,10 @@ def _print_remarks(report: dict[str, Any]) -> None:
     for group in report.get("duplicates", ()):
         where = "across classes" if group["across_classes"] else "within a class"
         emit(f"duplicate {where}: {', '.join(displayed(path) for path in group['paths'])}")
+    for leak in report.get("leakage", ()):
+        emit(f"leakage: {displayed(Leak(**leak).told())}")
+    if report.get("leakage"):
+        emit(leakage_told(len(report["leakage"])))
     if "bad_images" in report:
         emit(f"{len(report['bad_images'])} bad images, {len(report['duplicates'])} groups of exact duplicates")
 
@@ -161,6 +203,8 @@ def _exit_code(dataset: Dataset, report: dict[str, Any], given: dict[str, Any]) 
     for name, count in dataset.class_counts.items():
         if given["fail_min_count"] is not None and count < given["fail_min_count"]:
             failures.append(f"class {name!r} has {count} images, fewer than --fail-min-count {given['fail_min_count']}")
+    if given["leakage"] == "fail" and report.get("leakage"):
+        failures.append(leakage_told(len(report["leakage"])))
     for failure in failures:
         say(failure)
     if dataset.problems:

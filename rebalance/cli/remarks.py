@@ -17,7 +17,8 @@ def dataset_remarks(dataset: Dataset) -> Iterator[str]:
     """Yield what is odd about a tree and no reason to refuse it."""
     if dataset.ignored:
         first = dataset.ignored[0]
-        yield f"note: {len(dataset.ignored)} entries of SOURCE are ignored: {first.path!r} ({first.reason}) first"
+        what = "1 entry of SOURCE is" if len(dataset.ignored) == 1 else f"{len(dataset.ignored)} entries of SOURCE are"
+        yield f"note: {what} ignored: {first.path!r} ({first.reason}) first"
     for first_name, second_name in islice(_look_alikes(dataset), 1):
         yield f"warning: {first_name!r} and {second_name!r} are one name on a disk that ignores case or Unicode form"
     for name in islice(_unportable(dataset), 1):
@@ -105,19 +106,26 @@ def split_remarks(dataset: Dataset) -> Iterator[str]:
 
 
 def group_remarks(plan: Plan) -> Iterator[str]:
-    """Yield which groups a plan cuts, and why."""
-    for count in count_groups(plan):
-        for cut in count.cut[:1]:
-            others = f" (and {len(count.cut) - 1} more groups)" if len(count.cut) > 1 else ""
+    """Yield how many groups stay whole, and which are cut and why."""
+    counts = list(count_groups(plan))
+    n_groups, n_whole = sum(count.n_groups for count in counts), sum(count.n_whole for count in counts)
+    n_cut = sum(len(count.cut) for count in counts)
+    if n_whole < n_groups:
+        yield f"groups, class by class: {n_whole} of {n_groups} stay whole, {n_cut} are cut, the others are left out"
+    is_window = (plan.request.get("selection") or plan.request.get("cap") or {}).get("method") == "window"
+    for count in counts:
+        n_kept = next(target.n_current for target in plan.targets if target.class_name == count.class_name)
+        reason = "the window ends in it" if is_window else f"no whole groups make up {n_kept}"
+        for cut in count.cut:
             yield (
                 f"note: class {count.class_name!r}: {cut.n_kept} of the {cut.n_images} images of group {cut.group!r} "
-                f"stay{others}; {count.n_whole} of {count.n_groups} groups stay whole"
+                f"stay: {reason}"
             )
 
 
 def plan_remarks(plan: Plan) -> Iterator[str]:
     """Yield what someone should know before training on what a plan makes."""
-    shares = [row["generated_share"] for row in class_rows(plan)]
+    shares = [row["generated_share"] for row in class_rows(plan) if not plan.is_list]
     for target in plan.targets:
         if plan.most_copies[target.class_name] > MANY_COPIES:
             yield (

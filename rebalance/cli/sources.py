@@ -84,26 +84,34 @@ def find_leakage(source: Source, given: Given) -> "Leakage | None":
     return find_leaks(source.dataset, source.grouping, _n_workers(given))
 
 
-def report_leakage(leakage: "Leakage", given: Given) -> None:
+def check_leakage(source: Source, given: Given) -> None:
     """Say what leaks, all of it where that ends the run. Raises CheckFailedError under `--leakage fail`."""
+    leakage = find_leakage(source, given)
     is_refused = given["leakage"] == "fail"
-    if given["quiet"] and not is_refused:
+    if leakage is None or (given["quiet"] and not is_refused):
         return
     for leak in leakage.leaks if is_refused else leakage.leaks[:_SHOWN]:
         say(f"{'leakage' if is_refused else 'warning: leakage'}: {leak.told()}")
     n_more = len(leakage.leaks) - _SHOWN
     if n_more > 0 and not is_refused:
         say(f"warning: leakage: {n_more} more, listed by `rebalance inspect`")
-    if leakage.unread:
-        say(f"note: {len(leakage.unread)} files cannot be read and were not compared: {leakage.unread[0]!r} first")
+    say_unread(leakage)
     if leakage.leaks and is_refused:
-        raise CheckFailedError(leakage_told(len(leakage.leaks)))
+        ways_out = "leave them out of one with --exclude, or take --leakage warn"
+        raise CheckFailedError(f"{leakage_told(len(leakage.leaks))}: {ways_out}")
 
 
 def leakage_told(n_leaks: int) -> str:
-    """Return what `--leakage fail` says in the end."""
-    what = "1 image or group stands" if n_leaks == 1 else f"{n_leaks} images or groups stand"
-    return f"{what} in another split too: leave them out of one with --exclude, or take --leakage warn"
+    """Return what there is of leakage, in a few words."""
+    return (
+        "1 image or group stands in two splits" if n_leaks == 1 else f"{n_leaks} images or groups stand in two splits"
+    )
+
+
+def say_unread(leakage: "Leakage") -> None:
+    """Say which files could not be compared."""
+    if leakage.unread:
+        say(f"note: {len(leakage.unread)} files cannot be read and were not compared: {leakage.unread[0]!r} first")
 
 
 def _n_workers(given: Given) -> int:

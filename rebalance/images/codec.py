@@ -103,11 +103,16 @@ def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
 
     Raises BadImageError with the reason.
     """
-    image = _translate(lambda: _open(data, max_pixels))
-    header = _header(image)
-    if header.format == "PNG":
-        _translate(image.verify)
-    elif header.format in ("JPEG", "MPO") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+
+    def check() -> Header:
+        image = _open(data, max_pixels)
+        header = _header(image)
+        if header.format == "PNG":
+            image.verify()
+        return header
+
+    header = _translate(check)
+    if header.format in ("JPEG", "MPO") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         check_pixels(data, max_pixels)
     return header
 

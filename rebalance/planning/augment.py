@@ -21,6 +21,7 @@ from rebalance.plan import (
     Unusable,
 )
 from rebalance.planning.copies import copy_operations, most_copies
+from rebalance.planning.groups import has_groups
 from rebalance.planning.leaving import drop, images_left
 from rebalance.planning.naming import Place, looks_generated, original_path
 from rebalance.planning.selection import SMALLEST_KEYS, Selection, select_images
@@ -80,7 +81,7 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     return Plan(
         command="augment",
         request=_request(options),
-        targets=tuple(ClassTarget(name, shares[name].n_used, n_targets[name], dataset.split) for name in n_targets),
+        targets=tuple(ClassTarget(name, len(shares[name].used), n_targets[name], dataset.split) for name in n_targets),
         class_counts=dataset.class_counts,
         most_copies={name: share.most_copies for name, share in shares.items()},
         n_generated={name: share.n_copies for name, share in shares.items()},
@@ -91,38 +92,36 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """How one class reaches its target: images in use, images copied from, and copies to make."""
+    """How one class reaches its target: images in use, how many are copied from, and copies to make."""
 
-    n_used: int
+    used: tuple[ImageFile, ...]
     n_sources: int
     n_copies: int
     most_copies: int
+
+    @property
+    def is_grouped(self) -> bool:
+        return has_groups(self.used)
 
 
 def _share_out(
     folder: ClassFolder, n_capped: int, n_target: int, options: AugmentOptions, unusable: Mapping[str, Unusable]
 ) -> _Share:
-    used = _used(folder, n_capped, options, unusable)
+    used = select_images(images_left(folder, unusable), n_capped, options.selection, seed=options.seed)
     sources = [image for image in used if image.path not in unusable]
     n_originals = len(used) - len(sources) if options.rendering.originals == "transform" else len(used)
     n_copies = n_target - n_originals
     if n_copies > 0 and not sources:
         raise TargetError(f"class {folder.name!r} has no image left that another can be made from: mend or add some")
-    return _Share(len(used), len(sources), n_copies, most_copies(sources, n_copies, options.seed))
-
-
-def _used(
-    folder: ClassFolder, n_capped: int, options: AugmentOptions, unusable: Mapping[str, Unusable]
-) -> tuple[ImageFile, ...]:
-    """Return the images that OUTPUT is made from."""
-    return select_images(images_left(folder, unusable), n_capped, options.selection, seed=options.seed)
+    return _Share(used, len(sources), n_copies, most_copies(sources, n_copies, options.seed))
 
 
 def _check_copies(shares: Mapping[str, _Share], max_copies: int) -> None:
     name, share = max(shares.items(), key=lambda item: item[1].most_copies)
     if share.most_copies > max_copies:
+        of_what = "one" if share.is_grouped else "each"
         raise TargetError(
-            f"class {name!r} would need {share.most_copies} copies of each of its {share.n_sources} usable images "
+            f"class {name!r} would need {share.most_copies} copies of {of_what} of its {share.n_sources} usable images "
             f"({max_copies} are allowed), and copies are no information: ask for less (-s sqrt, -s 0.1, --cap N), "
             f"weight the loss instead (rebalance inspect), or allow it with --max-copies {share.most_copies}"
         )
@@ -136,9 +135,8 @@ def _operations(
     def operations(directory: str) -> Iterator[Operation]:
         folder = folders[directory]
         share, place_of = shares[folder.name], partial(Place.of, class_name=folder.name, split=folder.split)
-        used = _used(folder, share.n_used, options, unusable)
-        sources = [image for image in used if image.path not in unusable]
-        made: list[Made] = list(_originals(used, place_of, options, unusable))
+        sources = [image for image in share.used if image.path not in unusable]
+        made: list[Made] = list(_originals(share.used, place_of, options, unusable))
         made += copy_operations(
             sources,
             share.n_copies,
@@ -148,7 +146,7 @@ def _operations(
             output_format=options.rendering.output_format if options.recipe_of(folder.name) else options.made_format,
         )
         yield from sorted(made, key=_output_bytes)
-        remaining = {image.path for image in used}
+        remaining = {image.path for image in share.used}
         for image in folder.images:
             if image.path not in remaining:
                 yield drop(image, _reason(options), unusable)

@@ -12,6 +12,8 @@ from rebalance.drawing import draw_key
 from rebalance.errors import TargetError
 
 TRAIN, VAL = "train", "val"
+_SWEEPS = 16
+"""More than are needed in practice; every one makes the distance smaller, so that there is an end anyway."""
 
 
 def hold_out(dataset: Dataset, share: Fraction, content: Mapping[str, str], *, seed: int) -> Dataset:
@@ -19,15 +21,17 @@ def hold_out(dataset: Dataset, share: Fraction, content: Mapping[str, str], *, s
 
     `content` says of images that stand there more than once, by path, what their bytes hash to. Those with the same
     bytes, and those of a group, are a unit that stays on one side; all else is a unit by itself. In the order of the
-    units' keys, each goes to val where that brings the counts of val nearer to `share` of each class: where the sum
-    over the classes of (count - goal)^2 / n falls. Where nothing belongs together, that is the smallest keys of each.
+    units' keys, each changes sides, from train at first, where that brings the counts of val nearer to `share` of each
+    class: where the sum over the classes of (count - goal)^2 / n falls; and so again until none does. Where nothing
+    belongs together, those in val are the smallest keys of each class.
     Raises TargetError where a class cannot have an image on both sides.
     """
     held = _Held({folder.name: len(folder.images) for folder in dataset.classes}, share)
     units = sorted(_units(dataset, content), key=lambda unit: _key(unit, seed))
-    for unit in units:
-        if held.distance_if(unit, +1) < 0:
-            held.move(unit, +1)
+    for _sweep in range(_SWEEPS):
+        n_moved = sum(held.improve(unit) for unit in units)
+        if not n_moved:
+            break
     _put_every_class_on_both_sides(held, units)
     paths = {image.path for unit in held.units for image in unit.images}
     return replace(
@@ -63,6 +67,14 @@ class _Held:
             self.units[unit] = None
         else:
             del self.units[unit]
+
+    def improve(self, unit: _Unit) -> bool:
+        """Let a unit change sides where that brings the counts nearer to the goals; return whether it did."""
+        sign = -1 if unit in self.units else +1
+        is_nearer = self.distance_if(unit, sign) < 0
+        if is_nearer:
+            self.move(unit, sign)
+        return is_nearer
 
     def distance_if(self, unit: _Unit, sign: int) -> Fraction | int:
         """Return by how much the distance from the goals grows with a unit more, or less."""

@@ -29,13 +29,16 @@ def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Ma
     left = {folder.name: images_left(folder, unusable) for folder in dataset.classes}
     n_targets = under_sampling_targets(options.strategy, {name: len(images) for name, images in left.items()})
     folders = {folder.directory: folder for folder in dataset.classes}
+    kept = {
+        name: select_images(images, n_targets[name], options.selection, seed=options.seed)
+        for name, images in left.items()
+    }
     reason = f"left out by undersample ({options.selection.told()})"
 
     def operations(directory: str) -> Iterator[Operation]:
         folder = folders[directory]
-        kept = select_images(left[folder.name], n_targets[folder.name], options.selection, seed=options.seed)
-        yield from keep_all(kept, folder)
-        remaining = {image.path for image in kept}
+        yield from keep_all(kept[folder.name], folder)
+        remaining = {image.path for image in kept[folder.name]}
         for image in folder.images:
             if image.path not in remaining:
                 yield drop(image, reason, unusable)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import OutputRefusedError, TargetError
@@ -33,7 +33,7 @@ def check_output(dataset: Dataset, output: str) -> bool:
         raise TargetError(f"{output}: a name of {len(name)} bytes, {NAME_MAX} fit: take a shorter one")
     if not os.path.isdir(parent):
         raise OutputRefusedError(f"{output}: the folder it would lie in does not exist: make it first")
-    check_apart(dataset.root, output, [folder.name for folder in dataset.classes])
+    check_apart(dataset.root, output, {os.path.dirname(image.path) for image in dataset.images()})
     is_there = os.path.lexists(path)
     if is_there:
         _check_ours(output, path)
@@ -71,7 +71,7 @@ def _check_ours(output: str, path: bytes) -> None:
         raise OutputRefusedError(f"{output}: is there and holds no {NAME}, so it is not ours to replace; {way_out}")
 
 
-def check_apart(tree: str, path: str, folders: Sequence[str] = ()) -> None:
+def check_apart(tree: str, path: str, folders: Iterable[str] = ()) -> None:
     """Raise OutputRefusedError where a path lies in a tree or in one of these folders of it, or the tree in the path.
 
     Devices and inodes are compared, which neither links nor `..` nor bind mounts can disguise.

@@ -107,7 +107,8 @@ def find_held_back(source: str) -> list[str]:
 
 def is_image_name(name: str) -> bool:
     """Return whether a file is an image by its name."""
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    stem, _, suffix = name.rpartition(".")
+    return f".{suffix.lower()}" in IMAGE_SUFFIXES and stem[-1:] not in ("", "/")
 
 
 def raise_problems(dataset: Dataset) -> None:
