@@ -37,13 +37,14 @@ def _ungrouped(dataset: Dataset) -> Iterator[str]:
 
 
 def _look_alikes(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    yield from look_alikes(folder.name for folder in dataset.classes)
-    for folder in dataset.classes:
+    folders = (*dataset.classes, *dataset.carried)
+    yield from look_alikes(folder.directory for folder in folders)
+    for folder in folders:
         yield from look_alikes(image.path for image in folder.images)
 
 
 def _unportable(dataset: Dataset) -> Iterator[str]:
-    for folder in dataset.classes:
+    for folder in (*dataset.classes, *dataset.carried):
         for path in (folder.name, *(image.path for image in folder.images)):
             if not is_portable(path.rpartition("/")[2]):
                 yield path

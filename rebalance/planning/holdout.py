@@ -116,23 +116,24 @@ def _units(dataset: Dataset, content: Mapping[str, str]) -> Iterator[_Unit]:
     """Yield the units, each in the order of the dataset."""
     together = _Together()
     for image in dataset.images():
-        first, *others = _nodes_of(image, content)
-        for other in others:
-            together.join(first, other)
+        for node in (nodes := _nodes_of(image, content)):
+            together.join(nodes[0], node)
     members: dict[_Node, list[tuple[ImageFile, str]]] = {}
     for folder in dataset.classes:
+        one = {folder.name: 1}
         for image in folder.images:
-            node = together.root_of(_nodes_of(image, content)[0])
-            members.setdefault(node, []).append((image, folder.name))
+            if nodes := _nodes_of(image, content):
+                members.setdefault(together.root_of(nodes[0]), []).append((image, folder.name))
+            else:
+                yield _Unit((image,), one)
     for unit in members.values():
         yield _Unit(tuple(image for image, _ in unit), Counter(name for _, name in unit))
 
 
 def _nodes_of(image: ImageFile, content: Mapping[str, str]) -> list[_Node]:
-    """Return what an image belongs to: its group, its bytes, or nothing but itself."""
+    """Return what an image belongs to with others: its group, its bytes."""
     nodes = [] if image.group is None else [("group", image.group)]
-    nodes += [("content", content[image.path])] if image.path in content else []
-    return nodes or [("image", image.path)]
+    return [*nodes, ("content", content[image.path])] if image.path in content else nodes
 
 
 def _key(unit: _Unit, seed: int) -> bytes:

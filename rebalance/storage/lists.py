@@ -69,6 +69,7 @@ class _Gathered:
     is_following: bool
     rows: dict[str, _Row] = field(default_factory=dict)
     places: dict[tuple[str, str], str] = field(default_factory=dict)
+    folders: dict[bytes, str | None] = field(default_factory=dict)
     ignored: list[Remark] = field(default_factory=list)
     problems: list[Remark] = field(default_factory=list)
 
@@ -114,16 +115,29 @@ class _Gathered:
 
     def _stamp(self, path: str) -> Stamp | str:
         """Return how a file looks, or why it cannot be taken."""
-        full = os.path.join(self.root, to_bytes(path))
         if not is_image_name(path):
             return "is not an image by its name"
-        if os.path.islink(full) and (reason := link_problem(full, self.root, is_following=self.is_following)):
+        if reason := self._folder_problem(os.path.dirname(to_bytes(path))):
             return reason
+        full = os.path.join(self.root, to_bytes(path))
         try:
-            status = os.stat(full)
+            status = os.lstat(full)
+            if stat.S_ISLNK(status.st_mode):
+                if reason := link_problem(full, self.root, is_following=self.is_following):
+                    return reason
+                status = os.stat(full)
         except OSError as error:
             return f"cannot be looked at below {to_text(self.root)}: {error.strerror}"
         return Stamp.of(status) if stat.S_ISREG(status.st_mode) else "is not a regular file"
+
+    def _folder_problem(self, folder: bytes) -> str | None:
+        """Return why nothing is taken from a folder, which links may lead elsewhere, or None."""
+        if folder not in self.folders:
+            path, root = os.path.join(self.root, folder), os.path.realpath(self.root)
+            is_plain = os.path.realpath(path) == os.path.normpath(os.path.join(root, folder))
+            reason = None if is_plain else link_problem(path, self.root, is_following=self.is_following)
+            self.folders[folder] = reason and f"lies in {to_text(folder)!r}, which {reason}"
+        return self.folders[folder]
 
     def _check_new(self, row: _Row) -> None:
         """Raise SourceTreeError where a row takes the image of another, or the name of its file in OUTPUT."""

@@ -24,6 +24,7 @@ class PreviousOutput:
         self.head: Mapping[str, Any] = manifest.head
         self._path = manifest.path
         self._places: dict[bytes, int] = {}
+        self._list = {to_bytes(manifest.list_row["path"])} if manifest.list_row else frozenset()
         with open(manifest.path, "rb") as file:
             place = len(next(file))
             for line in file:
@@ -43,7 +44,7 @@ class PreviousOutput:
 
     def check_only_ours(self) -> None:
         """Raise OutputRefusedError where the tree holds what its manifest does not list, common litter aside."""
-        for path in find_foreign(self.folder, self._places.keys()):
+        for path in find_foreign(self.folder, self._places.keys() | self._list):
             if os.path.basename(path) not in _LITTER:
                 raise OutputRefusedError(
                     f"{to_text(os.path.join(self.folder, path))}: is in OUTPUT and not of our making; "

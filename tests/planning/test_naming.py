@@ -73,3 +73,23 @@ def test_names_that_differ_by_case_or_unicode_form_are_found() -> None:
 def test_a_name_that_windows_refuses_is_not_portable(name: str) -> None:
     assert not is_portable(name)
     assert is_portable("console.jpg")
+
+
+@pytest.mark.parametrize(
+    ("source", "class_name", "split", "expected"),
+    [
+        ("Hat/a.jpg", "Hat", None, "Hat/a.jpg"), ("Hat/a.jpg", "Hat", "val", "val/Hat/a.jpg"),
+        ("train/Hat/a.jpg", "Hat", "train", "train/Hat/a.jpg"), ("a.jpg", "Hat", None, "Hat/a.jpg"),
+        ("scans/p7/a.jpg", "Hat", None, "Hat/scans_p7_a.jpg"), ("Hat/b/a.jpg", "Hat", None, "Hat/b_a.jpg"),
+        ("train/train/a.jpg", "train", "train", "train/train/a.jpg"),
+        ("train/a.jpg", "train", "val", "val/train/a.jpg"),
+    ],
+)  # fmt: skip
+def test_an_original_lies_in_the_folder_of_split_and_class(
+    source: str, class_name: str, split: str | None, expected: str
+) -> None:
+    place = Place.of(source, class_name, split)
+    assert original_path(place, None) == expected
+    generated = generated_path(place, "augmented", 0, 1)
+    assert generated.startswith(expected.removesuffix(".jpg") + "_aug1-")
+    assert generated[-16:] == generated_path(place_of(source), "augmented", 0, 1)[-16:]  # by the source alone

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rebalance.errors import SourceTreeError
-from rebalance.storage.scan import raise_problems, scan
+from rebalance.storage.scan import find_held_back, find_images, is_image_name, raise_problems, scan
 from tests.conftest import MakeTree, write_image
 
 
@@ -158,3 +158,62 @@ def test_a_root_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "a file").write_text("x")
     with pytest.raises(SourceTreeError, match=r"no such folder|not a folder"):
         scan(str(tmp_path / name))
+
+
+@pytest.fixture
+def splits(tmp_path: Path) -> Path:
+    for number, name in enumerate(("train/cat/1", "train/dog/2", "train/dog/3", "val/cat/4", "test/owl/5")):
+        write_image(tmp_path / "data" / f"{name}.png", number)
+    return tmp_path / "data"
+
+
+def test_one_split_is_balanced_and_the_others_are_carried(splits: Path) -> None:
+    dataset = scan(str(splits), split="train")
+    assert dataset.class_counts == {"cat": 1, "dog": 2}
+    assert dataset.split == "train"
+    assert [image.path for image in dataset.images()] == [
+        "train/cat/1.png", "train/dog/2.png", "train/dog/3.png", "test/owl/5.png", "val/cat/4.png",
+    ]  # fmt: skip
+    assert [folder.directory for folder in dataset.carried] == ["test/owl", "val/cat"]
+    assert [folder.directory for folder in scan(str(splits), split="train", exclude=["test"]).carried] == ["val/cat"]
+
+
+def test_a_split_that_is_not_there_is_answered_with_what_is_near(splits: Path) -> None:
+    with pytest.raises(SourceTreeError, match=r"has no folder for --split 'trian'; did you mean 'train'\?"):
+        scan(str(splits), split="trian")
+
+
+def test_what_is_odd_in_any_split_is_listed(splits: Path) -> None:
+    write_image(splits / "test" / "loose.png", 1)
+    write_image(splits / "val" / "cat" / "deep" / "1.png", 1)
+    write_image(splits / "alone.png", 1)
+    problems = {path for path, _ in scan(str(splits), split="train").problems}
+    assert problems == {"test/loose.png", "val/cat/deep", "alone.png"}
+
+
+def test_validation_and_test_folders_beside_a_source_are_found(splits: Path) -> None:
+    (splits / "notes").mkdir()
+    (splits / "holdout").write_text("a file")
+    assert find_held_back(str(splits / "train")) == [str(splits / "test"), str(splits / "val")]
+    assert find_held_back(str(splits / "val")) == [str(splits / "test")]
+    assert find_held_back(str(splits)) == []
+
+
+def test_images_of_a_folder_are_found_however_deep(splits: Path) -> None:
+    (splits / "val" / ".hidden").mkdir()
+    write_image(splits / "val" / ".hidden" / "1.png", 1)
+    write_image(splits / "val" / "a" / "b" / "deep.png", 1)
+    (splits / "val" / "notes.txt").write_text("x")
+    os.mkfifo(splits / "val" / "pipe.png")
+    assert [image.path for image in find_images(os.fsencode(splits / "val"))] == ["a/b/deep.png", "cat/4.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_image"),
+    [
+        ("a.jpg", True), ("a.b.JPG", True), ("a", False), (".jpg", False), ("a/.jpg", False), ("a.jpg/b", False),
+        ("a.", False),
+    ],
+)  # fmt: skip
+def test_an_image_is_told_by_its_suffix(name: str, is_image: bool) -> None:  # noqa: FBT001
+    assert is_image_name(name) == is_image
