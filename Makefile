@@ -1,7 +1,7 @@
 # make demo    try it: an environment, a lopsided tree, the balanced one
 # make test    everything CI runs: lint, types, contracts, tests
 # make check   all of that but the tests
-# make bench   the throughput of augment beside doing it by hand (REBALANCE_DATA leads to the photographs)
+# make bench   the throughput of augment and of a holdout beside doing it by hand (REBALANCE_DATA leads to the photographs)
 
 PYTHON ?= python3
 VENV := .venv
@@ -33,6 +33,7 @@ lint: $(VENV)/.developing
 
 bench: $(VENV)/.developing
 	$(BIN)/python benchmarks/augment.py
+	$(BIN)/python benchmarks/holdout.py
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage*

@@ -61,7 +61,7 @@ def sessions() -> list[tuple[str, str]]:
 def test_the_readme_shows_what_the_program_prints(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("demo", "demo/lopsided").code == 0
-    assert [command.split()[1] for command, _ in sessions()] == ["inspect", "augment", "verify"]
+    assert [command.split()[1] for command, _ in sessions()] == ["inspect", "augment", "undersample", "verify"]
     for command, expected in sessions():
         ran = run(*command.split()[1:])
         assert ran.code == 0
