@@ -28,13 +28,6 @@ class SourceTreeError(RebalanceError):
     exit_code = 3
 
 
-class SplitsError(SourceTreeError):
-    """The source holds splits, and nothing says which of them is to be balanced."""
-
-    training: str | None = None
-    """The one that looks like it by its name."""
-
-
 class TargetError(RebalanceError):
     """The target cannot be reached from this source."""
 

@@ -10,9 +10,9 @@ from rebalance.cli.option_types import POSITIVE, Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
-from rebalance.cli.sources import Source, find_leakage, leakage_told, open_source, say_unread
+from rebalance.cli.sources import find_leakage, leakage_told, open_source, say_unread
 from rebalance.dataset import Dataset, Leak
-from rebalance.errors import SplitsError, TargetError
+from rebalance.errors import TargetError
 from rebalance.planning.groups import groups_of, has_groups
 from rebalance.planning.targets import over_sampling_targets, parse_strategy
 from rebalance.planning.weights import balanced_weights, log_weights
@@ -37,14 +37,14 @@ from rebalance.planning.weights import balanced_weights, log_weights
 def inspect(source: str, **given: Any) -> int:
     """Show what SOURCE holds; no image is decoded unless --check asks for it.
 
-    Of a SOURCE with splits the training part is shown, the others beside it, and what stands in two of them.
+    Of a SOURCE with splits, --split train shows that part, the others beside it, and what stands in two of them.
 
     \b
     rebalance inspect data/train
     rebalance inspect data/train --check --fail-imbalance 20 --fail-min-count 10
-    rebalance inspect data --leakage fail
+    rebalance inspect data --split train --leakage fail
     """
-    opened = _opened(source, given)
+    opened = open_source(source, given, split=given["split"])
     leakage = find_leakage(opened, given)
     report = _report(opened.dataset, given)
     report |= {"leakage": [leak._asdict() for leak in leakage.leaks]} if leakage else {}
@@ -57,16 +57,6 @@ def inspect(source: str, **given: Any) -> int:
         if leakage:
             say_unread(leakage)
     return _exit_code(opened.dataset, report, given)
-
-
-def _opened(source: str, given: dict[str, Any]) -> Source:
-    """Return the source; of one that holds splits, the training part unless another is asked for."""
-    try:
-        return open_source(source, given, split=given["split"])
-    except SplitsError as error:
-        if error.training is None:
-            raise
-        return open_source(source, given, split=error.training)
 
 
 def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:

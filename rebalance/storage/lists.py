@@ -13,7 +13,7 @@ from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, Stamp, to
 from rebalance.errors import SourceTreeError, TargetError, did_you_mean
 from rebalance.planning.naming import NAME_MAX, Place
 from rebalance.storage.names import encode_name
-from rebalance.storage.scan import is_excluded, is_image_name, link_problem, splits_error
+from rebalance.storage.scan import is_excluded, is_image_name, link_problem, told_splits
 from rebalance.storage.tables import Table
 
 LIST_NAME = "rebalance.csv"
@@ -36,7 +36,7 @@ def read_list(
         gathered.take(line, cells)
     splits = sorted({row.split for row in gathered.rows.values() if row.split is not None})
     if splits and split is None:
-        raise splits_error(table.path, splits)
+        raise SourceTreeError(told_splits(table.path, splits))
     if split is not None and split not in splits:
         raise SourceTreeError(f"{table.path}: has no rows for --split {split!r}{did_you_mean(split, splits)}")
     if REPETITIONS in table.header:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, Stamp, to_bytes, to_text
-from rebalance.errors import SourceTreeError, SplitsError, did_you_mean
+from rebalance.errors import SourceTreeError, did_you_mean
 from rebalance.storage.manifest import NAME
 
 IMAGE_SUFFIXES = frozenset(
@@ -225,15 +225,16 @@ def link_problem(path: bytes, root: bytes, *, is_following: bool) -> str | None:
     return None
 
 
-def splits_error(source: str, names: Sequence[str]) -> SplitsError:
-    """Return the error of a source that holds splits where none is asked for."""
-    training = next((name for name in names if name.lower() in TRAINING), None)
-    error = SplitsError(
-        f"{source} holds splits ({', '.join(names)}): --split {training or 'NAME'} balances that part alone and "
-        "carries the others over as they are (balance what you train on, never what you validate or test on)"
+def told_splits(source: str, names: Sequence[str]) -> str:
+    """Return what to say of a source that holds splits where none is asked for."""
+    return (
+        f"{source} holds splits ({', '.join(names)}), not classes: --split {_training_of(names) or 'NAME'} takes that "
+        "part and carries the others over (balance what you train on, never what you validate or test on)"
     )
-    error.training = training
-    return error
+
+
+def _training_of(names: Sequence[str]) -> str | None:
+    return next((name for name in names if name.lower() in TRAINING), None)
 
 
 def _joined(folder: bytes, name: bytes) -> str:
@@ -247,7 +248,5 @@ def _check_not_splits(dataset: Dataset) -> None:
     if not names or not with_folders.issuperset(names) or any(folder.images for folder in dataset.classes):
         return
     if all(name.lower() in (*TRAINING, *HELD_BACK) for name in names):
-        error = splits_error(dataset.root, names)
-        first = os.path.join(dataset.root, error.training or names[0])
-        error.args = (f"{error}; or type {first} instead, for that part without the others",)
-        raise error
+        first = os.path.join(dataset.root, _training_of(names) or names[0])
+        raise SourceTreeError(f"{told_splits(dataset.root, names)}; or type {first} instead, for that part alone")

@@ -94,11 +94,11 @@ def test_a_group_that_crosses_splits_is_leakage(run: Run, patients: Path, output
     ran = run("undersample", patients, "--split", "train", "-o", output, *BY_PATIENT, "--leakage", "fail")
     assert ran.code == 1
     assert f"leakage: {told}" in ran.err
-    assert f"leakage: {told}" in run("inspect", patients, *BY_PATIENT).out
+    assert f"leakage: {told}" in run("inspect", patients, "--split", "train", *BY_PATIENT).out
     beside = run("inspect", patients / "train", *BY_PATIENT, "--leakage", "fail")
     assert beside.code == 1
     assert "'ill/p2_6.png', and in ../val '../val/ill/p2_90.png'" in beside.out
-    assert run("inspect", patients, "--leakage", "fail").code == 0
+    assert run("inspect", patients, "--split", "train", "--leakage", "fail").code == 0
 
 
 def test_inspect_counts_groups(run: Run, patients: Path) -> None:

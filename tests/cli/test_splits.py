@@ -186,7 +186,7 @@ def test_a_bad_image_of_another_split_is_no_less_bad(run: Run, splits: Path, out
 def test_a_source_with_splits_is_answered_with_both_ways_on(run: Run, splits: Path, output: Path) -> None:
     ran = run("augment", splits, "-o", output)
     assert ran.code == 3
-    assert "--split train balances that part alone" in ran.err
+    assert "--split train takes that part" in ran.err
     assert f"or type {splits}/train instead" in ran.err
     assert run("augment", splits, "--split", "train", "--holdout", "0.2", "-o", output).code == 2
 
@@ -219,7 +219,7 @@ def test_a_folder_beside_the_source_is_looked_at_likewise(run: Run, splits: Path
 def test_inspect_shows_the_training_part_of_splits_and_what_leaks(run: Run, splits: Path) -> None:
     shutil.copyfile(splits / "train" / "cat" / "003.png", splits / "val" / "dog" / "planted.png")
     shutil.copyfile(splits / "val" / "owl" / "v1.png", splits / "test" / "cat" / "planted.png")
-    ran = run("inspect", splits)
+    ran = run("inspect", splits, "--split", "train")
     assert ran.code == 0
     lines = ran.out.splitlines()
     assert lines[0].split() == ["class", "index", "count", "share", "balanced", "log", "missing", "test", "val"]
@@ -232,7 +232,7 @@ def test_inspect_shows_the_training_part_of_splits_and_what_leaks(run: Run, spli
         "leakage: 'test/cat/planted.png' also stands in val: 'val/owl/v1.png'",
         "2 images or groups stand in two splits",
     ]
-    ran = run("inspect", splits, "--leakage", "fail", "--format", "json", "--check")
+    ran = run("inspect", splits, "--split", "train", "--leakage", "fail", "--format", "json", "--check")
     assert ran.code == 1
     assert ran.document["split"] == "train"
     assert ran.document["carried"] == {"test": 2, "val": 7}
@@ -252,7 +252,7 @@ def test_images_of_one_size_that_differ_are_no_leak(run: Run, tmp_path: Path) ->
         path = tmp_path / "data" / f"{name}.bmp"
         path.write_bytes(path.read_bytes()[:-5000] + bytes(5000))
     assert len({path.stat().st_size for path in (tmp_path / "data").rglob("*.bmp")}) == 1
-    ran = run("inspect", tmp_path / "data", "--leakage", "fail")
+    ran = run("inspect", tmp_path / "data", "--split", "train", "--leakage", "fail")
     assert ran.code == 0
     assert "leakage" not in ran.out
 

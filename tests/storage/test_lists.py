@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rebalance.dataset import Dataset
-from rebalance.errors import SourceTreeError, SplitsError, TargetError
+from rebalance.errors import SourceTreeError, TargetError
 from rebalance.storage.lists import read_list, render_list
 from rebalance.storage.tables import read_table
 from tests.conftest import write_image
@@ -104,7 +104,7 @@ def test_links_are_taken_only_where_asked_for_and_never_out_of_the_root(root: Pa
 
 def test_a_column_split_asks_for_the_one_that_is_balanced(root: Path) -> None:
     text = "path,label,split\na.png,cat,train\nb.png,cat,val\ncat/c.png,dog,train\n"
-    with pytest.raises(SplitsError, match=r"list.csv holds splits \(train, val\): --split train balances"):
+    with pytest.raises(match=r"list.csv holds splits \(train, val\), not classes: --split train takes"):
         read(root, text)
     dataset = read(root, text, split="train")
     assert dataset.class_counts == {"cat": 1, "dog": 1}
