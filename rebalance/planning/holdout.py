@@ -21,13 +21,17 @@ def hold_out(dataset: Dataset, share: Fraction, content: Mapping[str, str], *, s
 
     `content` says of images that stand there more than once, by path, what their bytes hash to. Those with the same
     bytes, and those of a group, are a unit that stays on one side; all else is a unit by itself. In the order of the
-    units' keys, each changes sides, from train at first, where that brings the counts of val nearer to `share` of each
-    class: where the sum over the classes of (count - goal)^2 / n falls; and so again until none does. Where nothing
-    belongs together, those in val are the smallest keys of each class.
+    units' keys, those go to val that its goals, `share` of each class, have room for. Then, in the same order again and
+    again until none does, units change sides where that brings the counts of val nearer to the goals: where the sum
+    over the classes of (count - goal)^2 / n falls. Where nothing belongs together, the smallest keys of each class are
+    held back.
     Raises TargetError where a class cannot have an image on both sides.
     """
     held = _Held({folder.name: len(folder.images) for folder in dataset.classes}, share)
     units = sorted(_units(dataset, content), key=lambda unit: _key(unit, seed))
+    for unit in units:
+        if held.has_room_for(unit):
+            held.move(unit, +1)
     for _sweep in range(_SWEEPS):
         n_moved = sum(held.improve(unit) for unit in units)
         if not n_moved:
@@ -67,6 +71,10 @@ class _Held:
             self.units[unit] = None
         else:
             del self.units[unit]
+
+    def has_room_for(self, unit: _Unit) -> bool:
+        """Return whether a unit more passes no goal."""
+        return all(self.counts[name] + count <= self.goals[name] for name, count in unit.counts.items())
 
     def improve(self, unit: _Unit) -> bool:
         """Let a unit change sides where that brings the counts nearer to the goals; return whether it did."""

@@ -145,6 +145,26 @@ def test_a_manifest_that_contradicts_itself_is_found_out_though_its_sums_are_rig
     assert message in ran.out
 
 
+@pytest.mark.parametrize(
+    ("settings", "edit", "message"),
+    [
+        (["--holdout", "0.3"], lambda head, _rows: head["carried"]["val"].update(cat=9), "count the other splits"),
+        (["--holdout", "0.3"], lambda _head, rows: rows[0].update(split="val"), "not lie in the folder of its class"),
+        (["--write", "list"], lambda _head, rows: rows[0].update(repetitions=9), "is not the list that the lines make"),
+        (["--write", "list"], lambda _head, rows: rows[0].update(source="a/b.png"), "not lie in the folder"),
+        (["--write", "list"], lambda head, _rows: head["list"].update(sha256="12"), "changed: rebalance.csv"),
+    ],
+)
+def test_so_are_manifests_of_splits_and_lists(
+    run: Run, source: Path, tmp_path: Path, settings: list[str], edit: Edit, message: str
+) -> None:
+    assert run("augment", source, "-o", tmp_path / "of", *settings).code == 0
+    sealed_again(tmp_path / "of", edit)
+    ran = run("verify", tmp_path / "of")
+    assert ran.code == 1
+    assert message in ran.out
+
+
 def augmented(rows: Rows) -> dict[str, Any]:
     return next(row for row in rows if row["kind"] == "augmented")
 
@@ -154,6 +174,8 @@ def augmented(rows: Rows) -> dict[str, Any]:
     [
         lambda _head, rows: rows[0].pop("sha256"),
         lambda _head, rows: rows[0].update(path=3),
+        lambda _head, rows: rows[0].update(split=3),
+        lambda head, _rows: head.update(list={"path": "x"}),
         lambda _head, rows: rows[0].update(path={"b64": "!"}),
         lambda _head, rows: rows[0].update(kind="junk"),
         lambda _head, rows: augmented(rows).update(copy_number="1"),

@@ -100,15 +100,12 @@ def test_what_belongs_together_by_way_of_others_stays_together() -> None:
 
 
 def test_groups_over_several_classes_still_come_near_the_share() -> None:
-    groups = {
-        f"{name}/{number:05d}.jpg": f"g{(number * 7 + ord(name)) % 31}" for name in "abc" for number in range(150)
-    }
-    dataset = in_groups(dataset_of({"a": 150, "b": 100, "c": 60}), groups)
-    for seed in range(10):
+    """Groups of 50, 17, 8 ... images in every class, and many of one: a goal of 30, 26 and 22 means 26 of each."""
+    groups = {f"{name}/{number:05d}.jpg": f"g{100 // (number + 1)}" for name in "abc" for number in range(150)}
+    dataset = in_groups(dataset_of({"a": 150, "b": 130, "c": 110}), groups)
+    for seed in range(20):
         counts = held(hold_out(dataset, Fraction(1, 5), {}, seed=seed))
-        assert abs(counts["a"] - 30) <= 3
-        assert abs(counts["b"] - 20) <= 3
-        assert abs(counts["c"] - 12) <= 3
+        assert all(24 <= count <= 27 for count in counts.values())
 
 
 @pytest.mark.parametrize(

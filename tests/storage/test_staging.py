@@ -172,7 +172,7 @@ def test_what_is_in_the_way_of_the_staging_is_left_alone(output: bytes, kind: st
 
 def test_settling_deletes_what_was_not_asked_for_and_misses_what_is_gone(output: bytes) -> None:
     staging = claim_staging(output)
-    for name in ("c/1.png", "c/2.png", "d/1.png"):
+    for name in ("c/1.png", "c/2.png", "c/d/1.png", "d/1.png"):
         staging.for_workers("auto").put(name, b"abc")
     staging.settle_directories(["c"])
     staging.settle("c", ["c/1.png"])
