@@ -53,6 +53,8 @@ class ClassFolder:
     images: tuple[ImageFile, ...]
     split: str | None = None
     """train, val, ...; None where nothing is split."""
+    prefix: str = ""
+    """What the paths of its images begin with, or may, because it is their split in the source."""
 
     @property
     def directory(self) -> str:
@@ -82,12 +84,6 @@ class Leak(NamedTuple):
     split: str
     group: str | None = None
 
-    def told(self) -> str:
-        """Return it as a sentence."""
-        if self.kind == "group":
-            return f"group {self.group!r} is on both sides: {self.path!r}, and in {self.split} {self.other!r}"
-        return f"{self.path!r} also stands in {self.split}: {self.other!r}"
-
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -102,6 +98,8 @@ class Dataset:
     """What no balanced tree can be made from until it is mended or excluded."""
     carried: tuple[ClassFolder, ...] = ()
     """The classes of the other splits, which go over as they are."""
+    is_listed: bool = False
+    """Whether a list says what belongs to it; then it is these images, and not all that lies below the root."""
 
     @property
     def class_counts(self) -> dict[str, int]:

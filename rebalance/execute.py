@@ -142,8 +142,8 @@ class _Run:
         self.staging.settle_directories(target.directory for target in plan.all_targets)
         for target in plan.all_targets:
             outputs = [operation.output for operation in _made(plan, target)]
-            if len(outputs) != target.n_target:
-                message = f"{target.directory!r} was planned as {target.n_target} files and has {len(outputs)}"
+            if len(set(outputs)) != target.n_target:
+                message = f"{target.directory!r} was planned as {target.n_target} files and has {len(set(outputs))}"
                 raise AssertionError(message)
             self.staging.settle(target.directory, outputs)
 
@@ -152,7 +152,7 @@ class _Run:
         engine = rendering_of(plan.request).engine
         head = head_of(plan, request_of(plan, self.dataset), engine=engine, versions=self.versions)
         if plan.is_list:
-            head["list"] = self.staging.write(LIST_NAME, render_list(decoded(row) for row in self._rows(plan)))
+            head["list"] = self.staging.write(LIST_NAME, render_list(lambda: map(decoded, self._rows(plan))))
         sync_filesystem(self.staging.folder)
         write_manifest(self.staging.tree, head, self._rows(plan), self.staging.temporary)
 

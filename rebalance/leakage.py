@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rebalance.dataset import Dataset, ImageFile, Leak, to_bytes
 from rebalance.planning.groups import Grouping
-from rebalance.storage.scan import find_held_back, find_images
+from rebalance.storage.scan import find_images
 from rebalance.survey import Hashed, hash_ends, hash_files
 
 _FEW = 256
@@ -34,19 +34,20 @@ class Leakage:
     """What could not be compared."""
 
 
-def find_leaks(dataset: Dataset, grouping: Grouping | None, n_workers: int) -> Leakage:
-    """Return what stands in two splits of a dataset, or in one and in a folder beside the source.
+def find_leaks(dataset: Dataset, beside: Sequence[str], grouping: Grouping | None, n_workers: int) -> Leakage:
+    """Return what stands in two splits of a dataset, or in one and in a folder that lies beside the source.
 
     What is balanced comes first. One leak for each image and other split that its bytes stand in, one for each group
-    and pair of splits. Paths of folders beside the source begin with `../`.
+    and pair of splits. `beside` are the paths of such folders from the source, and begin the paths of their images.
     """
-    splits = _all_splits(dataset, grouping)
+    unread: list[str] = []
+    splits = [*_splits_of(dataset), *(_split_beside(dataset.root, name, grouping, unread) for name in beside)]
     contents = same_contents(dataset.root, _of_one_size(splits), n_workers)
     leaks: list[Leak] = []
     for split, other in combinations(splits, 2):
         leaks += _shared_contents(split, other, contents.sums)
         leaks += _shared_groups(split, other)
-    return Leakage(tuple(leaks), contents.unread)
+    return Leakage(tuple(leaks), (*unread, *contents.unread))
 
 
 class _Split(NamedTuple):
@@ -54,22 +55,25 @@ class _Split(NamedTuple):
     images: tuple[ImageFile, ...]
 
 
-def _all_splits(dataset: Dataset, grouping: Grouping | None) -> list[_Split]:
-    """Return what is balanced, the splits that are carried over, and those that lie beside the source."""
-    of_dataset: dict[str, list[ImageFile]] = {}
+def _splits_of(dataset: Dataset) -> list[_Split]:
+    """Return what is balanced, and the splits that are carried over."""
+    images: dict[str, list[ImageFile]] = {}
     for folder in (*dataset.classes, *dataset.carried):
-        of_dataset.setdefault(str(folder.split), []).extend(folder.images)
-    splits = [_Split(name, tuple(images)) for name, images in of_dataset.items()]
-    for path in find_held_back(dataset.root):
-        name = os.path.basename(path)
-        images = find_images(to_bytes(path))
-        splits.append(_Split(f"../{name}", tuple(_beside(image, name, grouping) for image in images)))
-    return splits
+        images.setdefault(str(folder.split), []).extend(folder.images)
+    return [_Split(name, tuple(of_split)) for name, of_split in images.items()]
 
 
-def _beside(image: ImageFile, name: str, grouping: Grouping | None) -> ImageFile:
-    group = grouping.group_beside(image.path) if grouping else None
-    return replace(image, path=f"../{name}/{image.path}", group=group)
+def _split_beside(root: str, name: str, grouping: Grouping | None, unread: list[str]) -> _Split:
+    """Return the images of a folder beside the source; add what cannot be looked at to `unread`."""
+    prefix = f"{name}/"
+    images = []
+    for found in find_images(to_bytes(os.path.join(root, name))):
+        if isinstance(found, str):
+            unread.append(prefix + found)
+            continue
+        path = prefix + found.path
+        images.append(replace(found, path=path, group=grouping.group_of(path, prefix) if grouping else None))
+    return _Split(name, tuple(images))
 
 
 def _of_one_size(splits: Sequence[_Split]) -> Iterator[ImageFile]:

@@ -50,6 +50,8 @@ class EarlierWork:
         if (written.kind, written.source) != (operation.kind, operation.source.path):
             return None
         is_drawn = isinstance(operation, Augment)
+        if not (is_drawn or written.is_reencoded):
+            return None
         recipe = recipe_of(head["request"], written.class_name) if is_drawn else {}
         made_by = fingerprint_of(recipe, rendering_of(head["request"]), head["versions"], head["rebalance"])
         if made_by != (conditions.drawn_by if is_drawn else conditions.encoded_by):

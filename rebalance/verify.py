@@ -74,7 +74,7 @@ def _files(manifest: Manifest, source_sums: dict[str, str]) -> Iterator[Mapping[
         if "path" in row:
             yield row
     if manifest.list_row:
-        if hashlib.sha256(render_list(manifest.rows())).hexdigest() != manifest.list_row["sha256"]:
+        if hashlib.sha256(render_list(manifest.rows)).hexdigest() != manifest.list_row["sha256"]:
             yield Finding("manifest", LIST_NAME, "is not the list that the lines make")
         yield manifest.list_row
 
@@ -102,7 +102,7 @@ def _counted(manifest: Manifest) -> tuple[dict[str, Any], dict[str, dict[str, in
     carried: Counter[tuple[str, str]] = Counter()
     for row in manifest.rows():
         n_files = row["repetitions"] if row["kind"] == "listed" else "path" in row
-        if row.get("split") == manifest.head.get("split"):
+        if row.get("split") == manifest.split:
             sources.setdefault(row["class"], set()).add(row["source"])
             after[row["class"]] += n_files
         elif n_files:
@@ -132,10 +132,15 @@ def _check_row(row: Mapping[str, Any], head: Mapping[str, Any], source_sums: dic
 def _expected_path(row: Mapping[str, Any], head: Mapping[str, Any]) -> str:
     is_encoded = row["kind"] == "augmented" or row.get("reencoded")
     output_format = rendering_of(head["request"]).output_format if is_encoded else None
-    place = Place.of(row["source"], row["class"], row.get("split"))
+    place = Place.of(row["source"], row["class"], row.get("split"), _prefix_of(row, head))
     if row["kind"] in KINDS:
         return generated_path(place, row["kind"], head["seed"], row["copy_number"], output_format)
     return original_path(place, output_format)
+
+
+def _prefix_of(row: Mapping[str, Any], head: Mapping[str, Any]) -> str:
+    """Return what may say the split in the path of a source: nothing where only OUTPUT has splits."""
+    return f"{row['split']}/" if "split" in head["request"] and "split" in row else ""
 
 
 def _lies_in_its_class(row: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
@@ -143,7 +148,7 @@ def _lies_in_its_class(row: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
     split = row.get("split")
     if "path" in row:
         return str(os.path.dirname(row["path"])) == directory_of(row["class"], split)
-    folder: str = os.path.dirname(row["source"].removeprefix(f"{split}/"))
+    folder: str = os.path.dirname(row["source"].removeprefix(_prefix_of(row, head)))
     return "labels" in head["request"] or folder == row["class"]
 
 

@@ -1,6 +1,7 @@
 """What was asked for, as the plan takes it: options that go together, and those that do not."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -33,18 +34,24 @@ def augment_options(given: Given, dataset: Dataset, described: Mapping[str, obje
     """Return what decides what `augment` makes of a dataset. Raises UsageError where options contradict each other."""
     if (given["cap_method"], given["window"], given["order"]) != ("random", 0, "key") and given["cap"] is None:
         raise UsageError("--cap-method, --window and --order choose what --cap N keeps: give it, too")
-    recipe = make_recipe(given)
-    return AugmentOptions(
+    options = AugmentOptions(
         strategy=parse_strategy(given["sampling_strategy"], read_text),
         seed=given["seed"],
-        recipe=recipe,
-        class_recipes=_class_recipes(given, recipe, dataset),
-        identity_share=given["identity_share"] or Fraction(0),
-        rendering=_rendering_asked(given),
+        recipe={},
         cap=given["cap"],
         selection=selection_asked(given, "cap_method"),
         max_copies=given["max_copies"] or MAX_COPIES,
         others=_others(given, described),
+    )
+    if given["write"] == "list":
+        return options
+    recipe = make_recipe(given)
+    return replace(
+        options,
+        recipe=recipe,
+        class_recipes=_class_recipes(given, recipe, dataset),
+        identity_share=given["identity_share"] or Fraction(0),
+        rendering=_rendering_asked(given),
     )
 
 
@@ -59,8 +66,9 @@ def undersample_options(given: Given, described: Mapping[str, object]) -> Unders
 
 
 def _others(given: Given, described: Mapping[str, object]) -> dict[str, object]:
-    """Return what the plan need not know: how images are read and checked."""
-    return {**{key: given[key] for key in ("bad_images", "check")}, **described}
+    """Return what the plan need not know: how images are read, and checked where they are opened."""
+    checks = {} if given["write"] == "list" else {key: given[key] for key in ("bad_images", "check")}
+    return {**checks, **described}
 
 
 def check_list_options(given: Given) -> None:

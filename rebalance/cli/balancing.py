@@ -7,19 +7,20 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from rebalance.cli import options
 from rebalance.cli.asked import check_list_options
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, group_remarks, plan_remarks
 from rebalance.cli.report import StdoutError, print_plan, print_summary, say
 from rebalance.cli.signals import check_signals, ignore_signals
-from rebalance.cli.sources import Source, check_leakage, hold_out_asked, open_source
+from rebalance.cli.sources import Source, check_leakage, files_read, hold_out_asked, open_source
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.plan import Plan, Unusable
 from rebalance.planning.carrying import with_carried
 from rebalance.planning.listing import as_list
 from rebalance.run import Listener, Outcome, Planner, RunOptions
-from rebalance.storage.lists import LIST_NAME
+from rebalance.storage.lists import LIST_NAME, check_listable
 from rebalance.storage.manifest import request_of
 from rebalance.storage.output import check_output, located
 from rebalance.storage.scan import raise_problems
@@ -45,14 +46,16 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     if given["write"] == "list":
         check_list_options(given)
     output = output and located(output)
-    opened = open_source(source, given, split=given["split"])
+    opened = open_source(source, given)
     raise_problems(opened.dataset)
-    check_leakage(opened, given)
+    check_leakage(opened, given, output)
     opened = hold_out_asked(opened, given)
+    if given["write"] == "list":
+        check_listable(opened.dataset)
     dataset = opened.dataset
     planner = partial(_plan, balancing.planner(dataset, opened.described), dataset, given["write"])
     plan = planner({})
-    is_there = output is not None and check_output(dataset, output)
+    is_there = output is not None and check_output(dataset, output, files_read(source, given))
     if not given["quiet"]:
         remarks = balancing.remarks(plan, dataset), dataset_remarks(dataset), plan_remarks(plan), group_remarks(plan)
         for remark in chain.from_iterable(remarks):
@@ -88,12 +91,9 @@ def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> b
 
 
 def _carry_out(planner: Planner, source: Source, output: str, given: Given, command: str) -> int:
-    from rebalance.backends import usable_cores  # noqa: PLC0415  the same
     from rebalance.execute import execute  # noqa: PLC0415  the same
 
-    run_options = RunOptions(
-        n_workers=given["workers"] or usable_cores(), link=given["link"], is_overwriting=given["overwrite"]
-    )
+    run_options = RunOptions(n_workers=options.n_workers(given), link=given["link"], is_overwriting=given["overwrite"])
     with progress_bar(command, is_quiet=given["quiet"]) as progress:
 
         def show(n_done: int, n_all: int) -> None:

@@ -160,7 +160,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(part) for part in value)}]"
     if isinstance(value, Fraction):
-        return repr(float(value))
+        return f"{float(value):.9f}".rstrip("0").ljust(3, "0")
     if not isinstance(value, str):
         return repr(value)
     try:

@@ -8,9 +8,9 @@ import click
 from rebalance.cli import options
 from rebalance.cli.option_types import POSITIVE, Path
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.remarks import dataset_remarks
+from rebalance.cli.remarks import dataset_remarks, told_leak, told_leaks, told_unread
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
-from rebalance.cli.sources import find_leakage, leakage_told, open_source, say_unread
+from rebalance.cli.sources import find_leakage, open_source
 from rebalance.dataset import Dataset, Leak
 from rebalance.errors import TargetError
 from rebalance.planning.groups import groups_of, has_groups
@@ -44,18 +44,17 @@ def inspect(source: str, **given: Any) -> int:
     rebalance inspect data/train --check --fail-imbalance 20 --fail-min-count 10
     rebalance inspect data --split train --leakage fail
     """
-    opened = open_source(source, given, split=given["split"])
+    opened = open_source(source, given)
     leakage = find_leakage(opened, given)
     report = _report(opened.dataset, given)
-    report |= {"leakage": [leak._asdict() for leak in leakage.leaks]} if leakage else {}
+    if leakage:
+        report |= {"leakage": [leak._asdict() for leak in leakage.leaks], "not_compared": list(leakage.unread)}
     if given["check"]:
         report |= _checked(opened.dataset, given)
     _print(report, given["format"])
     if not given["quiet"]:
         for remark in dataset_remarks(opened.dataset):
             say(remark)
-        if leakage:
-            say_unread(leakage)
     return _exit_code(opened.dataset, report, given)
 
 
@@ -112,15 +111,12 @@ def _missing(counts: dict[str, int], given: dict[str, Any]) -> dict[str, int]:
 
 def _checked(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     """Decode every image and return what is bad and what stands there twice."""
-    from rebalance.backends import usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
     from rebalance.survey import check_images, find_duplicates  # noqa: PLC0415  the same
 
     class_of = {image.path: folder.name for folder in (*dataset.classes, *dataset.carried) for image in folder.images}
     checked = []
     with progress_bar("check", is_quiet=given["quiet"]) as progress:
-        for image in check_images(
-            dataset.root, dataset.images(), given["workers"] or usable_cores(), given["max_pixels"]
-        ):
+        for image in check_images(dataset.root, dataset.images(), options.n_workers(given), given["max_pixels"]):
             checked.append(image)
             progress(len(checked), len(class_of))
     bad = sorted((image.path, image.reason) for image in checked if image.reason is not None)
@@ -175,11 +171,17 @@ def _print_remarks(report: dict[str, Any]) -> None:
         where = "across classes" if group["across_classes"] else "within a class"
         emit(f"duplicate {where}: {', '.join(displayed(path) for path in group['paths'])}")
     for leak in report.get("leakage", ()):
-        emit(f"leakage: {displayed(Leak(**leak).told())}")
-    if report.get("leakage"):
-        emit(leakage_told(len(report["leakage"])))
+        emit(f"leakage: {displayed(told_leak(Leak(**leak)))}")
+    for told in _leakage_told(report):
+        emit(displayed(told))
     if "bad_images" in report:
         emit(f"{len(report['bad_images'])} bad images, {len(report['duplicates'])} groups of exact duplicates")
+
+
+def _leakage_told(report: dict[str, Any]) -> list[str]:
+    """Return what there is to say of leakage in all."""
+    told = (told_leaks(len(report.get("leakage", ()))), told_unread(report.get("not_compared", ())))
+    return [text for text in told if text]
 
 
 def _exit_code(dataset: Dataset, report: dict[str, Any], given: dict[str, Any]) -> int:
@@ -193,8 +195,8 @@ def _exit_code(dataset: Dataset, report: dict[str, Any], given: dict[str, Any]) 
     for name, count in dataset.class_counts.items():
         if given["fail_min_count"] is not None and count < given["fail_min_count"]:
             failures.append(f"class {name!r} has {count} images, fewer than --fail-min-count {given['fail_min_count']}")
-    if given["leakage"] == "fail" and report.get("leakage"):
-        failures.append(leakage_told(len(report["leakage"])))
+    if given["leakage"] == "fail":
+        failures += _leakage_told(report)
     for failure in failures:
         say(failure)
     if dataset.problems:

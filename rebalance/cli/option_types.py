@@ -102,7 +102,7 @@ class Share(click.ParamType[Fraction]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
         """Return the share."""
-        text = str(value)
+        text = f"{value:.9f}" if isinstance(value, float) and value == round(value, 9) else str(value)
         share = Fraction(text) if re.fullmatch(r"\d*\.?\d{1,9}", text) else Fraction(-1)
         if not 0 <= share <= 1:
             self.fail(f"{value!r} is not a decimal from 0 to 1 with at most 9 digits", param, ctx)

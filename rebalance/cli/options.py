@@ -1,6 +1,6 @@
 """Every shared option, declared once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -85,6 +85,13 @@ config = click.option(
     help=f"Settings to start from: {', '.join(BUNDLED)}, or a file.  [default: mild]",
 )  # fmt: skip
 print_config = click.option("--print-config", is_flag=True, help="Print the settings in effect as TOML, and stop.")
+
+
+def n_workers(given: Mapping[str, Any]) -> int:
+    """Return how many workers are to be used."""
+    from rebalance.backends import usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
+
+    return int(given["workers"] or usable_cores())
 
 
 def read_text(path: str) -> str:

@@ -1,16 +1,19 @@
 """What someone should know of a tree, of settings or of a plan before going on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from rebalance.cli.report import class_rows
-from rebalance.dataset import Dataset
+from rebalance.dataset import Dataset, Leak
 from rebalance.plan import Plan
 from rebalance.planning.augment import MANY_COPIES
 from rebalance.planning.groups import count_groups
 from rebalance.planning.naming import is_portable, look_alikes
 from rebalance.storage.manifest import NAME as MANIFEST_NAME
+
+_SHOWN = 3
+"""Groups of a class that are named where they are cut."""
 
 
 def dataset_remarks(dataset: Dataset) -> Iterator[str]:
@@ -95,6 +98,28 @@ def setting_remarks(given: Mapping[str, Any], plan: Plan) -> Iterator[str]:
             yield f"note: --{key.replace('_', '-')} {given[key]} has no effect: nothing is drawn that uses it"
 
 
+def told_leak(leak: Leak) -> str:
+    """Return what leaks where, as a sentence."""
+    if leak.kind == "group":
+        return f"group {leak.group!r} is on both sides: {leak.path!r}, and in {leak.split} {leak.other!r}"
+    return f"{leak.path!r} also stands in {leak.split}: {leak.other!r}"
+
+
+def told_leaks(n_leaks: int) -> str:
+    """Return how much leaks, or nothing."""
+    if n_leaks <= 1:
+        return "1 image or group stands in two splits" if n_leaks else ""
+    return f"{n_leaks} images or groups stand in two splits"
+
+
+def told_unread(paths: Sequence[str]) -> str:
+    """Return what could not be looked at for leaks, or nothing."""
+    if not paths:
+        return ""
+    what = "1 file or folder" if len(paths) == 1 else f"{len(paths)} files or folders"
+    return f"{what} cannot be read and so not compared, {paths[0]!r} first"
+
+
 def split_remarks(dataset: Dataset) -> Iterator[str]:
     """Yield what is odd about the splits of a tree."""
     names = dataset.class_counts.keys()
@@ -113,15 +138,19 @@ def group_remarks(plan: Plan) -> Iterator[str]:
     n_cut = sum(len(count.cut) for count in counts)
     if n_whole < n_groups:
         yield f"groups, class by class: {n_whole} of {n_groups} stay whole, {n_cut} are cut, the others are left out"
-    is_window = (plan.request.get("selection") or plan.request.get("cap") or {}).get("method") == "window"
+    selection = plan.request.get("selection") or plan.request.get("cap") or {}
     for count in counts:
         n_kept = next(target.n_current for target in plan.targets if target.class_name == count.class_name)
-        reason = "the window ends in it" if is_window else f"no whole groups make up {n_kept}"
-        for cut in count.cut:
+        reason = f"no whole groups make up {n_kept}"
+        if selection.get("method") == "window":
+            reason = "the order is by name" if selection["order"] == "name" else "the window ends in it"
+        for cut in count.cut[:_SHOWN]:
             yield (
                 f"note: class {count.class_name!r}: {cut.n_kept} of the {cut.n_images} images of group {cut.group!r} "
                 f"stay: {reason}"
             )
+        if len(count.cut) > _SHOWN:
+            yield f"note: class {count.class_name!r}: {len(count.cut) - _SHOWN} more groups are cut: {reason}"
 
 
 def plan_remarks(plan: Plan) -> Iterator[str]:

@@ -24,7 +24,6 @@ def verify(output: str, **given: Any) -> int:
     rebalance verify data/balanced
     rebalance verify data/balanced --source data/train
     """
-    from rebalance.backends import usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
     from rebalance.verify import verify as find_all  # noqa: PLC0415  the same
 
     with progress_bar("verify", is_quiet=given["quiet"]) as progress:
@@ -33,7 +32,7 @@ def verify(output: str, **given: Any) -> int:
                 output,
                 source=given["source"],
                 is_quick=given["quick"],
-                n_workers=given["workers"] or usable_cores(),
+                n_workers=options.n_workers(given),
                 progress=progress,
             )
         )

@@ -20,10 +20,10 @@ from rebalance.plan import (
     Repeat,
     Unusable,
 )
-from rebalance.planning.copies import copy_operations, most_copies
+from rebalance.planning.copies import most_copies, spread_copies
 from rebalance.planning.groups import has_groups
 from rebalance.planning.leaving import drop, images_left
-from rebalance.planning.naming import Place, looks_generated, original_path
+from rebalance.planning.naming import Place, generated_path, looks_generated, original_path
 from rebalance.planning.selection import SMALLEST_KEYS, Selection, select_images
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
 
@@ -55,6 +55,11 @@ class AugmentOptions:
     def recipe_of(self, class_name: str) -> Recipe:
         """Return the recipe of a class."""
         return self.class_recipes.get(class_name, self.recipe)
+
+    @property
+    def is_transforming(self) -> bool:
+        """Return whether originals are replaced by draws."""
+        return self.rendering.originals == "transform"
 
     @property
     def made_format(self) -> str | None:
@@ -109,11 +114,13 @@ def _share_out(
 ) -> _Share:
     used = select_images(images_left(folder, unusable), n_capped, options.selection, seed=options.seed)
     sources = [image for image in used if image.path not in unusable]
-    n_originals = len(used) - len(sources) if options.rendering.originals == "transform" else len(used)
+    n_originals = len(used) - len(sources) if options.is_transforming else len(used)
     n_copies = n_target - n_originals
     if n_copies > 0 and not sources:
         raise TargetError(f"class {folder.name!r} has no image left that another can be made from: mend or add some")
-    return _Share(used, len(sources), n_copies, most_copies(sources, n_copies, options.seed))
+    return _Share(
+        used, len(sources), n_copies, most_copies(sources, n_copies, options.seed, each_once=options.is_transforming)
+    )
 
 
 def _check_copies(shares: Mapping[str, _Share], max_copies: int) -> None:
@@ -134,17 +141,19 @@ def _operations(
 
     def operations(directory: str) -> Iterator[Operation]:
         folder = folders[directory]
-        share, place_of = shares[folder.name], partial(Place.of, class_name=folder.name, split=folder.split)
+        share, place_of = shares[folder.name], partial(Place.in_folder, folder)
         sources = [image for image in share.used if image.path not in unusable]
         made: list[Made] = list(_originals(share.used, place_of, options, unusable))
-        made += copy_operations(
+        made_format = options.rendering.output_format if options.recipe_of(folder.name) else options.made_format
+        for kind, image, number in spread_copies(
             sources,
             share.n_copies,
             options.seed,
+            each_once=options.is_transforming,
             drawn_share=_drawn_share(folder.name, options),
-            place_of=place_of,
-            output_format=options.rendering.output_format if options.recipe_of(folder.name) else options.made_format,
-        )
+        ):
+            path = generated_path(place_of(image), kind.kind, options.seed, number, made_format)
+            made.append(kind(image, path, number))
         yield from sorted(made, key=_output_bytes)
         remaining = {image.path for image in share.used}
         for image in folder.images:
@@ -156,23 +165,23 @@ def _operations(
 
 def _originals(
     used: Sequence[ImageFile],
-    place_of: Callable[[str], Place],
+    place_of: Callable[[ImageFile], Place],
     options: AugmentOptions,
     unusable: Mapping[str, Unusable],
 ) -> Iterator[Keep]:
     """Yield the originals that stand in OUTPUT; those that nothing can be made of stay as they are."""
     for image in used:
         if image.path in unusable:
-            yield Keep(image, original_path(place_of(image.path), None))
-        elif options.rendering.originals != "transform":
-            yield Keep(image, original_path(place_of(image.path), options.made_format))
+            yield Keep(image, original_path(place_of(image), None))
+        elif not options.is_transforming:
+            yield Keep(image, original_path(place_of(image), options.made_format))
 
 
 def _drawn_share(class_name: str, options: AugmentOptions) -> Fraction:
     """Return the share of copies for which values are drawn."""
     if not options.recipe_of(class_name):
         return Fraction(0)
-    return 1 - options.identity_share if options.rendering.originals == "transform" else Fraction(1)
+    return 1 - options.identity_share if options.is_transforming else Fraction(1)
 
 
 def _output_bytes(operation: Made) -> bytes:
@@ -185,7 +194,7 @@ def _reason(options: AugmentOptions) -> str:
 
 def _check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
     """Raise TargetError where a file would take the name of another."""
-    originals = {original_path(Place.of(image.path, folder.name, folder.split), None) for image in folder.images}
+    originals = {original_path(Place.in_folder(folder, image), None) for image in folder.images}
     made: dict[str, str] = {}
     for operation in operations:
         if isinstance(operation, Drop | Repeat):
@@ -204,7 +213,7 @@ def _check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
 
 def _request(options: AugmentOptions) -> dict[str, object]:
     cap = {"n": options.cap, **options.selection.described()} if options.cap else None
-    share = {"identity_share": str(options.identity_share)} if options.rendering.originals == "transform" else {}
+    share = {"identity_share": str(options.identity_share)} if options.is_transforming else {}
     return {
         "sampling_strategy": options.strategy.described(),
         "seed": options.seed,

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from rebalance.dataset import ClassFolder, Dataset, ImageFile
 from rebalance.plan import Drop, Plan
 
+_LAST = 4096
+"""Groups whose sums are looked at before those of all are."""
+
 
 class ImageGroup(NamedTuple):
     """Images of one class that belong together; an image of no group is one by itself, under its path."""
@@ -45,23 +48,19 @@ class Grouping:
     names: Mapping[str, str] = field(default_factory=dict)
     """Without a pattern: path -> group, empty for none."""
 
-    def group_of(self, path: str, split: str | None) -> str | None:
+    def group_of(self, path: str, prefix: str = "") -> str | None:
         """Return the group of an image, or None of one that stands for itself."""
         if self.pattern is None:
             return self.names.get(path) or None
-        match = self.pattern.search(path.removeprefix(f"{split}/") if split is not None else path)
+        match = self.pattern.search(path.removeprefix(prefix))
         return (match[1] if self.pattern.groups else match[0]) or None if match else None
-
-    def group_beside(self, path: str) -> str | None:
-        """Return the group of an image of a split that lies beside the source."""
-        return self.group_of(path, None) if self.pattern is not None else None
 
 
 def with_groups(dataset: Dataset, grouping: Grouping) -> Dataset:
     """Return a dataset whose images know their groups."""
 
     def grouped(folder: ClassFolder) -> ClassFolder:
-        images = (replace(image, group=grouping.group_of(image.path, folder.split)) for image in folder.images)
+        images = (replace(image, group=grouping.group_of(image.path, folder.prefix)) for image in folder.images)
         return replace(folder, images=tuple(images))
 
     return replace(
@@ -88,24 +87,43 @@ def groups_of(images: Sequence[ImageFile]) -> list[ImageGroup]:
 def whole_groups(sizes: Sequence[int], n_kept: int) -> list[bool]:
     """Return which groups, of these sizes in this order, are kept whole: `n_kept` images together, or the most below.
 
-    A group is kept wherever the groups after it can still make up the rest (subset sum, by sets of reachable sums as
-    bits of an integer). Only every sqrt(n)-th set is remembered and those between are made again, so that memory stays
-    at 2 sqrt(n) sets of `n_kept` bits.
+    A group is kept wherever the groups after it can still make up the rest. Nearly always those that fit, one after the
+    other, make it up; else, if the last few can be chosen so that they do, no earlier choice is to be changed.
     """
-    is_whole = _first_that_fit(sizes, n_kept)
-    if sum(size for size, whole in zip(sizes, is_whole, strict=True) if whole) == n_kept:
-        return is_whole
+    unit = math.gcd(*sizes) or 1
+    units, n_units = [size // unit for size in sizes], n_kept // unit
+    is_whole: list[bool] = []
+    for n_last in (0, _LAST, len(units)):
+        n_first = max(0, len(units) - n_last)
+        is_whole = _first_that_fit(units[:n_first], n_units)
+        rest = n_units - _sum_of(units, is_whole)
+        is_whole += _nearest_below(units[n_first:], rest)
+        if _sum_of(units, is_whole) == n_units:
+            break
+    return is_whole
+
+
+def _sum_of(sizes: Sequence[int], is_whole: Sequence[bool]) -> int:
+    return sum(size for size, whole in zip(sizes, is_whole, strict=False) if whole)
+
+
+def _nearest_below(sizes: Sequence[int], most: int) -> list[bool]:
+    """Return the first choice, in this order, whose sum is the nearest to `most` from below.
+
+    A subset sum by sets of reachable sums, each the bits of an integer. Only every sqrt(n)-th set is remembered and
+    those between are made again, so that memory stays at 2 sqrt(n) sets of `most` bits.
+    """
     step = math.isqrt(len(sizes)) + 1
     starts = range(0, len(sizes), step)
     after = {len(sizes): 1}
     for start in reversed(starts):
         end = min(start + step, len(sizes))
-        *_, after[start] = _reachable(sizes[start:end], after[end], n_kept)
+        *_, after[start] = _reachable(sizes[start:end], after[end], most)
     remaining = after[0].bit_length() - 1
     kept: list[bool] = []
     for start in starts:
         part = sizes[start : start + step]
-        sums = list(_reachable(part, after[start + len(part)], n_kept))
+        sums = list(_reachable(part, after[start + len(part)], most))
         for size, rest in zip(part, reversed(sums[:-1]), strict=True):
             is_kept = size <= remaining and bool(rest >> (remaining - size) & 1)
             remaining -= size * is_kept
@@ -114,7 +132,7 @@ def whole_groups(sizes: Sequence[int], n_kept: int) -> list[bool]:
 
 
 def _first_that_fit(sizes: Sequence[int], n_kept: int) -> list[bool]:
-    """Return the choice where it already makes up `n_kept`, as it nearly always does."""
+    """Return which are kept where each is that still fits."""
     kept = []
     for size in sizes:
         kept.append(size <= n_kept)

@@ -79,10 +79,15 @@ class _Held:
     def improve(self, unit: _Unit) -> bool:
         """Let a unit change sides where that brings the counts nearer to the goals; return whether it did."""
         sign = -1 if unit in self.units else +1
-        is_nearer = self.distance_if(unit, sign) < 0
+        is_nearer = self._change_of_one(unit, sign) < 0 if len(unit.counts) == 1 else self.distance_if(unit, sign) < 0
         if is_nearer:
             self.move(unit, sign)
         return is_nearer
+
+    def _change_of_one(self, unit: _Unit, sign: int) -> int:
+        """Return what has the sign of `distance_if` for a unit of one class, as nearly all are, in integers."""
+        ((name, count),) = unit.counts.items()
+        return 2 * sign * (self.counts[name] - self.goals[name]) + count
 
     def distance_if(self, unit: _Unit, sign: int) -> Fraction | int:
         """Return by how much the distance from the goals grows with a unit more, or less."""

@@ -16,7 +16,7 @@ def images_left(folder: ClassFolder, unusable: Mapping[str, Unusable]) -> tuple[
 
 def keep_all(images: Iterable[ImageFile], folder: ClassFolder) -> list[Keep]:
     """Return the operations that keep images of a class byte for byte, by the bytes of their paths in OUTPUT."""
-    kept = [Keep(image, original_path(Place.of(image.path, folder.name, folder.split), None)) for image in images]
+    kept = [Keep(image, original_path(Place.in_folder(folder, image), None)) for image in images]
     return sorted(kept, key=lambda operation: to_bytes(operation.output))
 
 

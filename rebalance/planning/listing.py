@@ -7,9 +7,6 @@ from dataclasses import replace
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.plan import Drop, Operation, Plan, Repeat
 
-_OF_FILES = frozenset({"recipe", "class_recipes", "identity_share", "rendering", "bad_images", "check"})
-"""What a request says of files that are made."""
-
 
 def as_list(plan: Plan) -> Plan:
     """Return the plan of a list of what another plan would make."""
@@ -26,5 +23,4 @@ def as_list(plan: Plan) -> Plan:
             yield Repeat(image, repetitions[image])
         yield from dropped
 
-    request = {key: value for key, value in plan.request.items() if key not in _OF_FILES}
-    return replace(plan, request={**request, "write": "list"}, operations=operations, recipe=lambda _class_name: {})
+    return replace(plan, request={**plan.request, "write": "list"}, operations=operations)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from posixpath import splitext
 from typing import NamedTuple, Self
 
-from rebalance.dataset import directory_of, to_bytes, to_text
+from rebalance.dataset import ClassFolder, ImageFile, directory_of, to_bytes, to_text
 from rebalance.drawing import draw_key
 
 _KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
@@ -32,13 +32,19 @@ class Place(NamedTuple):
     name: str
 
     @classmethod
-    def of(cls, source: str, class_name: str, split: str | None = None) -> Self:
+    def of(cls, source: str, class_name: str, split: str | None = None, prefix: str = "") -> Self:
         """Return the place of a source: folders of its path that say neither split nor class go into the name.
 
-        `Hat/a.jpg` stays so; `scans/p7/a.jpg`, which a list calls Hat, becomes `Hat/scans_p7_a.jpg`.
+        `Hat/a.jpg` stays so; `scans/p7/a.jpg`, which a list calls Hat, becomes `Hat/scans_p7_a.jpg`. `prefix` is what
+        says the split in the path, if anything does.
         """
-        path = source.removeprefix(f"{split}/") if split is not None else source
-        return cls(source, directory_of(class_name, split), path.removeprefix(f"{class_name}/").replace("/", "_"))
+        name = source.removeprefix(prefix).removeprefix(f"{class_name}/").replace("/", "_")
+        return cls(source, directory_of(class_name, split), name)
+
+    @classmethod
+    def in_folder(cls, folder: ClassFolder, image: ImageFile) -> Self:
+        """Return the place of an image of a class."""
+        return cls.of(image.path, folder.name, folder.split, folder.prefix)
 
 
 def generated_path(place: Place, kind: str, seed: int, copy_number: int, output_format: str | None = "same") -> str:

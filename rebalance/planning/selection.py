@@ -34,7 +34,7 @@ SMALLEST_KEYS = Selection()
 
 
 def selection_key(seed: int, path: str) -> bytes:
-    """Return the key that decides whether an image, or a group by its name, is kept: from seed and path alone."""
+    """Return the key that decides whether what has this path, or this name of a group, is kept."""
     return draw_key(seed, path, 0)
 
 
@@ -44,9 +44,10 @@ def select_images(
     """Return `n_kept` of the images, in the order of their paths.
 
     `random` keeps the smallest keys, so that 500 is a subset of 600; `window` keeps a stretch of `n_kept` in the order
-    of the keys or names, and begins again where the images are used up. Where images have groups, `random` keeps whole
-    ones in the order of the groups' keys as long as whole ones can still make up the rest; what they cannot is taken
-    from one group more. In the order of the keys, a group lies together, so that a stretch cuts one at either end.
+    of the keys or names, and begins again where the images are used up.
+    Where images have groups, `random` keeps whole ones in the order of the groups' keys as long as whole ones can still
+    make up the rest (500 is no subset of 600 then); what they cannot is taken from one group more. In the order of the
+    keys, a group lies together, so that a stretch cuts one at either end.
     """
     if n_kept >= len(images):
         return tuple(images)

@@ -4,14 +4,15 @@ import csv
 import io
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import normpath
-from typing import Any, NamedTuple
+from typing import Any
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, Stamp, to_bytes, to_text
 from rebalance.errors import SourceTreeError, TargetError, did_you_mean
 from rebalance.planning.naming import NAME_MAX, Place
+from rebalance.storage.manifest import NAME as MANIFEST_NAME
 from rebalance.storage.names import encode_name
 from rebalance.storage.scan import is_excluded, is_image_name, link_problem, told_splits
 from rebalance.storage.tables import Table
@@ -31,10 +32,10 @@ def read_list(
     """
     if not os.path.isdir(to_bytes(root)):
         raise SourceTreeError(f"{root}: no such folder: --images is to be where the paths of {table.path} begin")
-    gathered = _Gathered(table.path, to_bytes(root), tuple(exclude), follow_symlinks)
-    for line, cells in table.rows:
+    gathered = _Gathered(table.path, to_bytes(root), tuple(pattern.rstrip("/") for pattern in exclude), follow_symlinks)
+    for line, cells in table.rows():
         gathered.take(line, cells)
-    splits = sorted({row.split for row in gathered.rows.values() if row.split is not None})
+    splits = sorted({key[1] for key in gathered.images if key[1] is not None})
     if splits and split is None:
         raise SourceTreeError(told_splits(table.path, splits))
     if split is not None and split not in splits:
@@ -49,14 +50,12 @@ def read_list(
         ignored=tuple(sorted(gathered.ignored)),
         problems=tuple(sorted(gathered.problems)),
         carried=tuple(folder for folder in folders if folder.split != split),
+        is_listed=True,
     )
 
 
-class _Row(NamedTuple):
-    line: int
-    label: str
-    split: str | None
-    image: ImageFile
+_Key = tuple[str, str | None]
+"""Label and split."""
 
 
 @dataclass(slots=True)
@@ -67,39 +66,61 @@ class _Gathered:
     root: bytes
     exclude: tuple[str, ...]
     is_following: bool
-    rows: dict[str, _Row] = field(default_factory=dict)
-    places: dict[tuple[str, str], str] = field(default_factory=dict)
+    images: dict[_Key, list[ImageFile]] = field(default_factory=dict)
+    keys: dict[_Key, _Key] = field(default_factory=dict)
+    """Each once, however many rows have it."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """Likewise."""
+    seen: dict[str, tuple[int, _Key]] = field(default_factory=dict)
+    """Line and key of each path."""
     folders: dict[bytes, str | None] = field(default_factory=dict)
     ignored: list[Remark] = field(default_factory=list)
     problems: list[Remark] = field(default_factory=list)
 
     def take(self, line: int, cells: Mapping[str, str]) -> None:
         """Take a row in. Raises SourceTreeError where it cannot be meant."""
-        label, split = cells["label"], cells.get("split")
+        label, split, group = cells["label"], cells.get("split"), cells.get("group") or None
         for role, value in (("label", label), ("split", split)):
             if value is not None and (fault := _fault_of_name(value)):
                 raise SourceTreeError(f"{self.list_path}: line {line}: {role} {value!r} {fault}")
         path = self._path(line, cells["path"])
-        if is_excluded(path, self.exclude) or is_excluded(label, self.exclude):
+        if any(is_excluded(name, self.exclude) for name in (path, label, split or label)):
             self.ignored.append(Remark(path, "excluded"))
             return
         stamp = self._stamp(path)
         if isinstance(stamp, str):
             self.problems.append(Remark(path, f"of line {line} {stamp}"))
             return
-        row = _Row(line, label, split, ImageFile(path, stamp, cells.get("group") or None))
-        self._check_new(row)
-        self.rows[path] = row
+        key = self.keys.setdefault((label, split), (label, split))
+        self._check_new(path, line, key)
+        self.seen[path] = (line, key)
+        image = ImageFile(path, stamp, group and self.groups.setdefault(group, group))
+        self.images.setdefault(key, []).append(image)
 
     def class_folders(self) -> list[ClassFolder]:
-        """Return the classes of each split, by name."""
-        images: dict[tuple[str, str | None], list[ImageFile]] = {}
-        for row in self.rows.values():
-            images.setdefault((row.label, row.split), []).append(row.image)
+        """Return the classes of each split, by name. Raises SourceTreeError where two images would have one name."""
+        self.seen.clear()
         return [
-            ClassFolder(label, tuple(sorted(images[label, split], key=lambda image: to_bytes(image.path))), split)
-            for label, split in sorted(images, key=lambda key: (key[1] or "", key[0]))
+            self._class_folder(key, self.images.pop(key))
+            for key in sorted(self.images, key=lambda key: (key[1] or "", key[0]))
         ]
+
+    def _class_folder(self, key: _Key, images: list[ImageFile]) -> ClassFolder:
+        label, split = key
+        images.sort(key=lambda image: to_bytes(image.path))
+        folder = ClassFolder(label, tuple(images), split, f"{split}/" if split is not None else "")
+        paths: dict[str, str] = {}
+        for image in images:
+            name = Place.in_folder(folder, image).name
+            if len(to_bytes(name)) > NAME_MAX or name.startswith("."):
+                what = "hidden" if name.startswith(".") else f"longer than {NAME_MAX} bytes"
+                self.problems.append(Remark(image.path, f"would be {name!r} in OUTPUT, which is {what}"))
+            if (other := paths.setdefault(name, image.path)) != image.path:
+                output = f"{folder.directory}/{name}"
+                raise SourceTreeError(
+                    f"{self.list_path}: {other!r} and {image.path!r} would both become {output!r} in OUTPUT: rename one"
+                )
+        return folder
 
     def _path(self, line: int, path: str) -> str:
         fault = "is no path" if not path or "\0" in path else "is absolute" if path.startswith("/") else None
@@ -139,27 +160,18 @@ class _Gathered:
             self.folders[folder] = reason and f"lies in {to_text(folder)!r}, which {reason}"
         return self.folders[folder]
 
-    def _check_new(self, row: _Row) -> None:
-        """Raise SourceTreeError where a row takes the image of another, or the name of its file in OUTPUT."""
-        path = row.image.path
-        if other := self.rows.get(path):
-            differing = [
-                f"{role} {theirs!r} and {ours!r}"
-                for role, theirs, ours in (("label", other.label, row.label), ("split", other.split, row.split))
-                if theirs != ours
-            ]
-            told = f": {', '.join(differing)}; an image has one" if differing else "; every image stands there once"
-            raise SourceTreeError(f"{self.list_path}: {path!r} stands in lines {other.line} and {row.line}{told}")
-        place = Place.of(path, row.label, row.split)
-        if len(to_bytes(place.name)) > NAME_MAX or place.name.startswith("."):
-            what = "hidden" if place.name.startswith(".") else f"longer than {NAME_MAX} bytes"
-            self.problems.append(Remark(path, f"would be {place.name!r} in OUTPUT, which is {what}"))
-        other_path = self.places.setdefault((place.directory, place.name), path)
-        if other_path != path:
-            raise SourceTreeError(
-                f"{self.list_path}: {other_path!r} and {path!r} would both become '{place.directory}/{place.name}' in "
-                "OUTPUT: rename one of them"
-            )
+    def _check_new(self, path: str, line: int, key: _Key) -> None:
+        """Raise SourceTreeError where an image has a row already."""
+        if path not in self.seen:
+            return
+        other_line, other = self.seen[path]
+        differing = [
+            f"{role} {theirs!r} and {ours!r}"
+            for role, theirs, ours in zip(("label", "split"), other, key, strict=True)
+            if theirs != ours
+        ]
+        told = f": {', '.join(differing)}; an image has one" if differing else "; every image stands there once"
+        raise SourceTreeError(f"{self.list_path}: {path!r} stands in lines {other_line} and {line}{told}")
 
 
 def _fault_of_name(name: str) -> str | None:
@@ -168,6 +180,8 @@ def _fault_of_name(name: str) -> str | None:
         return "is empty"
     if "/" in name or "\0" in name or name.startswith("."):
         return "cannot be the name of a folder that loaders read: no '/', no '.' at the start"
+    if name == MANIFEST_NAME:
+        return "is the name of the manifest"
     if len(to_bytes(name)) > NAME_MAX:
         return f"has more than {NAME_MAX} bytes"
     return None
@@ -177,20 +191,27 @@ _SHOWN = {"path": "source", "label": "class", "group": "group", "split": "split"
 """A column of a list that is written -> what a line of the manifest calls it."""
 
 
-def render_list(rows: Iterable[Mapping[str, Any]]) -> bytes:
+def render_list(rows: Callable[[], Iterable[Mapping[str, Any]]]) -> bytes:
     """Return the sources of a manifest's lines, names decoded, as CSV: what a source can be again.
 
-    Path and label, group and split where there are any, repetitions. Raises TargetError for a name that is not UTF-8.
+    Path and label, group and split where there are any, repetitions; `rows` is called twice.
     """
-    listed = [row for row in rows if row["kind"] == "listed"]
-    columns = {role: key for role, key in _SHOWN.items() if any(key in row for row in listed)}
+    keys = {key for row in rows() if row["kind"] == "listed" for key in row}
+    columns = {role: key for role, key in _SHOWN.items() if key in keys or role in ("path", "label")}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    careful = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)  # csv leaves a lone \r unquoted
     writer.writerow([*columns, REPETITIONS])
-    writer.writerows([*(row.get(key, "") for key in columns.values()), row["repetitions"]] for row in listed)
-    try:
-        return text.getvalue().encode()
-    except UnicodeEncodeError:
-        names = (row.get(key, "") for row in listed for key in columns.values())
-        odd = next(name for name in names if isinstance(encode_name(name), dict))
-        raise TargetError(f"{odd!r} is not UTF-8, and a list holds nothing else: rename it, or --exclude it") from None
+    for row in rows():
+        if row["kind"] == "listed":
+            cells = [*(row.get(key, "") for key in columns.values()), row["repetitions"]]
+            (careful if any("\r" in str(cell) for cell in cells) else writer).writerow(cells)
+    return text.getvalue().encode()
+
+
+def check_listable(dataset: Dataset) -> None:
+    """Raise TargetError for a name that is not UTF-8, which no list can hold."""
+    for folder in (*dataset.classes, *dataset.carried):
+        for name in (folder.directory, *(name for image in folder.images for name in (image.path, image.group or ""))):
+            if isinstance(encode_name(name), dict):
+                raise TargetError(f"{name!r} is not UTF-8, and a list holds nothing else: rename it, or --exclude it")

@@ -172,6 +172,14 @@ class Manifest:
         return row
 
     @property
+    def split(self) -> str | None:
+        """Return the split that is balanced, where there are several. Raises ManifestError where it is no name."""
+        try:
+            return decode_name(self.head["split"]) if "split" in self.head else None
+        except ValueError:
+            raise ManifestError(f"{to_text(self.path)}: its split is not a name") from None
+
+    @property
     def class_names(self) -> list[str]:
         """Return the classes in index order."""
         return [decode_name(entry["name"]) for entry in self.head["classes"]]
@@ -267,12 +275,14 @@ def _checked_head(line: bytes, path: str) -> dict[str, Any]:
         raise ManifestError(f"{path}: has schema {schema}, this is rebalance {__version__}, which reads {SCHEMA}")
     if seal != hashlib.sha256(content).hexdigest().encode() + b'"}\n':
         raise ManifestError(f"{path}: its head was edited: it does not have the sha256 that it says")
-    is_listed = "list" in head
-    if not all(type(head.get(key)) is kind for key, kind in _HEAD_TYPES.items()) or (
-        is_listed and not all(type(head["list"].get(key)) is kind for key, kind in _LIST_TYPES.items())
-    ):
+    parts = [(head, _HEAD_TYPES), *([(head["list"], _LIST_TYPES)] if "list" in head else [])]
+    if not all(type(part) is dict and _has(part, types) for part, types in parts):
         raise ManifestError(f"{path}: its first line is not the head of a manifest of rebalance")
     return head
+
+
+def _has(part: Mapping[str, Any], types: Mapping[str, type]) -> bool:
+    return all(type(part.get(key)) is kind for key, kind in types.items())
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

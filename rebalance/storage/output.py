@@ -21,11 +21,12 @@ def located(output: str) -> str:
     return to_text(os.path.join(parent if is_plain else os.path.realpath(parent), name))
 
 
-def check_output(dataset: Dataset, output: str) -> bool:
+def check_output(dataset: Dataset, output: str, files_read: Iterable[str] = ()) -> bool:
     """Return whether an output tree of ours stands at OUTPUT already.
 
-    Raises OutputRefusedError where something else stands there, where OUTPUT and SOURCE lie in each other, or where
-    nothing can be written; TargetError where its name is too long. Nothing is followed at OUTPUT itself.
+    `files_read` are lists and tables that say what SOURCE is. Raises OutputRefusedError where something else stands
+    there, where OUTPUT and SOURCE lie in each other, or where nothing can be written; TargetError where its name is too
+    long. Nothing is followed at OUTPUT itself.
     """
     path = os.path.abspath(to_bytes(output))
     parent, name = os.path.split(path)
@@ -33,7 +34,12 @@ def check_output(dataset: Dataset, output: str) -> bool:
         raise TargetError(f"{output}: a name of {len(name)} bytes, {NAME_MAX} fit: take a shorter one")
     if not os.path.isdir(parent):
         raise OutputRefusedError(f"{output}: the folder it would lie in does not exist: make it first")
-    check_apart(dataset.root, output, {os.path.dirname(image.path) for image in dataset.images()})
+    folders = {os.path.dirname(image.path) for image in dataset.images()}
+    if dataset.is_listed:
+        _check_keeps(output, [*(os.path.join(dataset.root, folder) for folder in folders), *files_read])
+    else:
+        check_apart(dataset.root, output, folders)
+        _check_keeps(output, files_read)
     is_there = os.path.lexists(path)
     if is_there:
         _check_ours(output, path)
@@ -86,6 +92,16 @@ def check_apart(tree: str, path: str, folders: Iterable[str] = ()) -> None:
         )
     if os.path.isdir(real) and any(_identity(folder) == _identity(real) for folder in _upwards(root)):
         raise OutputRefusedError(f"{path}: {tree} lies in it: choose another place")
+
+
+def _check_keeps(output: str, paths: Iterable[str]) -> None:
+    """Raise OutputRefusedError where OUTPUT stands and one of these paths lies in it, or is it."""
+    real = os.path.realpath(to_bytes(output))
+    if not os.path.isdir(real):
+        return
+    for path in paths:
+        if any(_identity(folder) == _identity(real) for folder in _upwards(os.path.realpath(to_bytes(path)))):
+            raise OutputRefusedError(f"{output}: {path} lies in it and is read: choose another OUTPUT")
 
 
 def _upwards(path: bytes) -> Iterator[bytes]:

@@ -1,6 +1,5 @@
 """Reading a source tree: names and stamps only, no image is opened, nothing is followed out of it."""
 
-import contextlib
 import fnmatch
 import os
 import stat
@@ -79,30 +78,51 @@ def scan(
     return dataset
 
 
-def find_images(root: bytes) -> Iterator[ImageFile]:
-    """Yield every regular file below a folder that is an image by its name, however deep, hidden ones aside."""
-    for folder, folders, names in os.walk(root):
+def find_images(root: bytes) -> Iterator[ImageFile | str]:
+    """Yield every regular file below a folder that is an image by its name, however deep, hidden ones aside.
+
+    A file or folder that cannot be looked at is yielded as its path.
+    """
+    unread: list[bytes] = []
+    for folder, folders, names in os.walk(root, onerror=lambda error: unread.append(error.filename)):
         folders[:] = sorted(name for name in folders if not name.startswith(b"."))
         for name in sorted(names):
             path = os.path.join(folder, name)
             if name.startswith(b".") or not is_image_name(to_text(name)):
                 continue
-            with contextlib.suppress(OSError):
+            try:
                 status = os.stat(path)
-                if stat.S_ISREG(status.st_mode):
-                    yield ImageFile(to_text(os.path.relpath(path, root)), Stamp.of(status))
+            except OSError:
+                unread.append(path)
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield ImageFile(to_text(os.path.relpath(path, root)), Stamp.of(status))
+    yield from (to_text(os.path.relpath(path, root)) for path in unread)
 
 
-def find_held_back(source: str) -> list[str]:
-    """Return the validation and test folders that lie beside a source."""
+def find_held_back(source: str, output: str | None = None) -> list[str]:
+    """Return the validation and test folders that lie beside a source, or beside the link to it, and are not OUTPUT.
+
+    Each as a path from the source: `../val`, or an absolute one.
+    """
     root = os.path.realpath(to_bytes(source))
-    parent = os.path.dirname(root)
+    link = os.path.abspath(to_bytes(source))
+    seen = {root, os.path.realpath(to_bytes(output or source))}
+    found = []
+    for parent, shown in ((os.path.dirname(root), b".."), (os.path.dirname(link), os.path.dirname(link))):
+        for name in _names_in(parent):
+            path = os.path.realpath(os.path.join(parent, name))
+            if to_text(name).lower() in HELD_BACK and os.path.isdir(path) and path not in seen:
+                seen.add(path)
+                found.append(to_text(os.path.join(shown, name)))
+    return found
+
+
+def _names_in(folder: bytes) -> list[bytes]:
     try:
-        names = sorted(os.listdir(parent))
+        return sorted(os.listdir(folder))
     except OSError:
         return []
-    paths = (os.path.join(parent, name) for name in names if to_text(name).lower() in HELD_BACK)
-    return [to_text(path) for path in paths if os.path.isdir(path) and os.path.realpath(path) != root]
 
 
 def is_image_name(name: str) -> bool:
@@ -163,7 +183,7 @@ class _Scan:
             elif self._is_image(path) and (image := self._image(entry, path)):
                 images.append(image)
         images.sort(key=lambda image: to_bytes(image.path))
-        return ClassFolder(to_text(name), tuple(images), split)
+        return ClassFolder(to_text(name), tuple(images), split, f"{split}/" if split is not None else "")
 
     def _entries(self, folder: bytes) -> Iterator["os.DirEntry[bytes]"]:
         try:

@@ -1,8 +1,7 @@
 """Tables in CSV: a line of names, then rows, of which the columns that have a role are read."""
 
-import contextlib
 import csv
-import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,8 +20,8 @@ Columns = Mapping[str, str]
 
 
 def is_table(path: str) -> bool:
-    """Return whether a path names a table by its suffix."""
-    return path.lower().endswith((".csv", ".tsv"))
+    """Return whether a path names a table by its suffix, and no folder."""
+    return path.lower().endswith((".csv", ".tsv")) and not os.path.isdir(to_bytes(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,21 @@ class Table:
     path: str
     sha256: str
     header: tuple[str, ...]
-    rows: tuple[tuple[int, Mapping[str, str]], ...]
-    """Number of the line a row ends in, and its cells by role."""
+    text: str
+    delimiter: str
+    places: Mapping[str, int]
+    """Role -> the column's place."""
+
+    def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield the number of the line each row ends in, and its cells by role. Raises SourceTreeError."""
+        lines = _records(self.path, self.text, self.delimiter)
+        next(lines)
+        for line, cells in lines:
+            if len(cells) != len(self.header):
+                raise SourceTreeError(
+                    f"{self.path}: line {line} has {len(cells)} fields where the first line has {len(self.header)}"
+                )
+            yield line, {role: cells[place] for role, place in self.places.items()}
 
 
 def read_table(path: str, columns: Columns, *, required: Sequence[str]) -> Table:
@@ -41,9 +53,9 @@ def read_table(path: str, columns: Columns, *, required: Sequence[str]) -> Table
 
     Raises SourceTreeError where it is not that, or a required column is missing.
     """
-    data = _read(path)
+    text = _read(path)
     names = {role: columns.get(role, role) for role in ROLES}
-    header, delimiter = _header(path, data, [names[role] for role in required])
+    header, delimiter = _header(path, text, [names[role] for role in required])
     places = {role: header.index(name) for role, name in names.items() if name in header}
     for role in (*required, *columns):
         if role not in places:
@@ -52,12 +64,7 @@ def read_table(path: str, columns: Columns, *, required: Sequence[str]) -> Table
                 f"{path}: has no column {names[role]!r}; it has {', '.join(map(repr, header))}{hint}"
                 f"{did_you_mean(names[role], header)}"
             )
-    rows = []
-    for line, cells in _rows(path, data, delimiter):
-        if len(cells) != len(header):
-            raise SourceTreeError(f"{path}: line {line} has {len(cells)} fields where the first line has {len(header)}")
-        rows.append((line, {role: cells[place] for role, place in places.items()}))
-    return Table(path, sha256(data.encode()).hexdigest(), tuple(header), tuple(rows[1:]))
+    return Table(path, sha256(text.encode()).hexdigest(), tuple(header), text, delimiter, places)
 
 
 def _read(path: str) -> str:
@@ -76,13 +83,18 @@ def _read(path: str) -> str:
         raise SourceTreeError(f"{path}: line {line} is not UTF-8: save it as UTF-8") from None
 
 
-def _header(path: str, data: str, wanted: Sequence[str]) -> tuple[list[str], str]:
+def _header(path: str, text: str, wanted: Sequence[str]) -> tuple[list[str], str]:
     """Return the names of the columns and what separates them: what gives the wanted ones, else the most."""
-    headers: list[tuple[list[str], str]] = []
+    found: list[tuple[list[str], str]] = []
+    faults = []
     for delimiter in _DELIMITERS:
-        with contextlib.suppress(SourceTreeError):
-            headers.append((next(_rows(path, data, delimiter), (0, []))[1], delimiter))
-    header, delimiter = max(headers, key=lambda found: (set(wanted) <= set(found[0]), len(found[0])), default=([], ","))
+        try:
+            found.append((next(_records(path, text, delimiter), (0, []))[1], delimiter))
+        except SourceTreeError as error:
+            faults.append(error)
+    if not found:
+        raise faults[0]
+    header, delimiter = max(found, key=lambda one: (set(wanted) <= set(one[0]), len(one[0])))
     if not header:
         raise SourceTreeError(f"{path}: names no columns: its first line is to say path, label ...")
     for name in header:
@@ -91,10 +103,19 @@ def _header(path: str, data: str, wanted: Sequence[str]) -> tuple[list[str], str
     return header, delimiter
 
 
-def _rows(path: str, data: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _records(path: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows that are not empty, with the numbers of the lines they end in."""
-    reader = csv.reader(io.StringIO(data, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     try:
         yield from ((reader.line_num, cells) for cells in reader if cells)
     except csv.Error as error:
         raise SourceTreeError(f"{path}: line {reader.line_num} is no CSV: {error}") from None
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines one by one, so that a large text is not there twice."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end

@@ -119,9 +119,12 @@ def test_images_of_no_group_are_remarked_on(run: Run, patients: Path, output: Pa
         (["--group-by", "("], 2, "is neither a .csv nor a regular expression"),
         (["--group-by", "patient"], 2, "finds no group in any path, such as 'ill/p0_0.png'"),
         (["--group-by", "gone.csv"], 3, "gone.csv: cannot be read"),
-        (["--group-by", "p", "--column", "path=x"], 2, "--column goes with a list"),
+        (["--group-by", "p", "--column", "path=x"], 2, "--column path=NAME goes with a SOURCE or a --group-by"),
         (["--column", "file=x"], 2, "is not ROLE=NAME with one of: path, label, group, split"),
         (["--column", "path"], 2, "is not ROLE=NAME"),
+        (["--group-by", "a{99999999999999999999}"], 2, "is neither a .csv nor a regular expression"),
+        (["--group-by", "(" * 3000 + ")" * 3000], 2, "is neither a .csv nor a regular expression"),
+        (["--group-by", "gone.csv", "--column", "label=x"], 2, "--column label=NAME goes with a SOURCE that ends with"),
     ],
 )  # fmt: skip
 def test_what_names_no_groups_is_refused(
@@ -148,3 +151,45 @@ def test_a_table_that_does_not_fit_the_source_is_refused(
     ran = run("undersample", patients, "-o", output, "--group-by", tmp_path / "groups.csv")
     assert ran.code == 3
     assert told in ran.err
+
+
+def test_where_originals_are_replaced_none_vanishes(run: Run, patients: Path, output: Path) -> None:
+    ran = run("augment", patients, "-o", output, *BY_PATIENT, "--originals", "transform", "-s", "well=9")
+    assert ran.code == 0, ran.err
+    used = Counter(row["source"] for row in manifest_rows(output))
+    assert used.keys() == {str(path.relative_to(patients)) for path in patients.rglob("*.png")}
+    assert Counter(used.values()) == {1: 15, 2: 3}
+    assert run("verify", output, "--source", patients).code == 0
+
+
+def test_a_table_may_name_groups_beside_the_source(run: Run, patients: Path, tmp_path: Path) -> None:
+    write_image(tmp_path / "val" / "x.png", 90)
+    names = [str(path.relative_to(patients)) for path in sorted(patients.rglob("*.png"))]
+    rows = ["path,group", *(f"{name},{name[-8:-4].split('_')[0]}" for name in names), "../val/x.png,p2"]
+    (tmp_path / "groups.csv").write_text("\n".join(rows))
+    ran = run("inspect", patients, "--group-by", tmp_path / "groups.csv", "--leakage", "fail")
+    assert ran.code == 1
+    assert "group 'p2' is on both sides: 'ill/p2_6.png', and in ../val '../val/x.png'" in ran.out
+
+
+def test_groups_of_a_list_give_way_to_those_asked_for(run: Run, patients: Path, output: Path, tmp_path: Path) -> None:
+    names = [str(path.relative_to(patients)) for path in sorted(patients.rglob("*.png"))]
+    (tmp_path / "all.csv").write_text("path,label,group\n" + "".join(f"{name},{name[:3]},g\n" for name in names))
+    ran = run("undersample", tmp_path / "all.csv", "--images", patients, "-o", output, *BY_PATIENT)
+    assert ran.code == 0
+    assert "its column 'group' is not read: --group-by is" in ran.err
+    assert {row["group"] for row in manifest_rows(output)} == {f"p{number}" for number in range(6)}
+
+
+def test_a_pattern_that_a_later_python_may_read_otherwise_warns_of_nothing(run: Run, patients: Path) -> None:
+    ran = run("undersample", patients, "-n", "-q", "--group-by", "[[p]\\d")
+    assert ran.code == 0
+    assert not ran.err
+
+
+def test_of_many_groups_that_are_cut_a_few_are_named(run: Run, patients: Path) -> None:
+    settings = ["--method", "window", "--order", "name", "-s", "ill=5"]
+    ran = run("undersample", patients, "-n", "--group-by", r"(\d)\.png", *settings)
+    notes = [line for line in ran.err.splitlines() if "class 'ill'" in line]
+    assert len(notes) <= 4
+    assert "stay: the order is by name" in notes[0]

@@ -1,4 +1,5 @@
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -163,7 +164,9 @@ def test_a_dry_run_lists_what_a_list_would_hold(run: Run, large: Path) -> None:
     assert ran.document["request"]["write"] == "list"
     assert {row["repetitions"] for row in ran.document["files"]} == {1}
     assert {row["kind"] for row in ran.document["files"]} == {"listed"}
-    assert "rendering" not in ran.document["request"]
+    assert run("undersample", large, "-n", "--write", "list", "--format", "csv").out.startswith(
+        "path,class,kind,source,"
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,3 +203,68 @@ def test_inspect_reads_lists(run: Run, large: Path, tmp_path: Path) -> None:
     rows = written(large, tmp_path / "all.csv")
     assert run("inspect", rows, "--images", large).out == run("inspect", large).out
     assert run("inspect", rows, "--images", large, "--check").code == 0
+
+
+def test_a_list_is_not_replaced_by_what_is_made_of_it(run: Run, large: Path, output: Path) -> None:
+    run("undersample", large, "-o", output, "--write", "list")
+    before = everything(output)
+    ran = run("undersample", output / "rebalance.csv", "--images", large, "-o", output, "--overwrite")
+    assert ran.code == 5
+    assert "rebalance.csv lies in it and is read" in ran.err
+    table = ["--group-by", output / "rebalance.csv", "--column", "group=label"]
+    assert run("undersample", large, "-o", output, *table, "--overwrite").code == 5
+    assert everything(output) == before
+
+
+def test_output_may_lie_beside_the_images_of_a_list_and_not_around_them(run: Run, tmp_path: Path) -> None:
+    for number in range(3):
+        write_image(tmp_path / "photos" / f"{number}.png", number)
+    rows = tmp_path / "labels.csv"
+    rows.write_text("path,label\nphotos/0.png,a\nphotos/1.png,a\nphotos/2.png,b\n")
+    assert run("augment", rows, "-o", tmp_path / "balanced").code == 0
+    assert "up to date" in run("augment", rows, "-o", tmp_path / "balanced").err
+    assert run("verify", tmp_path / "balanced", "--source", tmp_path).code == 0
+    ran = run("augment", rows, "-o", tmp_path / "photos")
+    assert ran.code == 5
+    assert len(list((tmp_path / "photos").iterdir())) == 3
+
+
+def test_settings_of_files_in_a_configuration_change_no_list(run: Run, large: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('[augment]\noriginals = "transform"\noutput_format = "png"\nwrite = "list"\n')
+    assert run("augment", large, "-o", tmp_path / "plain", "--write", "list").code == 0
+    ran = run("augment", large, "-o", tmp_path / "configured", "--config", tmp_path / "own.toml")
+    assert ran.code == 0
+    assert contents(tmp_path / "plain") == contents(tmp_path / "configured")
+
+
+def test_names_of_the_manifest_are_no_classes(run: Run, large: Path, tmp_path: Path, output: Path) -> None:
+    (tmp_path / "all.csv").write_text("path,label\ncat/000.png,rebalance.jsonl\n")
+    ran = run("augment", tmp_path / "all.csv", "--images", large, "-o", output)
+    assert ran.code == 3
+    assert "line 2: label 'rebalance.jsonl' is the name of the manifest" in ran.err
+
+
+def test_exclusion_means_the_same_for_a_list_and_its_tree(run: Run, large: Path, tmp_path: Path) -> None:
+    rows = written(large, tmp_path / "all.csv")
+    for pattern in ("cat", "cat/", "cat/01*", "00?.png", "gone/"):
+        from_list = run("inspect", rows, "--images", large, "--exclude", pattern)
+        from_tree = run("inspect", large, "--exclude", pattern)
+        table = [line for line in from_tree.out.splitlines() if not line.startswith("ignored")]
+        assert [line for line in from_list.out.splitlines() if not line.startswith("ignored")] == table
+    (tmp_path / "split.csv").write_text("path,label,split\ncat/000.png,a,train\ncat/001.png,a,test\n")
+    ran = run("inspect", tmp_path / "split.csv", "--images", large, "--split", "train", "--exclude", "test")
+    assert "beside it" not in ran.out
+
+
+def test_a_name_that_no_list_can_hold_is_told_before_any_work(run: Run, large: Path, output: Path) -> None:
+    (large / "cat" / "000.png").rename(large / "cat" / os.fsdecode(b"\xff.png"))
+    assert run("undersample", large, "-n", "--write", "list").code == 3
+    ran = run("undersample", large, "-o", output, "--write", "list")
+    assert ran.code == 3
+    assert "is not UTF-8" in ran.err
+    assert [path.name for path in output.parent.iterdir()] == ["source"]
+
+
+def test_a_folder_may_be_called_like_a_list(run: Run, large: Path) -> None:
+    large.rename(large.parent / "dir.csv")
+    assert run("inspect", large.parent / "dir.csv").code == 0

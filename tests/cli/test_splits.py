@@ -1,9 +1,20 @@
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import MakeTree, Run, contents, counts_of, everything, manifest_head, manifest_rows, write_image
+from tests.conftest import (
+    MakeTree,
+    Run,
+    contents,
+    counts_of,
+    everything,
+    manifest_head,
+    manifest_rows,
+    run_without_powers,
+    write_image,
+)
 
 
 @pytest.fixture
@@ -69,7 +80,7 @@ def test_a_manifest_says_where_everything_went(run: Run, large: Path, output: Pa
     ]  # fmt: skip
     assert head["split"] == "train"
     assert head["carried"] == {"val": {"cat": 4, "dog": 1, "owl": 2}}
-    assert head["request"]["holdout"] == "1/5"
+    assert head["request"]["holdout"]["share"] == "1/5"
 
 
 def test_exact_duplicates_stay_on_one_side(run: Run, large: Path, tmp_path: Path) -> None:
@@ -275,3 +286,106 @@ def test_verify_sees_what_lies_in_the_wrong_split(run: Run, large: Path, output:
     assert f"missing: val/cat/{held.name}" in ran.out
     assert f"foreign: train/cat/{held.name}" in ran.out
     assert "foreign: extra" in ran.out
+
+
+def test_a_class_may_be_called_train(run: Run, make_tree: MakeTree, output: Path) -> None:
+    source = make_tree({"bus": 4, "train": 10, "val": 6})
+    assert run("undersample", source, "-o", output, "--holdout", "0.3").code == 0
+    assert counts_of(output / "train") == {"bus": 3, "train": 3, "val": 3}
+    assert run("verify", output, "--source", source).code == 0
+
+
+def test_folders_of_a_list_that_look_like_splits_are_none(run: Run, tmp_path: Path) -> None:
+    """Names do not depend on the side an image is on, and none is lost."""
+    rows = ["path,label"]
+    for number in range(10):
+        for path in (f"{number}.png", f"train/Hat/{number}.png", f"val/{number}.png"):
+            write_image(tmp_path / "images" / path, len(rows))
+            rows.append(f"{path},Hat")
+    (tmp_path / "all.csv").write_text("\n".join(rows))
+    arguments = ["undersample", tmp_path / "all.csv", "--images", tmp_path / "images", "-s", "99"]
+    assert run(*arguments, "-o", tmp_path / "whole").code == 0
+    assert run(*arguments, "-o", tmp_path / "split", "--holdout", "0.3").code == 0
+    whole, split = contents(tmp_path / "whole"), contents(tmp_path / "split")
+    del whole["rebalance.jsonl"], split["rebalance.jsonl"]
+    assert {path.partition("/")[2]: sha256 for path, sha256 in split.items()} == whole
+    assert len(whole) == 30
+    assert run("verify", tmp_path / "split", "--source", tmp_path / "images").code == 0
+
+
+def test_what_another_split_was_given_as_it_is_does_not_serve_where_it_is_encoded(
+    run: Run, splits: Path, tmp_path: Path
+) -> None:
+    arguments = ["augment", splits, "--size", "16x16", "-s", "8"]
+    run(*arguments, "--split", "train", "-o", tmp_path / "again")
+    assert run(*arguments, "--split", "val", "-o", tmp_path / "again", "--overwrite").code == 0
+    assert run(*arguments, "--split", "val", "-o", tmp_path / "fresh").code == 0
+    assert contents(tmp_path / "again") == contents(tmp_path / "fresh")
+
+
+def test_output_is_no_split_of_its_source(run: Run, large: Path, tmp_path: Path) -> None:
+    arguments = ["undersample", large, "-o", tmp_path / "test", "--leakage", "fail"]
+    assert run(*arguments).code == 0
+    ran = run(*arguments)
+    assert ran.code == 0
+    assert "up to date" in ran.err
+
+
+@pytest.mark.parametrize("hidden", ["val", "val/cat", "val/cat/v0.png"])
+def test_what_cannot_be_compared_is_no_proof(splits: Path, tmp_path: Path, hidden: str) -> None:
+    shutil.copyfile(splits / "train" / "cat" / "003.png", splits / "val" / "cat" / "v0.png")
+    (splits / hidden).chmod(0)
+    try:
+        for command in (["inspect"], ["undersample", "-o", str(tmp_path / "out")]):
+            ran = run_without_powers(command[0], splits / "train", *command[1:], "--leakage", "fail")
+            assert ran.returncode == 1
+            assert "cannot be read and so not compared" in ran.stderr
+    finally:
+        (splits / hidden).chmod(0o755)
+
+
+def test_a_source_behind_a_link_has_its_neighbours(run: Run, splits: Path, tmp_path: Path) -> None:
+    (tmp_path / "data2" / "val").mkdir(parents=True)
+    shutil.copyfile(splits / "train" / "cat" / "003.png", tmp_path / "data2" / "val" / "planted.png")
+    (tmp_path / "data2" / "train").symlink_to(splits / "train")
+    ran = run("inspect", tmp_path / "data2" / "train", "--leakage", "fail")
+    assert ran.code == 1
+    assert f"'cat/003.png' also stands in {tmp_path}/data2/val: '{tmp_path}/data2/val/planted.png'" in ran.out
+
+
+def test_splits_of_any_name(run: Run, splits: Path, output: Path) -> None:
+    name = os.fsdecode(b"tr\xff")
+    (splits / "train").rename(splits / name)
+    assert run("undersample", splits, "--split", name, "-o", output).code == 0
+    assert run("verify", output, "--source", splits).code == 0
+
+
+def test_a_change_that_holds_others_back_is_told(run: Run, tmp_path: Path, output: Path) -> None:
+    """Of one size, so that the names and sizes are those of before."""
+    for number in range(12):
+        for name in ("a", "b"):
+            write_image(tmp_path / "source" / name / f"{number:02}.bmp", number + (50 if name == "b" else 0))
+    arguments = ["undersample", tmp_path / "source", "-o", output, "--holdout", "0.25"]
+    run(*arguments)
+    held, kept = (sorted((output / side / "a").iterdir())[0].name for side in ("val", "train"))
+    shutil.copyfile(tmp_path / "source" / "a" / kept, tmp_path / "source" / "a" / held)
+    ran = run(*arguments)
+    assert ran.code == 5
+    assert "holdout" in ran.err
+
+
+def test_an_unreadable_image_is_bad_beside_a_holdout_too(large: Path, output: Path) -> None:
+    for number in (0, 1):
+        shutil.copyfile(large / "cat" / "000.png", large / "cat" / f"same{number}.png")
+    (large / "cat" / "same0.png").chmod(0)
+    arguments = ("augment", large, "-o", output, "--holdout", "0.2")
+    assert run_without_powers(*arguments).returncode == 4
+    assert run_without_powers(*arguments, "--bad-images", "skip").returncode == 0
+
+
+def test_a_share_of_a_file_is_printed_as_it_can_be_read(run: Run, large: Path, tmp_path: Path) -> None:
+    for share in ("0.00005", "0.2", "0.123456789"):
+        printed = run("augment", "--holdout", share, "--print-config").out
+        assert f"holdout = {share}" in printed
+        (tmp_path / "own.toml").write_text(printed)
+        assert run("augment", large, "-n", "--config", tmp_path / "own.toml").code == 0

@@ -176,6 +176,8 @@ def augmented(rows: Rows) -> dict[str, Any]:
         lambda _head, rows: rows[0].update(path=3),
         lambda _head, rows: rows[0].update(split=3),
         lambda head, _rows: head.update(list={"path": "x"}),
+        lambda head, _rows: head.update(list="x"),
+        lambda head, _rows: head.update(split=3),
         lambda _head, rows: rows[0].update(path={"b64": "!"}),
         lambda _head, rows: rows[0].update(kind="junk"),
         lambda _head, rows: augmented(rows).update(copy_number="1"),

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, Stamp
 from rebalance.plan import Plan
 from rebalance.planning.augment import AugmentOptions, plan_augment
-from rebalance.planning.copies import copy_operations, most_copies
+from rebalance.planning.copies import most_copies, spread_copies
 from rebalance.planning.groups import Grouping, count_groups, groups_of, whole_groups, with_groups
-from rebalance.planning.naming import Place
 from rebalance.planning.selection import Selection, select_images
 from rebalance.planning.targets import parse_strategy
 from rebalance.planning.undersample import UndersampleOptions, plan_undersample
@@ -62,10 +61,20 @@ def test_groups_that_fit_first_are_not_always_the_right_ones(sizes: list[int], g
     assert whole_groups(sizes, goal) == expected
 
 
-def test_a_large_class_of_large_groups_is_no_matter_of_minutes() -> None:
-    sizes = [2 + number % 7 for number in range(20_000)]
-    is_whole = whole_groups(sizes, 50_001)
-    assert sum(size for size, whole in zip(sizes, is_whole, strict=True) if whole) == 50_001
+@pytest.mark.parametrize(("largest", "goal", "reached"), [(7, 250_001, 250_001), (1, 250_001, 250_000)])
+def test_a_large_class_of_groups_is_no_matter_of_minutes(largest: int, goal: int, reached: int) -> None:
+    """Of two to eight images each, or all of two."""
+    sizes = [2 + number % largest for number in range(200_000)]
+    is_whole = whole_groups(sizes, goal)
+    assert sum(size for size, whole in zip(sizes, is_whole, strict=True) if whole) == reached
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=9), st.integers(0, 50))
+def test_looking_at_the_last_groups_first_changes_no_choice(sizes: list[int], goal: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rebalance.planning.groups._LAST", 3)
+        by_parts = whole_groups(sizes, goal)
+    assert by_parts == whole_groups(sizes, goal)
 
 
 @given(sizes_of_groups, st.integers(1, 50), st.integers(0, 99))
@@ -99,16 +108,11 @@ def test_windows_of_groups_are_disjoint_and_cut_at_their_ends_alone() -> None:
         assert len(cut) == 1
 
 
-def copies_of(images: Sequence[ImageFile], n_copies: int, seed: int = 0) -> list[tuple[ImageFile, int]]:
-    operations = copy_operations(
-        images,
-        n_copies,
-        seed,
-        drawn_share=Fraction(1),
-        place_of=lambda source: Place.of(source, "a"),
-        output_format="same",
-    )
-    return [(operation.source, operation.copy_number) for operation in operations]
+def copies_of(
+    images: Sequence[ImageFile], n_copies: int, seed: int = 0, *, each_once: bool = False
+) -> list[tuple[ImageFile, int]]:
+    copies = spread_copies(images, n_copies, seed, each_once=each_once, drawn_share=Fraction(1))
+    return [(copy.source, copy.copy_number) for copy in copies]
 
 
 @given(sizes_of_groups, st.integers(0, 120), st.integers(0, 99))
@@ -124,8 +128,30 @@ def test_copies_are_spread_over_groups_then_over_their_images(sizes: list[int], 
     for group in groups_of(images):
         used = [per_image[image] for image in group.images]
         assert max(used) - min(used) <= 1
-    assert most_copies(images, n_copies, seed) == max(per_image.values())
+    assert most_copies(images, n_copies, seed, each_once=False) == max(per_image.values())
     assert all(copy_number <= per_image[image] for image, copy_number in copies)
+
+
+@given(sizes_of_groups, st.integers(0, 60), st.integers(0, 99))
+def test_where_originals_are_replaced_every_one_is_drawn_before_any_group_gets_more(
+    sizes: list[int], n_more: int, seed: int
+) -> None:
+    images = images_in(sizes)
+    copies = copies_of(images, len(images) + n_more, seed, each_once=True)
+    assert {image for image, _ in copies[: len(images)]} == set(images)
+    assert len(copies) == len(set(copies)) == len(images) + n_more
+    more = Counter({f"g{index}": 0 for index in range(len(sizes))})
+    more.update(str(image.group) for image, _ in copies[len(images) :])
+    assert max(more.values()) - min(more.values()) <= 1
+    most = max(Counter(image for image, _ in copies).values())
+    assert most_copies(images, len(images) + n_more, seed, each_once=True) == most
+
+
+def test_an_image_that_stands_for_itself_is_no_member_of_a_group_of_its_name() -> None:
+    alone = ImageFile("a/0.jpg", STAMP)
+    others = [ImageFile(f"a/{number}.jpg", STAMP, "a/0.jpg") for number in (1, 2)]
+    used = Counter(image.path for image, _ in copies_of([alone, *others], 6))
+    assert used["a/0.jpg"] == 3
 
 
 @given(sizes_of_groups, st.integers(0, 60), st.integers(0, 60))
@@ -175,12 +201,10 @@ def test_a_small_group_of_few_images_may_need_more_copies_than_an_even_share() -
 )
 def test_a_pattern_finds_the_group_below_the_split(pattern: str, expected: str | None) -> None:
     grouping = Grouping(re.compile(pattern))
-    assert grouping.group_of("cat/p12_3.png", None) == expected
-    assert grouping.group_of("train/cat/p12_3.png", "train") == expected
-    assert grouping.group_beside("cat/p12_3.png") == expected
+    assert grouping.group_of("cat/p12_3.png") == expected
+    assert grouping.group_of("train/cat/p12_3.png", "train/") == expected
 
 
 def test_groups_by_name_and_images_of_none() -> None:
     dataset = with_groups(grouped(a=[2]), Grouping(names={"a/0-0.jpg": "x", "a/0-1.jpg": ""}))
     assert [image.group for image in dataset.images()] == ["x", None]
-    assert Grouping(names={"a/0-0.jpg": "x"}).group_beside("a/0-0.jpg") is None

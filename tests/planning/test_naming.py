@@ -76,19 +76,22 @@ def test_a_name_that_windows_refuses_is_not_portable(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "class_name", "split", "expected"),
+    ("source", "class_name", "split", "prefix", "expected"),
     [
-        ("Hat/a.jpg", "Hat", None, "Hat/a.jpg"), ("Hat/a.jpg", "Hat", "val", "val/Hat/a.jpg"),
-        ("train/Hat/a.jpg", "Hat", "train", "train/Hat/a.jpg"), ("a.jpg", "Hat", None, "Hat/a.jpg"),
-        ("scans/p7/a.jpg", "Hat", None, "Hat/scans_p7_a.jpg"), ("Hat/b/a.jpg", "Hat", None, "Hat/b_a.jpg"),
-        ("train/train/a.jpg", "train", "train", "train/train/a.jpg"),
-        ("train/a.jpg", "train", "val", "val/train/a.jpg"),
+        ("Hat/a.jpg", "Hat", None, "", "Hat/a.jpg"), ("Hat/a.jpg", "Hat", "val", "", "val/Hat/a.jpg"),
+        ("train/Hat/a.jpg", "Hat", "train", "train/", "train/Hat/a.jpg"), ("a.jpg", "Hat", None, "", "Hat/a.jpg"),
+        ("train/Hat/a.jpg", "Hat", "train", "", "train/Hat/train_Hat_a.jpg"),
+        ("scans/p7/a.jpg", "Hat", None, "", "Hat/scans_p7_a.jpg"), ("Hat/b/a.jpg", "Hat", None, "", "Hat/b_a.jpg"),
+        ("a.jpg", "Hat", "train", "train/", "train/Hat/a.jpg"),
+        ("train/train/a.jpg", "train", "train", "train/", "train/train/a.jpg"),
+        ("train/a.jpg", "train", "train", "", "train/train/a.jpg"),
+        ("train/a.jpg", "train", "val", "", "val/train/a.jpg"),
     ],
 )  # fmt: skip
 def test_an_original_lies_in_the_folder_of_split_and_class(
-    source: str, class_name: str, split: str | None, expected: str
+    source: str, class_name: str, split: str | None, prefix: str, expected: str
 ) -> None:
-    place = Place.of(source, class_name, split)
+    place = Place.of(source, class_name, split, prefix)
     assert original_path(place, None) == expected
     generated = generated_path(place, "augmented", 0, 1)
     assert generated.startswith(expected.removesuffix(".jpg") + "_aug1-")

@@ -6,7 +6,8 @@ import pytest
 
 from rebalance.dataset import Dataset
 from rebalance.errors import SourceTreeError, TargetError
-from rebalance.storage.lists import read_list, render_list
+from rebalance.storage.lists import check_listable, read_list, render_list
+from rebalance.storage.scan import scan
 from rebalance.storage.tables import read_table
 from tests.conftest import write_image
 
@@ -126,12 +127,25 @@ def test_a_list_that_is_written_can_be_read_again(root: Path) -> None:
         {"kind": "removed", "source": "b.png", "class": "cat"},
         {"kind": "listed", "source": "cat/c.png", "class": 'd,o"g\n', "group": "p1", "repetitions": 1},
     ]
-    data = render_list(rows)
+    data = render_list(lambda: rows)
     assert data == b'path,label,group,repetitions\na.png,cat,,3\ncat/c.png,"d,o""g\n",p1,1\n'
     dataset = read(root, data)
     assert dataset.class_counts == {"cat": 1, 'd,o"g\n': 1}
     assert [remark.reason for remark in dataset.ignored] == [
         "its column 'repetitions' is not read: every image counts once"
     ]
-    with pytest.raises(TargetError, match=r"'caf\\udce9' is not UTF-8"):
-        render_list([{**rows[0], "class": "caf\udce9"}])
+
+
+def test_our_lists_can_be_read_whatever_is_in_a_name(root: Path) -> None:
+    for name in ("a\rb.png", 'c"d.png', "e,f.png", "g\nh.png", "i;j\t.png"):
+        write_image(root / name, 1)
+    names = sorted(path.name for path in root.glob("*.png"))
+    rows = [{"kind": "listed", "source": name, "class": "cat", "repetitions": 1} for name in names]
+    assert [image.path for image in read(root, render_list(lambda: rows)).images()] == names
+
+
+def test_names_that_no_list_can_hold_are_found_before_the_work(source: Path) -> None:
+    check_listable(scan(str(source)))
+    (Path(os.fsdecode(os.fsencode(source) + b"/cat/caf\xe9.png"))).write_bytes(b"x")
+    with pytest.raises(TargetError, match=r"'cat/caf\\udce9.png' is not UTF-8"):
+        check_listable(scan(str(source)))

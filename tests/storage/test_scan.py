@@ -194,9 +194,18 @@ def test_what_is_odd_in_any_split_is_listed(splits: Path) -> None:
 def test_validation_and_test_folders_beside_a_source_are_found(splits: Path) -> None:
     (splits / "notes").mkdir()
     (splits / "holdout").write_text("a file")
-    assert find_held_back(str(splits / "train")) == [str(splits / "test"), str(splits / "val")]
-    assert find_held_back(str(splits / "val")) == [str(splits / "test")]
+    assert find_held_back(str(splits / "train")) == ["../test", "../val"]
+    assert find_held_back(str(splits / "val")) == ["../test"]
     assert find_held_back(str(splits)) == []
+    assert find_held_back(str(splits / "train"), str(splits / "test")) == ["../val"]
+
+
+def test_so_are_those_beside_a_link_to_it(splits: Path, tmp_path: Path) -> None:
+    (tmp_path / "other" / "val").mkdir(parents=True)
+    (tmp_path / "other" / "test").symlink_to(splits / "test")
+    (tmp_path / "other" / "train").symlink_to(splits / "train")
+    found = find_held_back(str(tmp_path / "other" / "train"))
+    assert found == ["../test", "../val", str(tmp_path / "other" / "val")]
 
 
 def test_images_of_a_folder_are_found_however_deep(splits: Path) -> None:
@@ -205,7 +214,9 @@ def test_images_of_a_folder_are_found_however_deep(splits: Path) -> None:
     write_image(splits / "val" / "a" / "b" / "deep.png", 1)
     (splits / "val" / "notes.txt").write_text("x")
     os.mkfifo(splits / "val" / "pipe.png")
-    assert [image.path for image in find_images(os.fsencode(splits / "val"))] == ["a/b/deep.png", "cat/4.png"]
+    (splits / "val" / "gone.png").symlink_to("nowhere")
+    found = find_images(os.fsencode(splits / "val"))
+    assert [one if isinstance(one, str) else one.path for one in found] == ["a/b/deep.png", "cat/4.png", "gone.png"]
 
 
 @pytest.mark.parametrize(
