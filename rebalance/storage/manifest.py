@@ -177,7 +177,9 @@ class Manifest:
         try:
             return decode_name(self.head["split"]) if "split" in self.head else None
         except ValueError:
-            raise ManifestError(f"{to_text(self.path)}: its split is not a name") from None
+            raise ManifestError(
+                f"{to_text(self.path)}: its head names no split: not that of a manifest of rebalance"
+            ) from None
 
     @property
     def class_names(self) -> list[str]:

@@ -164,9 +164,8 @@ def test_a_dry_run_lists_what_a_list_would_hold(run: Run, large: Path) -> None:
     assert ran.document["request"]["write"] == "list"
     assert {row["repetitions"] for row in ran.document["files"]} == {1}
     assert {row["kind"] for row in ran.document["files"]} == {"listed"}
-    assert run("undersample", large, "-n", "--write", "list", "--format", "csv").out.startswith(
-        "path,class,kind,source,"
-    )
+    printed = run("undersample", large, "-n", "--write", "list", "--format", "csv").out
+    assert printed.startswith("path,class,kind,source,")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +205,7 @@ def test_inspect_reads_lists(run: Run, large: Path, tmp_path: Path) -> None:
 
 
 def test_a_list_is_not_replaced_by_what_is_made_of_it(run: Run, large: Path, output: Path) -> None:
-    run("undersample", large, "-o", output, "--write", "list")
+    run("undersample", large, "-o", output, "--write", "list", "-s", "20")
     before = everything(output)
     ran = run("undersample", output / "rebalance.csv", "--images", large, "-o", output, "--overwrite")
     assert ran.code == 5
@@ -246,7 +245,7 @@ def test_names_of_the_manifest_are_no_classes(run: Run, large: Path, tmp_path: P
 
 def test_exclusion_means_the_same_for_a_list_and_its_tree(run: Run, large: Path, tmp_path: Path) -> None:
     rows = written(large, tmp_path / "all.csv")
-    for pattern in ("cat", "cat/", "cat/01*", "00?.png", "gone/"):
+    for pattern in ("cat", "cat/", "cat/01*", "00[1-3].png", "gone/"):
         from_list = run("inspect", rows, "--images", large, "--exclude", pattern)
         from_tree = run("inspect", large, "--exclude", pattern)
         table = [line for line in from_tree.out.splitlines() if not line.startswith("ignored")]

@@ -367,7 +367,7 @@ def test_a_change_that_holds_others_back_is_told(run: Run, tmp_path: Path, outpu
             write_image(tmp_path / "source" / name / f"{number:02}.bmp", number + (50 if name == "b" else 0))
     arguments = ["undersample", tmp_path / "source", "-o", output, "--holdout", "0.25"]
     run(*arguments)
-    held, kept = (sorted((output / side / "a").iterdir())[0].name for side in ("val", "train"))
+    held, kept = (min((output / side / "a").iterdir()).name for side in ("val", "train"))
     shutil.copyfile(tmp_path / "source" / "a" / kept, tmp_path / "source" / "a" / held)
     ran = run(*arguments)
     assert ran.code == 5
