@@ -62,7 +62,7 @@ def _other_source(manifest: Manifest, dataset: Dataset) -> str:
         for what, paths in (("new", added), ("changed", changed), ("gone", list(sizes)))
         if paths
     ]
-    return f"SOURCE is not what it was: {'; '.join(told) or 'its images are grouped otherwise'}"
+    return f"SOURCE is not what it was: {'; '.join(told) or 'its images are in another order'}"
 
 
 def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | None:
