@@ -9,11 +9,12 @@ from typing import Any
 
 from rebalance.cli import options
 from rebalance.cli.asked import check_list_options
+from rebalance.cli.leakage import check_leakage
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, group_remarks, plan_remarks
 from rebalance.cli.report import StdoutError, print_plan, print_summary, say
 from rebalance.cli.signals import check_signals, ignore_signals
-from rebalance.cli.sources import Source, check_leakage, files_read, hold_out_asked, open_source
+from rebalance.cli.sources import Source, files_read, hold_out_asked, open_source
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.plan import Plan, Unusable

@@ -6,11 +6,12 @@ from typing import Any
 import click
 
 from rebalance.cli import options
+from rebalance.cli.leakage import find_leakage
 from rebalance.cli.option_types import POSITIVE, Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, told_leak, told_leaks, told_unread
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
-from rebalance.cli.sources import find_leakage, open_source
+from rebalance.cli.sources import open_source
 from rebalance.dataset import Dataset, Leak
 from rebalance.errors import TargetError
 from rebalance.planning.groups import groups_of, has_groups

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile
 from rebalance.plan import Drop, Plan
@@ -54,6 +54,10 @@ class Grouping:
             return self.names.get(path) or None
         match = self.pattern.search(path.removeprefix(prefix))
         return (match[1] if self.pattern.groups else match[0]) or None if match else None
+
+    def beside(self) -> Self:
+        """Return what is needed of it for images beside the source, whose paths lead out of it."""
+        return replace(self, names={path: group for path, group in self.names.items() if path.startswith(("../", "/"))})
 
 
 def with_groups(dataset: Dataset, grouping: Grouping) -> Dataset:

@@ -48,6 +48,11 @@ class Table:
             yield line, {role: cells[place] for role, place in self.places.items()}
 
 
+def used_columns(columns: Columns, table: Table) -> dict[str, str]:
+    """Return the names that a table has of those that were given."""
+    return {role: name for role, name in columns.items() if name in table.header}
+
+
 def read_table(path: str, columns: Columns, *, required: Sequence[str]) -> Table:
     """Read a CSV with a header line: UTF-8, separated by commas, semicolons or tabs.
 
