@@ -248,7 +248,7 @@ def test_an_output_that_appears_before_the_lock_is_not_replaced(
 ) -> None:
     run("augment", source, "-o", output, "-s", "0.5")
     before = everything(output)
-    monkeypatch.setattr("rebalance.cli.balancing.check_output", lambda _dataset, _output: False)
+    monkeypatch.setattr("rebalance.cli.balancing.check_output", lambda *_arguments: False)
     ran = run("augment", source, "-o", output)
     assert ran.code == 5
     assert "has appeared since this run began" in ran.err
