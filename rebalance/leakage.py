@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, combinations
+from posixpath import normpath
 from typing import NamedTuple
 
 from rebalance.dataset import Dataset, ImageFile, Leak, to_bytes
@@ -69,7 +70,7 @@ def _split_beside(root: str, name: str, grouping: Grouping | None, unread: list[
     images = []
     for found in find_images(to_bytes(os.path.join(root, name))):
         if isinstance(found, str):
-            unread.append(prefix + found)
+            unread.append(normpath(prefix + found))
             continue
         path = prefix + found.path
         images.append(replace(found, path=path, group=grouping.group_of(path, prefix) if grouping else None))

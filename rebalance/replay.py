@@ -56,6 +56,8 @@ def _made_again(data: bytes, row: Mapping[str, Any], request: Mapping[str, Any])
 
 
 def _find_row(manifest: Manifest, path: str) -> Mapping[str, Any]:
+    if manifest.list_row:
+        raise UsageError(f"{path!r}: OUTPUT is a list, of which no file was made that could be made again")
     paths = []
     for row in manifest.rows():
         if row.get("path") == path:

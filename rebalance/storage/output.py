@@ -40,6 +40,8 @@ def check_output(dataset: Dataset, output: str, files_read: Iterable[str] = ()) 
     else:
         check_apart(dataset.root, output, folders)
         _check_keeps(output, files_read)
+    if outer := next((folder for folder in _upwards(os.path.realpath(parent)) if has_manifest(folder)), None):
+        raise OutputRefusedError(f"{output}: lies in {to_text(outer)}, which rebalance made: choose another place")
     is_there = os.path.lexists(path)
     if is_there:
         _check_ours(output, path)
@@ -74,7 +76,9 @@ def _check_ours(output: str, path: bytes) -> None:
     if not has_manifest(path):
         empty = not os.listdir(path)
         way_out = "it is empty: remove it with rmdir" if empty else "choose another OUTPUT"
-        raise OutputRefusedError(f"{output}: is there and holds no {NAME}, so it is not ours to replace; {way_out}")
+        raise OutputRefusedError(
+            f"{output}: is there and holds no {NAME} of ours, so it is not ours to replace; {way_out}"
+        )
 
 
 def check_apart(tree: str, path: str, folders: Iterable[str] = ()) -> None:

@@ -103,16 +103,17 @@ def find_images(root: bytes) -> Iterator[ImageFile | str]:
 def find_held_back(source: str, output: str | None = None) -> list[str]:
     """Return the validation and test folders that lie beside a source, or beside the link to it, and are not OUTPUT.
 
-    Each as a path from the source: `../val`, or an absolute one.
+    Each as a path from the source: `../val`, or an absolute one. Where it cannot be seen what lies beside the source,
+    the folder around it stands for that.
     """
     root = os.path.realpath(to_bytes(source))
     link = os.path.abspath(to_bytes(source))
     seen = {root, os.path.realpath(to_bytes(output or source))}
     found = []
     for parent, shown in ((os.path.dirname(root), b".."), (os.path.dirname(link), os.path.dirname(link))):
-        for name in _names_in(parent):
+        for name in _names_in(parent) or [b"."]:
             path = os.path.realpath(os.path.join(parent, name))
-            if to_text(name).lower() in HELD_BACK and os.path.isdir(path) and path not in seen:
+            if to_text(name).lower() in (".", *HELD_BACK) and os.path.isdir(path) and path not in seen:
                 seen.add(path)
                 found.append(to_text(os.path.join(shown, name)))
     return found

@@ -267,3 +267,10 @@ def test_a_name_that_no_list_can_hold_is_told_before_any_work(run: Run, large: P
 def test_a_folder_may_be_called_like_a_list(run: Run, large: Path) -> None:
     large.rename(large.parent / "dir.csv")
     assert run("inspect", large.parent / "dir.csv").code == 0
+
+
+def test_of_a_list_nothing_is_made_again(run: Run, large: Path, output: Path, tmp_path: Path) -> None:
+    run("undersample", large, "-o", output, "--write", "list")
+    ran = run("replay", output, listed(output)[0]["path"], "--source", large, "-o", tmp_path / "again.png")
+    assert ran.code == 2
+    assert "OUTPUT is a list" in ran.err

@@ -389,3 +389,13 @@ def test_a_share_of_a_file_is_printed_as_it_can_be_read(run: Run, large: Path, t
         assert f"holdout = {share}" in printed
         (tmp_path / "own.toml").write_text(printed)
         assert run("augment", large, "-n", "--config", tmp_path / "own.toml").code == 0
+
+
+def test_neighbours_that_cannot_be_seen_are_no_proof(splits: Path) -> None:
+    splits.chmod(0o111)
+    try:
+        ran = run_without_powers("inspect", splits / "train", "--leakage", "fail")
+        assert ran.returncode == 1
+        assert "cannot be read and so not compared, '..' first" in ran.stderr
+    finally:
+        splits.chmod(0o755)

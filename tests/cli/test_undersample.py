@@ -93,3 +93,13 @@ def test_what_cannot_be_is_refused(
     assert ran.code == code
     assert told in ran.err
     assert not output.exists()
+
+
+def test_nothing_is_written_into_what_was_made_before(run: Run, source: Path, output: Path) -> None:
+    run("undersample", source, "-o", output)
+    before = everything(output)
+    ran = run("undersample", source, "-o", output / "inner")
+    assert ran.code == 5
+    assert f"lies in {output}, which rebalance made" in ran.err
+    assert run("undersample", source, "-o", output / "cat" / "inner").code == 5
+    assert everything(output) == before
