@@ -82,10 +82,11 @@ def _read(path: str) -> str:
         if data.startswith(mark):
             raise SourceTreeError(f"{path}: is {encoding}: save it as UTF-8")
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SourceTreeError(f"{path}: line {line} is not UTF-8: save it as UTF-8") from None
+    return text if "\n" in text else text.replace("\r", "\n")  # as old spreadsheets end their lines
 
 
 def _header(path: str, text: str, wanted: Sequence[str]) -> tuple[list[str], str]:

@@ -36,7 +36,7 @@ def test_rows_become_classes_sorted_like_a_tree(root: Path) -> None:
     "text",
     [
         "path;label\na.png;cat\n", "path\tlabel\na.png\tcat\n", "label,path\ncat,a.png\n",
-        "path,label\r\na.png,cat\r\n",
+        "path,label\r\na.png,cat\r\n", "path,label\ra.png,cat\r",
         "\ufeffpath,label\na.png,cat", 'path,label,note\n"a.png","cat","two\nlines"\n', "path,label\n./a.png,cat\n\n",
         '"path";"label"\n"a.png";"cat"\n',
     ],
