@@ -14,6 +14,8 @@ from rebalance.errors import TargetError
 TRAIN, VAL = "train", "val"
 _SWEEPS = 16
 """More than are needed in practice; every one makes the distance smaller, so that there is an end anyway."""
+_ATTEMPTS = 1000
+"""Moves that may be needed to have every class on both sides; more than enough where it can be done at all."""
 
 
 def hold_out(dataset: Dataset, share: Fraction, content: Mapping[str, str], *, seed: int) -> Dataset:
@@ -96,10 +98,9 @@ class _Held:
             for name, count in unit.counts.items()
         )
 
-    def empties_a_class(self, unit: _Unit, sign: int) -> bool:
-        """Return whether a class would have no image on the side that a unit leaves."""
-        there = self.counts if sign < 0 else {name: self.n_images[name] - self.counts[name] for name in unit.counts}
-        return any(there[name] == count for name, count in unit.counts.items())
+    def is_all_of(self, unit: _Unit, class_name: str) -> bool:
+        """Return whether a class has no image outside of a unit."""
+        return unit.counts[class_name] == self.n_images[class_name]
 
 
 _Node = tuple[str, str]
@@ -155,19 +156,25 @@ def _key(unit: _Unit, seed: int) -> bytes:
 
 
 def _put_every_class_on_both_sides(held: _Held, units: Sequence[_Unit]) -> None:
-    """Move the unit that costs least wherever a class has images on one side alone. Raises TargetError."""
-    for name, n_images in held.n_images.items():
-        if 0 < held.counts[name] < n_images or not n_images:
-            continue
-        sign = -1 if held.counts[name] else +1
-        candidates = [
-            unit
-            for unit in units
-            if name in unit.counts and (unit in held.units) == (sign < 0) and not held.empties_a_class(unit, sign)
-        ]
+    """Move units wherever a class has images on one side alone. Raises TargetError where that leads nowhere.
+
+    Each time the unit that has been moved least, and of those the one that costs least: what that empties is mended in
+    its turn.
+    """
+    n_moves: Counter[_Unit] = Counter()
+    for _attempt in range(_ATTEMPTS):
+        lacking = next((name for name, n in held.n_images.items() if n and held.counts[name] in (0, n)), None)
+        if lacking is None:
+            return
+        sign = -1 if held.counts[lacking] else +1
+        candidates = [unit for unit in units if lacking in unit.counts and not held.is_all_of(unit, lacking)]
         if not candidates:
-            raise TargetError(_why_not(name, n_images, units))
-        held.move(min(candidates, key=lambda unit: held.distance_if(unit, sign)), sign)
+            break
+        unit = min(candidates, key=lambda unit: (n_moves[unit], held.distance_if(unit, sign)))
+        n_moves[unit] += 1
+        held.move(unit, sign)
+    if lacking is not None:
+        raise TargetError(_why_not(lacking, held.n_images[lacking], units))
 
 
 def _why_not(name: str, n_images: int, units: Sequence[_Unit]) -> str:
@@ -177,7 +184,7 @@ def _why_not(name: str, n_images: int, units: Sequence[_Unit]) -> str:
     elif n_units == 1:
         reason = f"has {n_images} images that belong together, so that they cannot be on both sides of --holdout"
     else:
-        reason = f"cannot be on both sides of --holdout: its {n_units} groups hold too much of other classes"
+        reason = f"cannot be on both sides of --holdout with what its {n_units} groups have of other classes"
     return f"class {name!r} {reason}: add images, or --exclude it"
 
 

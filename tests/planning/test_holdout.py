@@ -132,3 +132,19 @@ def test_two_classes_that_have_two_groups_in_common_are_on_both_sides() -> None:
 def test_every_image_counts_once() -> None:
     split = hold_out(dataset_of({"a": 30, "b": 4}), Fraction(3, 10), {}, seed=5)
     assert set(Counter(image.path for image in split.images()).values()) == {1}
+
+
+@given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=6), min_size=1, max_size=4), st.integers(0, 9))
+def test_it_is_refused_only_where_no_choice_of_groups_has_every_class_on_both_sides(
+    groups: list[list[int]], seed: int
+) -> None:
+    counts = {f"c{index}": len(members) for index, members in enumerate(groups)}
+    names = {f"c{index}/{n:05d}.jpg": str(g) for index, members in enumerate(groups) for n, g in enumerate(members)}
+    choices = [{g for g in range(6) if bits >> g & 1} for bits in range(64)]
+    can_be = any(all({g in held for g in members} == {True, False} for members in groups) for held in choices)
+    try:
+        split = hold_out(in_groups(dataset_of(counts), names), Fraction(1, 5), {}, seed=seed)
+    except TargetError:
+        assert not can_be
+    else:
+        assert all(folder.images for folder in (*split.classes, *split.carried))
