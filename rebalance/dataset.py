@@ -122,7 +122,12 @@ class Dataset:
         """The split that is balanced, where there are several."""
         return self.classes[0].split if self.classes else None
 
+    @property
+    def folders(self) -> tuple[ClassFolder, ...]:
+        """Every class of every split, what is balanced first."""
+        return (*self.classes, *self.carried)
+
     def images(self) -> Iterator[ImageFile]:
         """Yield every image, class by class, what is balanced first."""
-        for folder in (*self.classes, *self.carried):
+        for folder in self.folders:
             yield from folder.images

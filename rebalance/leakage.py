@@ -59,7 +59,7 @@ class _Split(NamedTuple):
 def _splits_of(dataset: Dataset) -> list[_Split]:
     """Return what is balanced, and the splits that are carried over."""
     images: dict[str, list[ImageFile]] = {}
-    for folder in (*dataset.classes, *dataset.carried):
+    for folder in dataset.folders:
         images.setdefault(str(folder.split), []).extend(folder.images)
     return [_Split(name, tuple(of_split)) for name, of_split in images.items()]
 

@@ -46,7 +46,7 @@ def compile_grouping(text: str, dataset: Dataset) -> tuple[Grouping, dict[str, o
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"--group-by {text!r} is neither a .csv nor a regular expression: {error}") from None
     grouping = Grouping(pattern)
-    folders = (*dataset.classes, *dataset.carried)
+    folders = dataset.folders
     if not any(grouping.group_of(image.path, folder.prefix) for folder in folders for image in folder.images):
         paths = (image.path.removeprefix(folder.prefix) for folder in folders for image in folder.images)
         raise UsageError(f"--group-by {text!r} finds no group in any path, such as {next(paths, '')!r}")

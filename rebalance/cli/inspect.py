@@ -114,7 +114,7 @@ def _checked(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     """Decode every image and return what is bad and what stands there twice."""
     from rebalance.survey import check_images, find_duplicates  # noqa: PLC0415  the same
 
-    class_of = {image.path: folder.name for folder in (*dataset.classes, *dataset.carried) for image in folder.images}
+    class_of = {image.path: folder.name for folder in dataset.folders for image in folder.images}
     checked = []
     with progress_bar("check", is_quiet=given["quiet"]) as progress:
         for image in check_images(dataset.root, dataset.images(), options.n_workers(given), given["max_pixels"]):

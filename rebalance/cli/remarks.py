@@ -8,7 +8,7 @@ from rebalance.cli.report import class_rows
 from rebalance.dataset import Dataset, Leak
 from rebalance.plan import Plan
 from rebalance.planning.augment import MANY_COPIES
-from rebalance.planning.groups import count_groups
+from rebalance.planning.groups import count_groups, has_groups
 from rebalance.planning.naming import is_portable, look_alikes
 from rebalance.storage.manifest import NAME as MANIFEST_NAME
 
@@ -33,21 +33,20 @@ def dataset_remarks(dataset: Dataset) -> Iterator[str]:
 
 
 def _ungrouped(dataset: Dataset) -> Iterator[str]:
-    if any(image.group is not None for image in dataset.images()):
+    if has_groups(dataset.images()):
         alone = [image.path for image in dataset.images() if image.group is None]
         if alone:
             yield f"note: {len(alone)} images belong to no group and stand for themselves: {alone[0]!r} first"
 
 
 def _look_alikes(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    folders = (*dataset.classes, *dataset.carried)
-    yield from look_alikes(folder.directory for folder in folders)
-    for folder in folders:
+    yield from look_alikes(folder.directory for folder in dataset.folders)
+    for folder in dataset.folders:
         yield from look_alikes(image.path for image in folder.images)
 
 
 def _unportable(dataset: Dataset) -> Iterator[str]:
-    for folder in (*dataset.classes, *dataset.carried):
+    for folder in dataset.folders:
         for path in (folder.name, *(image.path for image in folder.images)):
             if not is_portable(path.rpartition("/")[2]):
                 yield path

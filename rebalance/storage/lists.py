@@ -211,7 +211,7 @@ def render_list(rows: Callable[[], Iterable[Mapping[str, Any]]]) -> bytes:
 
 def check_listable(dataset: Dataset) -> None:
     """Raise TargetError for a name that is not UTF-8, which no list can hold."""
-    for folder in (*dataset.classes, *dataset.carried):
+    for folder in dataset.folders:
         for name in (folder.directory, *(name for image in folder.images for name in (image.path, image.group or ""))):
             if isinstance(encode_name(name), dict):
                 raise TargetError(f"{name!r} is not UTF-8, and a list holds nothing else: rename it, or --exclude it")

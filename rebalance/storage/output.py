@@ -103,8 +103,9 @@ def _check_keeps(output: str, paths: Iterable[str]) -> None:
     real = os.path.realpath(to_bytes(output))
     if not os.path.isdir(real):
         return
+    identity = _identity(real)
     for path in paths:
-        if any(_identity(folder) == _identity(real) for folder in _upwards(os.path.realpath(to_bytes(path)))):
+        if any(_identity(folder) == identity for folder in _upwards(os.path.realpath(to_bytes(path)))):
             raise OutputRefusedError(f"{output}: {path} lies in it and is read: choose another OUTPUT")
 
 

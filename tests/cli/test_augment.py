@@ -20,11 +20,6 @@ from tests.conftest import (
 )
 
 
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "balanced"
-
-
 def broken(path: Path) -> None:
     """Cut an image in the middle; it keeps its place in the scan."""
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

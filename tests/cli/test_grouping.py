@@ -16,11 +16,6 @@ def patients(tmp_path: Path) -> Path:
     return tmp_path / "source"
 
 
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "balanced"
-
-
 BY_PATIENT = ("--group-by", r"/(p\d+)_")
 
 

@@ -4,17 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import MakeTree, Run, contents, counts_of, everything, manifest_head, manifest_rows, write_image
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "balanced"
-
-
-@pytest.fixture
-def large(make_tree: MakeTree) -> Path:
-    return make_tree({"cat": 20, "dog": 5, "owl": 10})
+from tests.conftest import Run, contents, counts_of, everything, manifest_head, manifest_rows, write_image
 
 
 def listed(output: Path) -> list[dict[str, str]]:

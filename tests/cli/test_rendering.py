@@ -23,11 +23,6 @@ Balance = Callable[..., Ran]
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "balanced"
-
-
-@pytest.fixture
 def balance(run: Run, source: Path, output: Path) -> Balance:
     """Balance the source into the output, which has to come out verified."""
 

@@ -7,11 +7,6 @@ import pytest
 from tests.conftest import Run, manifest_rows
 
 
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "balanced"
-
-
 def test_class_settings_in_other_words_are_the_same_request(
     run: Run, source: Path, output: Path, tmp_path: Path
 ) -> None:

@@ -18,16 +18,6 @@ from tests.conftest import (
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "balanced"
-
-
-@pytest.fixture
-def large(make_tree: MakeTree) -> Path:
-    return make_tree({"cat": 20, "dog": 5, "owl": 10})
-
-
-@pytest.fixture
 def splits(make_tree: MakeTree, tmp_path: Path) -> Path:
     """Seven, two and four images in train, of each two in val, in test some of one class."""
     make_tree({"cat": 7, "dog": 2, "owl": 4}, name="data/train")

@@ -5,11 +5,6 @@ import pytest
 from tests.conftest import Run, contents, counts_of, everything, manifest_rows, write_image
 
 
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "balanced"
-
-
 def test_every_class_is_brought_down_to_the_smallest(run: Run, untouched: Path, output: Path) -> None:
     ran = run("undersample", untouched, "-o", output)
     assert ran.code == 0, ran.err
