@@ -34,6 +34,12 @@ class TargetError(RebalanceError):
     exit_code = 3
 
 
+class VectorsError(RebalanceError):
+    """A file of embeddings cannot be read, or is not that of the source."""
+
+    exit_code = 3
+
+
 class BadImagesError(RebalanceError):
     """Images that cannot be used, under the policy that such images end the run."""
 

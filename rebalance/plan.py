@@ -99,6 +99,8 @@ class Drop:
     kind: ClassVar[str] = "removed"
     source: ImageFile
     reason: str
+    counterpart: str | None = None
+    """The path of the image that speaks for or against it: a partner, a near-duplicate, what stands for it."""
     is_bad: bool = False
     """Whether the image itself is the reason."""
     sha256: str | None = None
@@ -140,6 +142,8 @@ class Plan:
     """One class's recipe."""
     carried: tuple[ClassTarget, ...] = ()
     """Of the classes of other splits, which go over as they are."""
+    remarks: tuple[str, ...] = ()
+    """What there is to say of how images were chosen."""
 
     @property
     def all_targets(self) -> tuple[ClassTarget, ...]:

@@ -11,7 +11,8 @@ from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
 from rebalance.images.choice import ENGINES
 from rebalance.plan import INTERPOLATIONS, MAX_PIXELS, ORIGINALS, OUTPUT_FORMATS
-from rebalance.planning.selection import METHODS, ORDERS
+from rebalance.planning.methods import WITHOUT_VECTORS
+from rebalance.planning.selection import ORDERS
 from rebalance.planning.targets import LEGAL
 from rebalance.recipes import ERASING_FILLS, FILL_MODES
 from rebalance.storage.tables import ROLES
@@ -62,11 +63,11 @@ check = click.option(
 )  # fmt: skip
 cap = click.option("--cap", type=click.IntRange(min=1), metavar="N", help="First keep N images of each larger class.")
 cap_method = click.option(
-    "--cap-method", type=click.Choice(METHODS), default="random", show_default=True,
+    "--cap-method", type=click.Choice(WITHOUT_VECTORS), default="random", show_default=True,
     help="Which N: the smallest keys of (seed, path), or a stretch in the order of the keys.",
 )  # fmt: skip
 method = click.option(
-    "--method", type=click.Choice(METHODS), default="random", show_default=True,
+    "--method", type=click.Choice(WITHOUT_VECTORS), default="random", show_default=True,
     help="Which images stay: the smallest keys of (seed, path), or a stretch of the class.",
 )  # fmt: skip
 window = click.option(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
 from rebalance.errors import TargetError
@@ -20,12 +21,17 @@ from rebalance.plan import (
     Repeat,
     Unusable,
 )
+from rebalance.planning.choice import Choice, LeftOut
+from rebalance.planning.choosing import choose
 from rebalance.planning.copies import most_copies, spread_copies
 from rebalance.planning.groups import has_groups
 from rebalance.planning.leaving import drop, images_left
 from rebalance.planning.naming import Place, generated_path, looks_generated, original_path
-from rebalance.planning.selection import SMALLEST_KEYS, Selection, select_images
+from rebalance.planning.selection import SMALLEST_KEYS, Selection
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
+
+if TYPE_CHECKING:
+    from rebalance.vectors import Vectors
 
 MAX_COPIES = 100
 """Copies of one source above which a plan is refused unless `--max-copies` allows them."""
@@ -48,6 +54,8 @@ class AugmentOptions:
     cap: int | None = None
     selection: Selection = SMALLEST_KEYS
     """Which images the cap keeps."""
+    vectors: "Vectors | None" = None
+    """Of the images that are balanced, where the method of the cap looks at them."""
     max_copies: int = MAX_COPIES
     others: Mapping[str, object] = field(default_factory=dict)
     """Options that decide which files are made and are no business of the plan, for the request alone."""
@@ -74,12 +82,11 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     """
     n_capped = {name: min(count, options.cap or count) for name, count in dataset.class_counts.items()}
     n_targets = over_sampling_targets(options.strategy, n_capped)
-    shares = {
-        folder.name: _share_out(folder, n_capped[folder.name], n_targets[folder.name], options, unusable)
-        for folder in dataset.classes
-    }
+    left = {folder.name: images_left(folder, unusable) for folder in dataset.classes}
+    choice = choose(left, {**n_capped}, options.selection, options.vectors, seed=options.seed)
+    shares = {name: _share_out(name, used, n_targets[name], options, unusable) for name, used in choice.kept.items()}
     _check_copies(shares, options.max_copies)
-    operations = _operations(dataset, shares, options, unusable)
+    operations = _operations(dataset, shares, choice, options, unusable)
     for folder in dataset.classes:
         if options.made_format or any(looks_generated(image.path) for image in folder.images):
             _check_names(folder, operations(folder.directory))
@@ -92,6 +99,7 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
         n_generated={name: share.n_copies for name, share in shares.items()},
         operations=operations,
         recipe=options.recipe_of,
+        remarks=choice.remarks,
     )
 
 
@@ -110,14 +118,13 @@ class _Share:
 
 
 def _share_out(
-    folder: ClassFolder, n_capped: int, n_target: int, options: AugmentOptions, unusable: Mapping[str, Unusable]
+    name: str, used: tuple[ImageFile, ...], n_target: int, options: AugmentOptions, unusable: Mapping[str, Unusable]
 ) -> _Share:
-    used = select_images(images_left(folder, unusable), n_capped, options.selection, seed=options.seed)
     sources = [image for image in used if image.path not in unusable]
     n_originals = len(used) - len(sources) if options.is_transforming else len(used)
     n_copies = n_target - n_originals
     if n_copies > 0 and not sources:
-        raise TargetError(f"class {folder.name!r} has no image left that another can be made from: mend or add some")
+        raise TargetError(f"class {name!r} has no image left that another can be made from: mend or add some")
     return _Share(
         used, len(sources), n_copies, most_copies(sources, n_copies, options.seed, each_once=options.is_transforming)
     )
@@ -135,9 +142,14 @@ def _check_copies(shares: Mapping[str, _Share], max_copies: int) -> None:
 
 
 def _operations(
-    dataset: Dataset, shares: Mapping[str, _Share], options: AugmentOptions, unusable: Mapping[str, Unusable]
+    dataset: Dataset,
+    shares: Mapping[str, _Share],
+    choice: Choice,
+    options: AugmentOptions,
+    unusable: Mapping[str, Unusable],
 ) -> Callable[[str], Iterator[Operation]]:
     folders = {folder.directory: folder for folder in dataset.classes}
+    otherwise = LeftOut(options.selection.told())
 
     def operations(directory: str) -> Iterator[Operation]:
         folder = folders[directory]
@@ -158,7 +170,8 @@ def _operations(
         remaining = {image.path for image in share.used}
         for image in folder.images:
             if image.path not in remaining:
-                yield drop(image, _reason(options), unusable)
+                reason, counterpart = choice.left_out.get(image.path, otherwise)
+                yield drop(image, f"left out by --cap {options.cap} ({reason})", unusable, counterpart)
 
     return operations
 
@@ -186,10 +199,6 @@ def _drawn_share(class_name: str, options: AugmentOptions) -> Fraction:
 
 def _output_bytes(operation: Made) -> bytes:
     return to_bytes(operation.output)
-
-
-def _reason(options: AugmentOptions) -> str:
-    return f"left out by --cap {options.cap} ({options.selection.told()})"
 
 
 def _check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:

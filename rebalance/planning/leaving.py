@@ -20,9 +20,9 @@ def keep_all(images: Iterable[ImageFile], folder: ClassFolder) -> list[Keep]:
     return sorted(kept, key=lambda operation: to_bytes(operation.output))
 
 
-def drop(image: ImageFile, reason: str, unusable: Mapping[str, Unusable]) -> Drop:
+def drop(image: ImageFile, reason: str, unusable: Mapping[str, Unusable], counterpart: str | None = None) -> Drop:
     """Return the operation of an image that is left out: for its own fault, else for a reason."""
     fault = unusable.get(image.path)
     if fault is not None and not fault.is_kept:
         return Drop(image, fault.reason, is_bad=True, sha256=fault.sha256)
-    return Drop(image, reason)
+    return Drop(image, reason, counterpart)

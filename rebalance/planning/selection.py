@@ -1,36 +1,68 @@
-"""Which images of a large class are kept: the smallest keys or consecutive stretches, groups whole if that can be."""
+"""Which images of a large class are kept: by keys, by stretches, or by what the pictures show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.drawing import draw_key
+from rebalance.errors import UsageError, did_you_mean
 from rebalance.planning.groups import ImageGroup, groups_of, has_groups, whole_groups
+from rebalance.planning.methods import COUNTED, METHODS
 
-METHODS = ("random", "window")
 ORDERS = ("key", "name")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """How images are chosen: the smallest keys, or the `window`-th (from 0) stretch in an order."""
+    """How images are chosen: some are removed by methods that clean, then one more keeps a number."""
 
-    method: str = "random"
+    method: str | None = "random"
+    """What brings a class to a number; None where what the cleaning leaves is kept."""
     window: int = 0
+    """The stretch that `window` keeps, from 0."""
     order: str = "key"
+    cleaning: tuple[str, ...] = ()
+    similarity: float | None = None
+    """Cosine from which `diverse` takes two images for nearly the same; None: as is usual for their vectors."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Return the methods in their order."""
+        return (*self.cleaning, self.method) if self.method else self.cleaning
+
+    @property
+    def is_looking(self) -> bool:
+        """Return whether it takes vectors."""
+        return any(METHODS[method].is_looking for method in self.methods)
 
     def described(self) -> dict[str, object]:
         """Return what a request records of it."""
-        return {"method": self.method} | (
-            {"window": self.window, "order": self.order} if self.method == "window" else {}
+        return (
+            {"method": ",".join(self.methods)}
+            | ({"window": self.window, "order": self.order} if self.method == "window" else {})
+            | ({"similarity": self.similarity} if self.similarity is not None else {})
         )
 
     def told(self) -> str:
         """Return it as the end of a reason."""
-        return f"window {self.window} by {self.order}" if self.method == "window" else self.method
+        last = [f"window {self.window} by {self.order}" if self.method == "window" else self.method]
+        return ", then ".join((*self.cleaning, *filter(None, last)))
 
 
 SMALLEST_KEYS = Selection()
+
+
+def parse_methods(text: str) -> Selection:
+    """Return the selection of methods joined by commas, of which only the last keeps a number. Raises UsageError."""
+    methods = [name.strip() for name in text.split(",")]
+    for name in methods:
+        if name not in METHODS:
+            raise UsageError(f"{name!r} is none of the methods {', '.join(METHODS)}{did_you_mean(name, METHODS)}")
+    for name in methods[:-1]:
+        if METHODS[name].is_counted:
+            raise UsageError(f"{text!r}: {name} keeps a number, so nothing can follow it")
+    is_counted = methods[-1] in COUNTED
+    return Selection(methods[-1] if is_counted else None, cleaning=tuple(methods[:-1] if is_counted else methods))
 
 
 def selection_key(seed: int, path: str) -> bytes:

@@ -12,6 +12,9 @@ from rebalance.errors import TargetError, UsageError, did_you_mean
 WORDS = ("auto", "minority", "majority", "not minority", "not majority", "all", "sqrt", "median", "mean")
 LEGAL = f"{', '.join(WORDS)}; a decimal in (0, 1]; a number of files; NAME=COUNT; @targets.json"
 
+_NAMING = ("not minority", "majority", "not majority", "all")
+"""Words that say which classes are cut without saying to what number."""
+
 _DECIMAL = re.compile(r"\d*\.\d+|\d+\.\d*")
 _INTEGER = re.compile(r"\d+")
 
@@ -35,11 +38,12 @@ class SamplingStrategy:
 
 
 def parse_strategy(
-    texts: Sequence[str], read_file: Callable[[str], str], *, auto: str = "not majority"
+    texts: Sequence[str], read_file: Callable[[str], str], *, auto: str = "not majority", every: str | None = None
 ) -> SamplingStrategy:
     """Return the strategy of one or more `--sampling-strategy`; `read_file` gives the text behind `@FILE`.
 
-    `auto` is the word that the words auto and all stand for: not majority for over-sampling, else not minority.
+    `auto` is the word that the words auto and all stand for: not majority for over-sampling, else not minority; `every`
+    is another that all stands for, where a class need not have too many or too few to be touched.
     """
     if any("=" in text and not text.startswith("@") for text in texts):
         return SamplingStrategy(exact=_exact(texts))
@@ -52,7 +56,7 @@ def parse_strategy(
         return SamplingStrategy(exact=_targets_file(text[1:], read_file))
     word = text.replace("-", " ")
     if word in WORDS:
-        return SamplingStrategy(word=auto if word in ("auto", "all") else word)
+        return SamplingStrategy(word={"auto": auto, "all": every or auto}.get(word, word))
     if _DECIMAL.fullmatch(text) and 0 < Fraction(text) <= 1:
         return SamplingStrategy(share=Fraction(text))
     if text == "1":
@@ -93,6 +97,22 @@ def under_sampling_targets(strategy: SamplingStrategy, counts: Mapping[str, int]
     limit = _goal(strategy, counts, is_over=False)
     included = _included(strategy.word, counts)
     return {name: max(1, min(count, limit(count))) if name in included else count for name, count in counts.items()}
+
+
+def classes_to_clean(strategy: SamplingStrategy, counts: Mapping[str, int], method: str) -> set[str]:
+    """Return the classes from which a method that removes what it finds takes.
+
+    Raises TargetError for a class without images, UsageError where the strategy asks for a number.
+    """
+    _check_sources(counts)
+    if strategy.word == "minority":
+        raise UsageError("--sampling-strategy minority is for augment: under-sampling takes from the larger classes")
+    if strategy.word not in _NAMING:
+        raise UsageError(
+            f"--method {method} removes what it finds and reaches no number: chain one that does ({method},random), "
+            f"or name classes: -s {', '.join(_NAMING)}"
+        )
+    return _included(strategy.word, counts)
 
 
 def _goal(strategy: SamplingStrategy, counts: Mapping[str, int], *, is_over: bool) -> Callable[[int], int]:

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rebalance.dataset import Dataset
 from rebalance.plan import SOURCE_LIKE, ClassTarget, Operation, Plan, Unusable
+from rebalance.planning.choice import LeftOut
+from rebalance.planning.choosing import choose
 from rebalance.planning.leaving import drop, images_left, keep_all
-from rebalance.planning.selection import SMALLEST_KEYS, Selection, select_images
-from rebalance.planning.targets import SamplingStrategy, under_sampling_targets
+from rebalance.planning.selection import SMALLEST_KEYS, Selection
+from rebalance.planning.targets import SamplingStrategy, classes_to_clean, under_sampling_targets
+
+if TYPE_CHECKING:
+    from rebalance.vectors import Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,8 @@ class UndersampleOptions:
     strategy: SamplingStrategy
     seed: int
     selection: Selection = SMALLEST_KEYS
+    vectors: "Vectors | None" = None
+    """Of the images that are balanced, where a method looks at them."""
     others: Mapping[str, object] = field(default_factory=dict)
     """Options that decide which files are made and are no business of the plan, for the request alone."""
 
@@ -27,22 +35,21 @@ def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Ma
     Raises TargetError where a class would vanish or an exact count is above what there is.
     """
     left = {folder.name: images_left(folder, unusable) for folder in dataset.classes}
-    n_targets = under_sampling_targets(options.strategy, {name: len(images) for name, images in left.items()})
+    n_kept = numbers_to_keep(options, {name: len(images) for name, images in left.items()})
+    choice = choose(left, n_kept, options.selection, options.vectors, seed=options.seed)
     folders = {folder.directory: folder for folder in dataset.classes}
-    kept = {
-        name: select_images(images, n_targets[name], options.selection, seed=options.seed)
-        for name, images in left.items()
-    }
-    reason = f"left out by undersample ({options.selection.told()})"
+    otherwise = LeftOut(options.selection.told())
 
     def operations(directory: str) -> Iterator[Operation]:
         folder = folders[directory]
-        yield from keep_all(kept[folder.name], folder)
-        remaining = {image.path for image in kept[folder.name]}
+        yield from keep_all(choice.kept[folder.name], folder)
+        remaining = {image.path for image in choice.kept[folder.name]}
         for image in folder.images:
             if image.path not in remaining:
-                yield drop(image, reason, unusable)
+                reason, counterpart = choice.left_out.get(image.path, otherwise)
+                yield drop(image, f"left out by undersample ({reason})", unusable, counterpart)
 
+    n_targets = {name: len(images) for name, images in choice.kept.items()}
     return Plan(
         command="undersample",
         request=_request(options),
@@ -52,7 +59,19 @@ def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Ma
         n_generated=dict.fromkeys(n_targets, 0),
         operations=operations,
         recipe=lambda _class_name: {},
+        remarks=choice.remarks,
     )
+
+
+def numbers_to_keep(options: UndersampleOptions, counts: Mapping[str, int]) -> dict[str, int | None]:
+    """Return how many images of each class are to be kept; None: what cleaning leaves of it.
+
+    Raises TargetError where that cannot be, and UsageError where a method that only cleans is given a number.
+    """
+    if options.selection.method is not None:
+        return {**under_sampling_targets(options.strategy, counts)}
+    cleaned = classes_to_clean(options.strategy, counts, options.selection.told())
+    return {name: None if name in cleaned else count for name, count in counts.items()}
 
 
 def _request(options: UndersampleOptions) -> dict[str, object]:

@@ -20,7 +20,7 @@ NAME = "rebalance.jsonl"
 SCHEMA = 1
 
 Row = Mapping[str, Any]
-NAMES = ("path", "class", "split", "group", "source")
+NAMES = ("path", "class", "split", "group", "source", "counterpart")
 
 
 def digest(content: object) -> str:
@@ -77,6 +77,8 @@ def row_without_file(operation: Drop | Repeat, target: ClassTarget) -> dict[str,
     if isinstance(operation, Repeat):
         return row | {"repetitions": operation.repetitions}
     row |= {"is_bad": operation.is_bad, "reason": operation.reason}
+    if operation.counterpart is not None:
+        row["counterpart"] = encode_name(operation.counterpart)
     return row | ({"source_sha256": operation.sha256} if operation.sha256 else {})
 
 

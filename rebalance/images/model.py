@@ -1,0 +1,439 @@
+"""Vectors by any ONNX model that takes images: how its input is filled, and one vector a picture.
+
+A model comes as bytes, with the bytes of the files that its weights lie in, if they lie in files of their own.
+"""
+
+import contextlib
+import hashlib
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from rebalance.errors import UsageError, did_you_mean
+from rebalance.images.pixels import Pixels, Size, size_of
+
+Triple = tuple[float, float, float]
+Vector = npt.NDArray[np.float32]
+Files = Mapping[str, bytes]
+
+CHANNELS = ("rgb", "bgr")
+FITS = ("crop", "squash")
+_LONGEST = 4096
+_ORDINARY = 224
+"""Pixels of a side that neither the model nor the settings say."""
+_MEAN: Triple = (0.485, 0.456, 0.406)
+_STD: Triple = (0.229, 0.224, 0.225)
+"""Those of ImageNet, which most models were trained with."""
+
+_DTYPES: Mapping[str, npt.DTypeLike] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+}
+_PARTS: Mapping[str, Mapping[int, str]] = {
+    "model": {7: "graph", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "entry"},
+}
+"""Kind of message -> number of a field -> kind of message in it: the ways to every tensor, as onnx.proto has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """How pictures are made ready for a model."""
+
+    size: Size | None = None
+    """Width and height in pixels; None is what the model says, else 224."""
+    mean: Triple = _MEAN
+    """Of red, green and blue on levels of 0 to 1, whatever the order the model takes them in."""
+    std: Triple = _STD
+    """Likewise."""
+    channels: str = "rgb"
+    output: str | None = None
+    """Name of the output; None is the first."""
+    fit: str = "crop"
+    """Whether the middle is taken in the shape of the input, or all of the picture is squashed into it."""
+
+
+class ImageInput(NamedTuple):
+    """What a model takes."""
+
+    name: str
+    dtype: npt.DTypeLike
+    n_pictures: int
+    """At one time."""
+    size: Size
+    n_channels: int
+    """3, or 1 for grey."""
+    is_channels_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that is open; it does not go from one process to another."""
+
+    session: Any
+    image_input: ImageInput
+    output: str
+    settings: ModelSettings
+    sums: Mapping[str, Any]
+    """sha256 of the model, and of each file its weights lie in."""
+    where: str
+    """What messages call it."""
+    n_dimensions: int | None = None
+
+    def embed(self, pictures: Sequence[Pixels]) -> Vector:
+        """Return vectors [n_pictures, n_dimensions], as the model gives them, of upright RGB [height, width, 3] uint8.
+
+        Each picture is run alone, so that no other has a say in its vector: with one thread that takes no longer.
+        Raises UsageError where the model fails.
+        """
+        vectors = np.empty((len(pictures), self.n_dimensions or 0), np.float32)
+        for index, picture in enumerate(pictures):
+            vectors[index] = self.embed_one(picture)
+        return vectors
+
+    def embed_one(self, picture: Pixels) -> Vector:
+        """Return the vector [n_dimensions] of one picture. A model for several at once is given it several times."""
+        ready = prepare(picture, self.image_input, self.settings)
+        batch = np.repeat(ready[None], self.image_input.n_pictures, axis=0)
+        with _failures_told(self.where, f"fails on a picture of {_as_text(self.image_input.size)}"):
+            made = self.session.run([self.output], {self.image_input.name: batch})[0]
+        vector = self._pooled(made)
+        if self.n_dimensions not in (None, len(vector)):
+            raise self._refused(f"has {self.n_dimensions} numbers for one picture and {len(vector)} for another")
+        return vector
+
+    def described(self) -> dict[str, Any]:
+        """Return what it takes to place further pictures in the same space, ready for JSON."""
+        is_raw = self.image_input.dtype is np.uint8
+        mean, std = _statistics(self.image_input, self.settings)
+        return {
+            **self.sums,
+            "size": list(self.image_input.size),
+            "mean": None if is_raw else mean,
+            "std": None if is_raw else std,
+            "channels": self.settings.channels if self.image_input.n_channels == 3 else "grey",
+            "fit": self.settings.fit,
+            "output": self.output,
+        }
+
+    def _pooled(self, made: Any) -> Vector:
+        """Return the vector of the first picture, averaged over space or tokens; not finite where the output is not."""
+        if not isinstance(made, np.ndarray) or made.dtype.kind not in "fiu":
+            raise self._refused("holds no numbers")
+        if made.ndim not in (2, 3, 4) or len(made) != self.image_input.n_pictures or 0 in made.shape:
+            n_pictures = self.image_input.n_pictures
+            raise self._refused(f"has shape {made.shape} for {n_pictures}: ({n_pictures}, numbers) is needed")
+        is_last = made.ndim == 3 or self.image_input.is_channels_last
+        first = made[0] if made.ndim == 2 or is_last else np.moveaxis(made[0], 0, -1)
+        with np.errstate(all="ignore"):
+            vector: Vector = first.reshape(-1, first.shape[-1]).astype(np.float64).mean(axis=0).astype(np.float32)
+        if len(vector) == 1:
+            raise self._refused("is one number for each picture, which tells no two apart")
+        return vector
+
+    def _refused(self, reason: str) -> UsageError:
+        return UsageError(f"{self.where}: the output {self.output!r} {reason}: name another as output")
+
+
+def parse_settings(content: Mapping[str, object], where: str, base: ModelSettings = ModelSettings()) -> ModelSettings:
+    """Return `base` with what a TOML table or the command line says instead. Raises UsageError with `where` and key."""
+    known = [field.name for field in fields(ModelSettings)]
+    parsed: dict[str, Any] = {}
+    for key, value in content.items():
+        if key not in known:
+            raise UsageError(f"{where}: {key!r} is no setting of a model{did_you_mean(key, known)}")
+        try:
+            parsed[key] = _PARSERS[key](value)
+        except ValueError as error:
+            raise UsageError(f"{where}: {key} = {value!r} is not {error}") from None
+    return replace(base, **parsed)
+
+
+def weight_files(data: bytes, where: str) -> tuple[str, ...]:
+    """Return the files that a model has its weights in, relative to its folder. Raises UsageError naming `where`."""
+    try:
+        names = sorted(set(_locations("model", memoryview(data))))
+    except (ValueError, LookupError, RecursionError):
+        raise UsageError(f"{where}: not an ONNX model, or damaged") from None
+    for name in names:
+        if not PurePosixPath(name).name or name.startswith("/") or ".." in PurePosixPath(name).parts or "\0" in name:
+            raise UsageError(f"{where}: has weights in {name!r}, which is not in its folder: save the model again")
+    return tuple(names)
+
+
+def open_model(data: bytes, files: Files, settings: ModelSettings, where: str) -> Model:
+    """Return a model that has been tried on a picture; `files` are at least those of `weight_files`.
+
+    Raises UsageError where onnxruntime is missing, the model is broken or the settings do not fit it.
+    """
+    files = _wanted(data, files, where)
+    session = _open_session(data, files, where)
+    image_input = _image_input(session.get_inputs(), settings, where)
+    _check_settings(image_input, settings, where)
+    output = _choose_output([output.name for output in session.get_outputs()], settings, where)
+    model = Model(session, image_input, output, settings, _sums(data, files), where)
+    once, again = model.embed_one(_SAMPLE), model.embed_one(_SAMPLE)
+    if once.tobytes() != again.tobytes():
+        raise UsageError(f"{where}: gives one picture two vectors: export the model for inference, without dropout")
+    return replace(model, n_dimensions=len(once))
+
+
+def prepare(picture: Pixels, image_input: ImageInput, settings: ModelSettings) -> Pixels:
+    """Return upright RGB [height, width, 3] uint8 as the model takes one picture, in its size, order and dtype."""
+    box = _middle(size_of(picture), image_input.size) if settings.fit == "crop" else None
+    image = Image.fromarray(picture).resize(image_input.size, Image.Resampling.BICUBIC, box, reducing_gap=3.0)
+    levels = np.asarray(image if image_input.n_channels == 3 else image.convert("L"))
+    levels = levels.reshape(*levels.shape[:2], image_input.n_channels)
+    if image_input.dtype is not np.uint8:
+        mean, std = (np.array(part, np.float32) for part in _statistics(image_input, settings))
+        levels = ((levels.astype(np.float32) / np.float32(255) - mean) / std).astype(image_input.dtype)
+    if settings.channels == "bgr":
+        levels = levels[:, :, ::-1]
+    return levels if image_input.is_channels_last else levels.transpose(2, 0, 1)
+
+
+def import_onnxruntime() -> Any:
+    """Return onnxruntime, silent. Raises UsageError where it is missing."""
+    try:
+        import onnxruntime  # noqa: PLC0415  an extra, and slow to import
+    except ImportError:
+        raise UsageError("--embedder onnx: needs onnxruntime: pip install 'rebalance-images[onnx]'") from None
+    onnxruntime.set_default_logger_severity(4)  # what is wrong, we say
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def _open_session(data: bytes, files: Files, where: str) -> Any:
+    """Return a session on one thread, which does the same work in the same order each time."""
+    runtime = import_onnxruntime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.use_deterministic_compute = True
+    if files:
+        lengths = [len(content) for content in files.values()]
+        options.add_external_initializers_from_files_in_memory(list(files), list(files.values()), lengths)
+    with _failures_told(where, f"not a model that onnxruntime {runtime.__version__} runs"):
+        return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+@contextlib.contextmanager
+def _failures_told(where: str, what: str) -> Iterator[None]:
+    """Raise UsageError where onnxruntime fails, MemoryError where it has none."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  the errors of onnxruntime have no other base
+        message = " ".join(str(error).split())
+        if isinstance(error, MemoryError) or "allocate memory" in message or "bad_alloc" in message:
+            raise MemoryError from None
+        reason = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", message)
+        raise UsageError(f"{where}: {what}: {reason[:300]}") from None
+
+
+def _wanted(data: bytes, files: Files, where: str) -> Files:
+    """Return the files of the weights; onnxruntime would look for a missing one in the current directory."""
+    names = weight_files(data, where)
+    for name in names:
+        if name not in files:
+            raise UsageError(f"{where}: its weights {name!r} are missing: put that file beside it")
+    return {name: files[name] for name in names}
+
+
+def _sums(data: bytes, files: Files) -> dict[str, Any]:
+    sums: dict[str, Any] = {"model": hashlib.sha256(data).hexdigest()}
+    weights = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return {**sums, "weights": weights} if weights else sums
+
+
+def _image_input(inputs: Sequence[Any], settings: ModelSettings, where: str) -> ImageInput:
+    """Return what the one input of a model takes."""
+    if len(inputs) != 1:
+        listed = ", ".join(_name_input(one) for one in inputs) or "none"
+        raise UsageError(f"{where}: has {len(inputs)} inputs ({listed}): export the part that takes images alone")
+    name, shape = inputs[0].name, inputs[0].shape
+    if inputs[0].type not in _DTYPES:
+        raise UsageError(f"{where}: the input {_name_input(inputs[0])} is none of: {', '.join(_DTYPES)}")
+    channels_axis = _channels_axis(shape)
+    if channels_axis is None:
+        needed = "(N, 3, H, W) or (N, H, W, 3), or 1 for 3, is needed"
+        raise UsageError(f"{where}: the input {_name_input(inputs[0])} takes no images: {needed}")
+    n_channels = shape[channels_axis] if _is_fixed(shape[channels_axis]) else 3
+    is_last = channels_axis == 3
+    height, width = shape[1:3] if is_last else shape[2:]
+    size = _size_for((width, height), settings.size, f"{where}: the input {_name_input(inputs[0])}")
+    n_pictures = shape[0] if _is_fixed(shape[0]) else 1
+    return ImageInput(name, _DTYPES[inputs[0].type], n_pictures, size, n_channels, is_last)
+
+
+def _channels_axis(shape: Sequence[object]) -> int | None:
+    """Return which axis of an input has the channels; where none is known to be 3 or 1, the one that is usual."""
+    if len(shape) != 4:
+        return None
+    for n_channels in (3, 1):
+        for axis in (1, 3):
+            if shape[axis] == n_channels:
+                return axis
+    return None if _is_fixed(shape[1]) or shape[3] in (2, 4) else 1
+
+
+def _size_for(sides: Sequence[Any], asked: Size | None, what: str) -> Size:
+    """Return width and height: the model's own, else those asked for."""
+    own = tuple(
+        side if _is_fixed(side) else other for side, other in zip(sides, asked or (_ORDINARY,) * 2, strict=True)
+    )
+    if asked not in (None, own):
+        raise UsageError(f"{what} is of {_as_text(own)}: leave the size {_as_text(asked)} out")
+    if max(own) > _LONGEST:
+        raise UsageError(f"{what} is of {_as_text(own)}: sides of at most {_LONGEST} pixels are taken")
+    return own[0], own[1]
+
+
+def _check_settings(image_input: ImageInput, settings: ModelSettings, where: str) -> None:
+    """Raise UsageError where a setting would be without effect."""
+    if image_input.dtype is np.uint8 and (settings.mean, settings.std) != (_MEAN, _STD):
+        raise UsageError(f"{where}: the input {image_input.name!r} takes levels of 0 to 255: leave mean and std out")
+    if image_input.n_channels == 1 and settings.channels != "rgb":
+        raise UsageError(f"{where}: the input {image_input.name!r} takes grey: leave channels out")
+
+
+def _choose_output(names: Sequence[str], settings: ModelSettings, where: str) -> str:
+    if settings.output is None:
+        return names[0]
+    if settings.output not in names:
+        hint = did_you_mean(settings.output, names)
+        raise UsageError(f"{where}: has no output {settings.output!r}, but {', '.join(map(repr, names))}{hint}")
+    return settings.output
+
+
+def _statistics(image_input: ImageInput, settings: ModelSettings) -> tuple[list[float], list[float]]:
+    """Return mean and std of each channel, red first; grey has the average of the three."""
+    if image_input.n_channels == 1:
+        return [math.fsum(settings.mean) / 3], [math.fsum(settings.std) / 3]
+    return list(settings.mean), list(settings.std)
+
+
+def _middle(size: Size, shape: Size) -> tuple[float, float, float, float]:
+    """Return the largest part of a picture in this shape, in its middle: left, top, right, bottom in pixels.
+
+    It is cut before it is resized: a strip of 20000 x 10 would not fit into memory with its shorter side enlarged.
+    """
+    scale = min(size[0] / shape[0], size[1] / shape[1])
+    width, height = min(size[0], shape[0] * scale), min(size[1], shape[1] * scale)
+    left, top = (size[0] - width) / 2, (size[1] - height) / 2
+    return left, top, left + width, top + height
+
+
+def _locations(kind: str, message: memoryview) -> Iterator[str]:
+    """Yield the file of each tensor of a message that has its numbers elsewhere."""
+    for number, part in _fields_of(message):
+        inner = _PARTS[kind].get(number)
+        if inner == "entry":
+            entry = dict(_fields_of(part))
+            if bytes(entry[1]) == b"location":
+                yield str(entry[2], "utf-8")
+        elif inner is not None:
+            yield from _locations(inner, part)
+
+
+def _fields_of(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield number and content of each field of a protocol buffer that has a length: texts, bytes and messages."""
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        match tag & 7 if tag >= 8 else None:
+            case 0:
+                _, at = _varint(message, at)
+            case 1:
+                at += 8
+            case 2:
+                length, at = _varint(message, at)
+                yield tag >> 3, message[at : at + length]
+                at += length
+            case 5:
+                at += 4
+            case wire:
+                raise ValueError(wire)
+    if at != len(message):
+        raise ValueError(at)
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    """Return a number of seven bits a byte, least first, and where the next thing begins."""
+    value = shift = 0
+    while True:
+        value |= (message[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if message[at - 1] < 128:
+            return value, at
+
+
+def _is_fixed(side: object) -> bool:
+    return isinstance(side, int) and side > 0
+
+
+def _name_input(one: Any) -> str:
+    shape = ", ".join("?" if side is None else str(side) for side in one.shape)
+    return f"{one.name!r} ({shape}) {one.type}"
+
+
+def _as_text(size: Sequence[int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _parse_size(value: object) -> Size:
+    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", value) if isinstance(value, str) else None
+    sides: list[Any] = value if isinstance(value, list) else [value, value]
+    if match:
+        sides = [int(side) for side in match.groups()]
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= _LONGEST for side in sides):
+        raise ValueError(f"pixels from 1 to {_LONGEST}: of both sides, or [width, height], or 'WxH'")
+    return sides[0], sides[1]
+
+
+def _parse_triple(value: object, least: float, most: float) -> Triple:
+    parts: list[Any] = value if isinstance(value, list) else [value] * 3
+    if len(parts) != 3 or not all(type(part) in (int, float) and least <= part <= most for part in parts):
+        levels = "for levels of 0 to 1: divide those for 255 by 255"
+        raise ValueError(f"a number from {least} to {most}, or three of red, green and blue, {levels}")
+    return float(parts[0]), float(parts[1]), float(parts[2])
+
+
+def _parse_choice(value: object, choices: Sequence[str]) -> str:
+    if value not in choices:
+        raise ValueError(f"one of: {', '.join(choices)}{did_you_mean(str(value), choices)}")
+    return str(value)
+
+
+def _parse_name(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("the name of an output")
+    return value
+
+
+_PARSERS: Mapping[str, Callable[[object], Any]] = {
+    "size": _parse_size,
+    "mean": partial(_parse_triple, least=-1, most=1),
+    "std": partial(_parse_triple, least=0.0001, most=10),
+    "channels": partial(_parse_choice, choices=CHANNELS),
+    "output": _parse_name,
+    "fit": partial(_parse_choice, choices=FITS),
+}
+_SAMPLE: Pixels = (np.arange(48 * 64 * 3) * 31 % 251).astype(np.uint8).reshape(48, 64, 3)
+"""A picture that a model is tried on."""
