@@ -98,7 +98,7 @@ class _Run:
 
     def make_all(self, planner: Planner) -> tuple[Plan, dict[str, Unusable]]:
         """Stage every file of the plan; where sources turn out bad, plan again without them and make the difference."""
-        unusable: dict[str, Unusable] = {}
+        unusable = dict(self.options.unusable)
         while True:
             plan = self._plan(planner, unusable)
             self.versions = library_versions(rendering_of(plan.request).engine)

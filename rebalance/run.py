@@ -16,6 +16,8 @@ class RunOptions:
     n_workers: int
     link: str = "auto"
     is_overwriting: bool = False
+    unusable: Mapping[str, Unusable] = field(default_factory=dict)
+    """Images that are known to be of no use before any file is made."""
 
 
 @dataclass(frozen=True, slots=True)

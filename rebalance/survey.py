@@ -1,5 +1,6 @@
-"""Looking at many files in workers: do the images decode, what do the bytes hash to."""
+"""Looking at many files in workers: do the images decode, what do the bytes hash to, what do they show."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from rebalance.backends import run_batches
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.errors import BadImageError, StorageError, WorkerError
 from rebalance.images.codec import check_pixels
+from rebalance.images.embedding import embed_image
 from rebalance.storage.transfer import read_end, read_file, read_source
+from rebalance.vectors import Rows
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,6 +38,15 @@ class Hashed(NamedTuple):
     reason: str | None
 
 
+class Described(NamedTuple):
+    """What an image shows, in the numbers of an embedder, or why that cannot be said."""
+
+    path: str
+    sha256: str | None
+    numbers: Rows | None
+    reason: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class DuplicateGroup:
     """Images with the same bytes."""
@@ -49,6 +61,14 @@ def check_images(root: str, images: Iterable[ImageFile], n_workers: int, max_pix
     return _survey(
         partial(_check, to_bytes(root), max_pixels), images, n_workers, describe=lambda image: repr(image.path)
     )
+
+
+def describe_images(
+    root: str, images: Iterable[ImageFile], embedder: str, n_workers: int, max_pixels: int
+) -> Iterator[Described]:
+    """Decode every image and describe it; yield what there is to say as it comes, in any order."""
+    describe = partial(_describe, to_bytes(root), embedder, max_pixels)
+    return _survey(describe, images, n_workers, describe=lambda image: repr(image.path))
 
 
 def hash_files(root: bytes, paths: Iterable[str], n_workers: int) -> Iterator[Hashed]:
@@ -96,12 +116,30 @@ def _check(root: bytes, max_pixels: int, image: ImageFile) -> Checked:
     except (BadImageError, StorageError) as error:
         return Checked(image.path, None, str(error))
     try:
-        check_pixels(source.data, max_pixels)
+        with _memory_for(image):
+            check_pixels(source.data, max_pixels)
     except BadImageError as error:
         return Checked(image.path, source.sha256, str(error))
+    return Checked(image.path, source.sha256, None)
+
+
+def _describe(root: bytes, embedder: str, max_pixels: int, image: ImageFile) -> Described:
+    sha256 = None
+    try:
+        source = read_source(root, image)
+        sha256 = source.sha256
+        with _memory_for(image):
+            return Described(image.path, sha256, embed_image(source.data, embedder, max_pixels), None)
+    except BadImageError as error:
+        return Described(image.path, sha256, None, str(error))
+
+
+@contextlib.contextmanager
+def _memory_for(image: ImageFile) -> Iterator[None]:
+    try:
+        yield
     except MemoryError:
         raise WorkerError(f"{image.path!r}: not enough memory; run again with fewer --workers") from None
-    return Checked(image.path, source.sha256, None)
 
 
 def _hash(root: bytes, path: str) -> Hashed:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NEAR_DUPLICATE = {"descriptor": 0.98, "pixels": 0.99}
+NEAR_DUPLICATE = {"descriptor": 0.95, "pixels": 0.995}
 """Embedder -> the cosine from which two pictures are nearly the same."""
 _OF_OTHERS = 0.95
 

@@ -8,13 +8,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from rebalance.cli.embeddings import Look
 from rebalance.cli.options import read_text
 from rebalance.dataset import Dataset
 from rebalance.errors import UsageError, did_you_mean
 from rebalance.images.choice import choose_engine
 from rebalance.plan import Recipe, Rendering
 from rebalance.planning.augment import MAX_COPIES, AugmentOptions
-from rebalance.planning.selection import Selection
+from rebalance.planning.selection import Selection, parse_methods
 from rebalance.planning.targets import parse_strategy
 from rebalance.planning.undersample import UndersampleOptions
 from rebalance.recipes import FILL_SETTINGS, make_recipe
@@ -30,7 +31,7 @@ _OF_FILES = (
 """Options that have no meaning for a list, the transforms and fills aside."""
 
 
-def augment_options(given: Given, dataset: Dataset, described: Mapping[str, object]) -> AugmentOptions:
+def augment_options(given: Given, dataset: Dataset, seen: Look) -> AugmentOptions:
     """Return what decides what `augment` makes of a dataset. Raises UsageError where options contradict each other."""
     if (given["cap_method"], given["window"], given["order"]) != ("random", 0, "key") and given["cap"] is None:
         raise UsageError("--cap-method, --window and --order choose what --cap N keeps: give it, too")
@@ -40,8 +41,9 @@ def augment_options(given: Given, dataset: Dataset, described: Mapping[str, obje
         recipe={},
         cap=given["cap"],
         selection=selection_asked(given, "cap_method"),
+        vectors=seen.vectors,
         max_copies=given["max_copies"] or MAX_COPIES,
-        others=_others(given, described),
+        others=_others(given, seen.described),
     )
     if given["write"] == "list":
         return options
@@ -55,13 +57,16 @@ def augment_options(given: Given, dataset: Dataset, described: Mapping[str, obje
     )
 
 
-def undersample_options(given: Given, described: Mapping[str, object]) -> UndersampleOptions:
+def undersample_options(given: Given, seen: Look) -> UndersampleOptions:
     """Return what decides what `undersample` makes of a dataset. Raises UsageError likewise."""
+    selection = selection_asked(given, "method")
+    every = None if selection.method else "all"
     return UndersampleOptions(
-        strategy=parse_strategy(given["sampling_strategy"], read_text, auto="not minority"),
+        strategy=parse_strategy(given["sampling_strategy"], read_text, auto="not minority", every=every),
         seed=given["seed"],
-        selection=selection_asked(given, "method"),
-        others=_others(given, described),
+        selection=selection,
+        vectors=seen.vectors,
+        others=_others(given, seen.described),
     )
 
 
@@ -83,10 +88,17 @@ def check_list_options(given: Given) -> None:
 
 
 def selection_asked(given: Given, method: str) -> Selection:
-    """Return which images are to be kept."""
-    if (given["window"], given["order"]) != (0, "key") and given[method] != "window":
-        raise UsageError(f"--window and --order go with --{method.replace('_', '-')} window")
-    return Selection(given[method], given["window"], given["order"])
+    """Return which images are to be kept. Raises UsageError."""
+    selection = parse_methods(given[method])
+    option = f"--{method.replace('_', '-')}"
+    if (given["window"], given["order"]) != (0, "key") and selection.method != "window":
+        raise UsageError(f"--window and --order go with {option} window")
+    if method == "cap_method" and selection.method is None:
+        raise UsageError(
+            f"{option} {given[method]} removes what it finds and keeps no number: chain one that does "
+            f"({given[method]},random)"
+        )
+    return replace(selection, window=given["window"], order=given["order"])
 
 
 def _rendering_asked(given: Given) -> Rendering:

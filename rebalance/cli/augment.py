@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from rebalance.cli import options
-from rebalance.cli.asked import augment_options
+from rebalance.cli.asked import augment_options, selection_asked
 from rebalance.cli.balancing import Balancing, balance
 from rebalance.cli.config import render_settings
 from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
@@ -46,9 +46,9 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
         output,
         given,
         Balancing(
-            planner=lambda dataset, described: partial(
-                plan_augment, dataset, augment_options(given, dataset, described)
-            ),
+            selection=lambda: selection_asked(given, "cap_method"),
+            check=lambda _dataset: None,
+            planner=lambda dataset, seen: partial(plan_augment, dataset, augment_options(given, dataset, seen)),
             remarks=lambda plan, dataset: _remarks(plan, dataset, given),
         ),
     )

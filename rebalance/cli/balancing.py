@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from rebalance.cli import options
 from rebalance.cli.asked import check_list_options
+from rebalance.cli.embeddings import Look, look
 from rebalance.cli.leakage import check_leakage
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, group_remarks, plan_remarks
@@ -20,6 +21,7 @@ from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.plan import Plan, Unusable
 from rebalance.planning.carrying import with_carried
 from rebalance.planning.listing import as_list
+from rebalance.planning.selection import Selection
 from rebalance.run import Listener, Outcome, Planner, RunOptions
 from rebalance.storage.lists import LIST_NAME, check_listable
 from rebalance.storage.manifest import request_of
@@ -34,8 +36,12 @@ Given = Mapping[str, Any]
 class Balancing:
     """What tells one such command from another."""
 
-    planner: Callable[[Dataset, Mapping[str, object]], Planner]
-    """From a dataset and what a request records of how it is read."""
+    selection: Callable[[], Selection]
+    """How images are chosen where there are too many."""
+    check: Callable[[Dataset], None]
+    """Raises what can be raised before any picture is looked at."""
+    planner: Callable[[Dataset, Look], Planner]
+    """From a dataset, what is known of its pictures and what a request records of both."""
     remarks: Callable[[Plan, Dataset], Iterable[str]]
     """What there is to say of the settings, the first line included."""
 
@@ -53,10 +59,13 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     opened = hold_out_asked(opened, given)
     if given["write"] == "list":
         check_listable(opened.dataset)
-    dataset = opened.dataset
-    planner = partial(_plan, balancing.planner(dataset, opened.described), dataset, given["write"])
-    plan = planner({})
+    dataset, selection = opened.dataset, balancing.selection()
+    balancing.check(dataset)
     is_there = output is not None and check_output(dataset, output, files_read(source, given))
+    seen = look(dataset, selection, given)
+    described = {**opened.described, **seen.described}
+    planner = partial(_plan, balancing.planner(dataset, replace(seen, described=described)), dataset, given["write"])
+    plan = planner(seen.unusable)
     if not given["quiet"]:
         remarks = balancing.remarks(plan, dataset), dataset_remarks(dataset), plan_remarks(plan), group_remarks(plan)
         for remark in chain.from_iterable(remarks):
@@ -67,7 +76,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     if is_there and _is_up_to_date(output, plan, dataset, given):
         remove_leftovers(to_bytes(output))
         return _tell_standing(planner, output, given)
-    return _carry_out(planner, opened, output, given, plan.command)
+    return _carry_out(planner, opened, output, given, seen.unusable, plan.command)
 
 
 def _plan(planner: Planner, dataset: Dataset, write: str, unusable: Mapping[str, Unusable]) -> Plan:
@@ -91,10 +100,17 @@ def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> b
     return False
 
 
-def _carry_out(planner: Planner, source: Source, output: str, given: Given, command: str) -> int:
+def _carry_out(
+    planner: Planner, source: Source, output: str, given: Given, unusable: Mapping[str, Unusable], command: str
+) -> int:
     from rebalance.execute import execute  # noqa: PLC0415  the same
 
-    run_options = RunOptions(n_workers=options.n_workers(given), link=given["link"], is_overwriting=given["overwrite"])
+    run_options = RunOptions(
+        n_workers=options.n_workers(given),
+        link=given["link"],
+        is_overwriting=given["overwrite"],
+        unusable=unusable,
+    )
     with progress_bar(command, is_quiet=given["quiet"]) as progress:
 
         def show(n_done: int, n_all: int) -> None:
@@ -136,7 +152,9 @@ def _tell(outcome: Outcome, output: str, given: Given, *, is_up_to_date: bool) -
     if n_reused and not is_up_to_date:
         say(f"reused {n_reused} of {plan.n_outputs}")
     if plan.is_list:
-        say(f"{output}/{LIST_NAME}: no image was opened; `rebalance inspect --check` finds those that do not decode")
+        if "vectors" not in plan.request:
+            way_out = "`rebalance inspect --check` finds those that do not decode"
+            say(f"{output}/{LIST_NAME}: no image was opened; {way_out}")
     elif any(plan.most_copies.values()):
         balanced = output if plan.targets[0].split is None else f"{output}/{plan.targets[0].split}"
         say(f"{balanced} holds copies: train on it as it is, and do not split it again")

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from rebalance.errors import UsageError
+from rebalance.planning.selection import parse_methods
 from rebalance.transforms import Transform
 
 
@@ -62,6 +64,19 @@ class Names(click.ParamType[str]):
     def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
         """Return the text."""
         return str(value)
+
+
+class Methods(click.ParamType[str]):
+    """Methods of choosing images, joined by commas."""
+
+    name = "method"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the methods."""
+        try:
+            return ",".join(parse_methods(str(value)).methods)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Size(click.ParamType[tuple[int, int]]):

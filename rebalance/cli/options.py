@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 import click
 
 from rebalance.cli.config import BUNDLED, apply_config
-from rebalance.cli.option_types import Names, Path, Quality, SettingType, Share, Size
+from rebalance.cli.option_types import Methods, Names, Path, Quality, SettingType, Share, Size
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
 from rebalance.images.choice import ENGINES
 from rebalance.plan import INTERPOLATIONS, MAX_PIXELS, ORIGINALS, OUTPUT_FORMATS
-from rebalance.planning.methods import WITHOUT_VECTORS
+from rebalance.planning.methods import CLEANING, COUNTED
 from rebalance.planning.selection import ORDERS
 from rebalance.planning.targets import LEGAL
 from rebalance.recipes import ERASING_FILLS, FILL_MODES
@@ -63,12 +63,13 @@ check = click.option(
 )  # fmt: skip
 cap = click.option("--cap", type=click.IntRange(min=1), metavar="N", help="First keep N images of each larger class.")
 cap_method = click.option(
-    "--cap-method", type=click.Choice(WITHOUT_VECTORS), default="random", show_default=True,
-    help="Which N: the smallest keys of (seed, path), or a stretch in the order of the keys.",
+    "--cap-method", type=Methods(), default="random", show_default=True, metavar="METHOD",
+    help="Which N: one of the methods of `undersample --method` that keep a number, or several ending in one.",
 )  # fmt: skip
 method = click.option(
-    "--method", type=click.Choice(WITHOUT_VECTORS), default="random", show_default=True,
-    help="Which images stay: the smallest keys of (seed, path), or a stretch of the class.",
+    "--method", type=Methods(), default="random", show_default=True, metavar="METHOD[,METHOD]",
+    help=f"Which images stay. To keep a number: {', '.join(COUNTED)}. To remove what they find, alone or before one of "
+    f"these: {', '.join(CLEANING)}.",
 )  # fmt: skip
 window = click.option(
     "--window", type=click.IntRange(min=0), default=0, show_default=True, metavar="K",
@@ -77,6 +78,10 @@ window = click.option(
 order = click.option(
     "--order", type=click.Choice(ORDERS), default="key", show_default=True,
     help="The order of the stretches: by the keys, or by name.",
+)  # fmt: skip
+embedder = click.option(
+    "--embedder", type=click.Choice(["descriptor", "pixels"]),
+    help="What tells a method that looks at the pictures which are alike.  [default: descriptor]",
 )  # fmt: skip
 max_copies = click.option(
     "--max-copies", type=click.IntRange(min=1), metavar="N", help="Allow this many copies of one image.  [default: 100]"
@@ -236,5 +241,5 @@ reading = together(group_by, images, column, exclude, symlinks)
 arranging = together(split, holdout, leakage, write)
 running = together(seed, workers, dry_run, overwrite, link, bad_images, check, report_format, quiet)
 configuring = together(config, print_config)
-capping = together(cap, cap_method, window, order)
-choosing = together(method, window, order)
+capping = together(cap, cap_method, window, order, embedder)
+choosing = together(method, window, order, embedder)

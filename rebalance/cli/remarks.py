@@ -141,7 +141,9 @@ def group_remarks(plan: Plan) -> Iterator[str]:
     for count in counts:
         n_kept = next(target.n_current for target in plan.targets if target.class_name == count.class_name)
         reason = f"no whole groups make up {n_kept}"
-        if selection.get("method") == "window":
+        if "vectors" in plan.request:
+            reason = "the method looks at single images"
+        elif selection.get("method") == "window":
             reason = "the order is by name" if selection["order"] == "name" else "the window ends in it"
         for cut in count.cut[:_SHOWN]:
             yield (
@@ -154,6 +156,8 @@ def group_remarks(plan: Plan) -> Iterator[str]:
 
 def plan_remarks(plan: Plan) -> Iterator[str]:
     """Yield what someone should know before training on what a plan makes."""
+    for remark in plan.remarks:
+        yield f"note: {remark}"
     shares = [row["generated_share"] for row in class_rows(plan) if not plan.is_list]
     for target in plan.targets:
         if plan.most_copies[target.class_name] > MANY_COPIES:

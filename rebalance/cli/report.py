@@ -92,6 +92,7 @@ def print_plan(plan: Plan, report_format: str) -> None:
                 "schema": 1,
                 "command": plan.command,
                 "request": plan.request,
+                "remarks": plan.remarks,
                 "classes": class_rows(plan),
                 "files": list(_files(plan)),
             }

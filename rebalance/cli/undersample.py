@@ -8,7 +8,8 @@ import click
 from rebalance.cli import options
 from rebalance.cli.asked import selection_asked, undersample_options
 from rebalance.cli.balancing import Balancing, balance
-from rebalance.planning.undersample import plan_undersample
+from rebalance.cli.embeddings import Look
+from rebalance.planning.undersample import check_numbers, plan_undersample
 
 
 @click.command(short_help="Fewer images of the large classes until the target is hit.")
@@ -32,9 +33,9 @@ def undersample(source: str | None, output: str | None, **given: Any) -> int:
         output,
         given,
         Balancing(
-            planner=lambda dataset, described: partial(
-                plan_undersample, dataset, undersample_options(given, described)
-            ),
+            selection=lambda: selection_asked(given, "method"),
+            check=lambda dataset: check_numbers(undersample_options(given, Look()), dataset),
+            planner=lambda dataset, seen: partial(plan_undersample, dataset, undersample_options(given, seen)),
             remarks=lambda _plan, _dataset: [told],
         ),
     )

@@ -30,6 +30,7 @@ from rebalance.images.engines import import_opencv
 from rebalance.images.levels import tone_of
 from rebalance.images.modes import Mode, can_write, check_arrangement, is_deep_color, keeps_profile, mode_of, name_mode
 from rebalance.images.pixels import Box, Pixels, part_of
+from rebalance.images.viewing import shown_on_white, turned_upright
 from rebalance.plan import MAX_PIXELS, Rendering
 from rebalance.transforms import Tone
 
@@ -146,6 +147,14 @@ def encoding_of(picture: Picture, rendering: Rendering, file_format: str | None)
     return Encoding(file_format, picture.own.mode, settings, picture.own.icc, orientation)
 
 
+def view_image(data: bytes, least: int, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Return what an image shows to the eye, uint8 of shape (height, width, 3): upright, on white, its first picture.
+
+    A JPEG is decoded smaller where each side keeps at least `least` pixels. Raises BadImageError.
+    """
+    return _translate(lambda: _viewed(data, least, max_pixels))
+
+
 def image_from_grey(levels: bytes, width: int, height: int, scale: int) -> bytes:
     """Return a PNG of 8-bit grey levels, row by row, each side `scale` times as long (bicubic)."""
     image = Image.frombytes("L", (width, height), levels).resize(
@@ -190,6 +199,16 @@ def _loaded(data: bytes, engine: str, max_pixels: int) -> Picture:
     file_format = "JPEG" if header.format == "MPO" else header.format
     own = Encoding(file_format, mode.written, settings_like(image, data, file_format), icc, orientation)
     return Picture(_pixels(image, data, mode, raw), header, orientation or 1, own)
+
+
+def _viewed(data: bytes, least: int, max_pixels: int) -> Pixels:
+    image = _open(data, max_pixels)
+    if image.format in ("JPEG", "MPO"):
+        image.draft("RGB", (least, least))
+    image = _decoded(image, data, max_pixels)
+    with contextlib.suppress(UnfitImageError):
+        image = turned_upright(image, _orientation(image))
+    return np.asarray(shown_on_white(image))
 
 
 def _check_fit(image: Image.Image, mode: Mode, icc: bytes | None, engine: str) -> None:

@@ -250,11 +250,11 @@ def _keep_leaders(view: _View, over: Mapping[int, int], similarity: float) -> No
         view.counterparts |= {members[index]: members[led_by[index]] for index in followers[n_put_back:].tolist()}
         view.leave_out(gone, "nearly the same picture")
         view.leave_out(view.by_key(view.members(label).tolist())[n_kept:], "diverse")
-        name = view.names[label]
-        view.remarks.append(
-            f"class {name!r}: {len(followers)} images are nearly the same picture as another of it"
-            + (f"; {n_put_back} of them are kept to reach {n_kept}" if n_put_back else "")
-        )
+        if len(followers):
+            view.remarks.append(
+                f"class {view.names[label]!r}: {len(followers)} images are nearly the same picture as another of it"
+                + (f"; {n_put_back} of them are kept to reach {n_kept}" if n_put_back else "")
+            )
 
 
 def _keep_first(view: _View, over: Mapping[int, int], method: str) -> None:

@@ -36,4 +36,3 @@ METHODS = {
 }
 COUNTED = tuple(name for name, method in METHODS.items() if method.is_counted)
 CLEANING = tuple(name for name, method in METHODS.items() if not method.is_counted)
-WITHOUT_VECTORS = tuple(name for name, method in METHODS.items() if not method.is_looking)

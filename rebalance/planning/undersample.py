@@ -35,7 +35,7 @@ def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Ma
     Raises TargetError where a class would vanish or an exact count is above what there is.
     """
     left = {folder.name: images_left(folder, unusable) for folder in dataset.classes}
-    n_kept = numbers_to_keep(options, {name: len(images) for name, images in left.items()})
+    n_kept = _numbers_to_keep(options, {name: len(images) for name, images in left.items()})
     choice = choose(left, n_kept, options.selection, options.vectors, seed=options.seed)
     folders = {folder.directory: folder for folder in dataset.classes}
     otherwise = LeftOut(options.selection.told())
@@ -63,7 +63,12 @@ def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Ma
     )
 
 
-def numbers_to_keep(options: UndersampleOptions, counts: Mapping[str, int]) -> dict[str, int | None]:
+def check_numbers(options: UndersampleOptions, dataset: Dataset) -> None:
+    """Raise what planning would raise of the numbers that are asked for, before any picture is looked at."""
+    _numbers_to_keep(options, dataset.class_counts)
+
+
+def _numbers_to_keep(options: UndersampleOptions, counts: Mapping[str, int]) -> dict[str, int | None]:
     """Return how many images of each class are to be kept; None: what cleaning leaves of it.
 
     Raises TargetError where that cannot be, and UsageError where a method that only cleans is given a number.

@@ -1,0 +1,61 @@
+"""The embedders that need nothing installed: from the bytes of images to vectors that say which are alike."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from rebalance.images.codec import view_image
+from rebalance.images.descriptor import SIDE, describe, fit_space, placed
+from rebalance.images.pixels import Pixels
+from rebalance.vectors import Rows
+
+_THUMBNAIL = 32
+"""Width and height of the picture whose pixels are the vector of `pixels`."""
+
+
+class Embedder(NamedTuple):
+    """How one image becomes numbers, and the numbers of a set vectors of unit length."""
+
+    least: int
+    """Pixels a side that it looks at."""
+    describe: Callable[[Pixels], Rows]
+    place: Callable[[Rows], tuple[Rows, dict[str, Any]]]
+    """Returns the vectors, and what places further images among them."""
+
+
+def embed_image(data: bytes, embedder: str, max_pixels: int) -> Rows:
+    """Return the numbers of one image, not yet placed. Raises BadImageError."""
+    chosen = EMBEDDERS[embedder]
+    return chosen.describe(view_image(data, chosen.least, max_pixels=max_pixels))
+
+
+def place_all(described: Rows, embedder: str) -> tuple[Rows, dict[str, Any]]:
+    """Return unit vectors of a set of images, and what names their space."""
+    rows, space = EMBEDDERS[embedder].place(described)
+    return rows, {"name": embedder, "version": 1, **space}
+
+
+def _place_in_own_space(described: Rows) -> tuple[Rows, dict[str, Any]]:
+    space = fit_space(described)
+    return placed(described, space), space
+
+
+def _thumbnail(rgb: Pixels) -> Rows:
+    """Return the pixels of an image at 32 x 32, red, green and blue from 0 to 1: float32, shape (3072,)."""
+    image = Image.fromarray(rgb).resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
+    return (np.asarray(image).ravel() / np.float32(255)).astype(np.float32)
+
+
+def _scaled(rows: Rows) -> tuple[Rows, dict[str, Any]]:
+    """Return rows at unit length; a black picture lies between all axes, as a grey one does."""
+    rows = np.where(rows.any(axis=1, keepdims=True), rows, np.float32(1))
+    lengths = np.sqrt((rows.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
+    return (rows / lengths).astype(np.float32), {}
+
+
+EMBEDDERS = {
+    "descriptor": Embedder(SIDE, describe, _place_in_own_space),
+    "pixels": Embedder(_THUMBNAIL, _thumbnail, _scaled),
+}

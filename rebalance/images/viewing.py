@@ -1,0 +1,42 @@
+"""What a decoded image of any mode shows to the eye, as 8-bit colour."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_UPRIGHT: Mapping[int, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def turned_upright(image: Image.Image, orientation: int | None) -> Image.Image:
+    """Return an image as its EXIF orientation has it."""
+    turn = _UPRIGHT.get(orientation or 1)
+    return image if turn is None else image.transpose(turn)
+
+
+def shown_on_white(image: Image.Image) -> Image.Image:
+    """Return an image in RGB: what is transparent over white, deep grey by its high byte, other numbers stretched."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        return Image.fromarray(_stretched(np.asarray(image, np.float64))).convert("RGB")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _stretched(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return levels of any range from 0 for the least to 255 for the largest; what is no number is 0."""
+    levels = np.where(np.isfinite(levels), levels, 0.0)
+    low, high = levels.min(), levels.max()
+    return np.asarray((levels - low) * (255.0 / (high - low) if high > low else 0.0), np.uint8)

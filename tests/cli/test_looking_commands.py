@@ -1,0 +1,120 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rebalance.planning.methods import METHODS
+from tests.conftest import Run, contents, manifest_head, manifest_rows
+
+LOOKING = [name for name, method in METHODS.items() if method.is_looking]
+
+
+@pytest.fixture
+def photos(clothing: Path, tmp_path: Path) -> Path:
+    tree = tmp_path / "photos"
+    for name, count in {"Hat": 14, "Skirt": 11, "Top": 6}.items():
+        (tree / name).mkdir(parents=True)
+        for path in sorted((clothing / name).iterdir())[:count]:
+            shutil.copy(path, tree / name)
+    return tree
+
+
+def counts(output: Path) -> dict[str, int]:
+    return {folder.name: len(list(folder.iterdir())) for folder in sorted(output.iterdir()) if folder.is_dir()}
+
+
+@pytest.mark.parametrize("method", [*LOOKING, "tomek,enn,random"])
+def test_every_method_makes_a_tree_that_verifies(method: str, photos: Path, output: Path, run: Run) -> None:
+    done = run("undersample", photos, "-o", output, "--method", method, "-j", "1")
+    assert done.code == 0, done.err
+    assert run("verify", output, "--source", photos).code == 0
+    if METHODS.get(method, METHODS["random"]).is_counted:
+        assert counts(output) == {"Hat": 6, "Skirt": 6, "Top": 6}
+
+
+def test_the_tree_is_the_same_for_any_number_of_workers(photos: Path, tmp_path: Path, run: Run) -> None:
+    for n_workers in ("1", "3"):
+        run("undersample", photos, "-o", tmp_path / n_workers, "--method", "spread", "-j", n_workers)
+    assert contents(tmp_path / "1") == contents(tmp_path / "3")
+
+
+def test_running_again_finds_it_up_to_date_and_another_embedder_is_another_request(
+    photos: Path, output: Path, run: Run
+) -> None:
+    asked = ("undersample", photos, "-o", output, "--method", "nearmiss-1")
+    run(*asked)
+    assert "up to date" in run(*asked).err
+    assert run(*asked, "--embedder", "pixels").code == 5
+
+
+def test_the_manifest_says_what_an_image_is_left_out_for(photos: Path, output: Path, run: Run) -> None:
+    first = min((photos / "Hat").iterdir())
+    shutil.copy(first, photos / "Top" / "same.jpg")
+    done = run("undersample", photos, "-o", output, "--method", "tomek")
+    path = f"Hat/{first.name}"
+    assert f"the same picture in 2 classes: {path!r} and 'Top/same.jpg': left out of 'Hat'" in done.err
+    row = next(row for row in manifest_rows(output) if row["source"] == path)
+    assert row["kind"] == "removed"
+    assert row["reason"] == "left out by undersample (the same picture in another class)"
+    assert row["counterpart"] == "Top/same.jpg"
+    head = manifest_head(output)
+    assert head["request"]["vectors"]["embedder"] == "descriptor"
+    assert len(head["request"]["vectors"]["sha256"]) == 64
+
+
+@pytest.mark.parametrize(("bad_images", "code", "n_hats"), [("fail", 4, None), ("skip", 0, 6), ("carry", 0, 6)])
+def test_an_image_that_cannot_be_embedded_is_treated_as_asked(
+    bad_images: str, code: int, n_hats: int | None, photos: Path, output: Path, run: Run
+) -> None:
+    (photos / "Hat" / "broken.jpg").write_bytes(b"no picture")
+    done = run("undersample", photos, "-o", output, "--method", "nearmiss-1", "--bad-images", bad_images)
+    assert done.code == code, done.err
+    assert "Hat/broken.jpg" in done.err
+    if n_hats is None:
+        assert not output.exists()
+    else:
+        assert counts(output)["Hat"] == n_hats
+        assert (output / "Hat" / "broken.jpg").exists() == (bad_images == "carry")
+        assert run("verify", output).code == 0
+
+
+def test_a_cap_may_look_at_the_pictures(photos: Path, output: Path, run: Run) -> None:
+    done = run("augment", photos, "-o", output, "--cap", "8", "--cap-method", "tomek,spread", "-j", "1")
+    assert done.code == 0, done.err
+    assert counts(output) == {"Hat": 8, "Skirt": 8, "Top": 8}
+    assert run("verify", output, "--source", photos).code == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "told"),
+    [
+        ("undersample", ("--method", "tomek", "-s", "0.5"), "reaches no number: chain one that does (tomek,random)"),
+        ("undersample", ("--method", "tomek", "-s", "minority"), "minority is for augment"),
+        ("undersample", ("--method", "tomk"), "did you mean 'tomek'?"),
+        ("undersample", ("--method", "random,tomek"), "random keeps a number, so nothing can follow it"),
+        ("undersample", ("--embedder", "pixels"), "--embedder is for methods that look at the pictures"),
+        ("augment", ("--cap", "5", "--cap-method", "enn"), "keeps no number: chain one that does (enn,random)"),
+    ],
+)
+def test_methods_that_do_not_go_together_are_refused_before_any_picture_is_looked_at(
+    command: str, options: tuple[str, ...], told: str, photos: Path, output: Path, run: Run
+) -> None:
+    (photos / "Hat" / "broken.jpg").write_bytes(b"no picture")
+    done = run(command, photos, "-o", output, *options)
+    assert (done.code, told in done.err) == (2, True), done.err
+
+
+def test_cleaning_all_classes_takes_from_the_smallest_too(photos: Path, run: Run) -> None:
+    plans = []
+    for strategy in ("auto", "all"):
+        done = run("undersample", photos, "-n", "--method", "enn", "-s", strategy, "--format", "json")
+        plans.append({entry["name"]: entry["n_after"] for entry in json.loads(done.out)["classes"]})
+    assert plans[0]["Top"] == 6
+    assert plans[1]["Top"] < 6
+
+
+def test_a_list_of_what_is_kept_may_be_chosen_by_looks(photos: Path, output: Path, run: Run) -> None:
+    done = run("undersample", photos, "-o", output, "--method", "diverse", "--write", "list")
+    assert done.code == 0, done.err
+    assert "no image was opened" not in done.err
