@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rebalance.cli import options
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Given = Mapping[str, Any]
 _EMBEDDER = "descriptor"
+_NAMED = 20
+"""Vectors without an image that are named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +36,40 @@ class Look:
 
 
 def look(dataset: Dataset, selection: Selection, given: Given) -> Look:
-    """Embed the dataset where a method looks at it. Raises BadImagesError under `--bad-images fail`."""
+    """Read or make the vectors where a method looks at them. Raises BadImagesError under `--bad-images fail`."""
+    asked = [name for name in ("embeddings", "embedder", "embedding_paths") if given[name] is not None]
+    if asked and not selection.is_looking:
+        looking = ", ".join(name for name, method in METHODS.items() if method.is_looking)
+        option = asked[0].replace("_", "-")
+        raise UsageError(f"--{option} is for methods that look at the pictures: {looking}")
+    if asked[:2] == ["embeddings", "embedder"]:
+        raise UsageError("--embeddings brings vectors and --embedder makes them: leave one of them out")
+    if asked[-1:] == ["embedding_paths"] and "embeddings" not in asked:
+        raise UsageError("--embedding-paths names the images of an .npy: give it with --embeddings")
     if not selection.is_looking:
-        if given["embedder"] is not None:
-            looking = ", ".join(name for name, method in METHODS.items() if method.is_looking)
-            raise UsageError(f"--embedder is for methods that look at the pictures: {looking}")
         return Look()
-    from rebalance.embed import embed  # noqa: PLC0415  with what it imports, nothing for --help
+    return _read(dataset, given) if given["embeddings"] is not None else _make(dataset, given)
 
-    embedder = given["embedder"] or _EMBEDDER
+
+def _read(dataset: Dataset, given: Given) -> Look:
+    """Read vectors; of images whose file does not say what they hold, find those that hold the same."""
+    from rebalance.leakage import same_contents  # noqa: PLC0415  with what they import, nothing for --help
+    from rebalance.storage.embeddings import joined, read_vectors  # noqa: PLC0415
+
+    path = given["embeddings"]
+    vectors, extra = joined(read_vectors(path, given["embedding_paths"]), dataset, path)
+    if extra and not given["quiet"]:
+        named = ", ".join(map(repr, extra[:_NAMED])) + (", ..." if len(extra) > _NAMED else "")
+        say(f"note: {path} has {len(extra)} vectors for images that SOURCE does not have: {named}")
+    if not vectors.sums:
+        sums = same_contents(dataset.root, dataset.images(), options.n_workers(given)).sums
+        vectors = replace(vectors, sums=tuple(sums.get(path, "") for path in vectors.paths))
+    return Look(vectors, _described(vectors))
+
+
+def _make(dataset: Dataset, given: Given) -> Look:
+    from rebalance.embed import embed  # noqa: PLC0415  the same
+
     max_pixels = given.get("max_pixels", MAX_PIXELS)
     with progress_bar("embed", is_quiet=given["quiet"]) as progress:
 
@@ -50,7 +77,7 @@ def look(dataset: Dataset, selection: Selection, given: Given) -> Look:
             check_signals()
             progress(n_done, n_all)
 
-        embedded = embed(dataset, embedder, options.n_workers(given), max_pixels, show)
+        embedded = embed(dataset, given["embedder"] or _EMBEDDER, options.n_workers(given), max_pixels, show)
     if embedded.bad and given["bad_images"] == "fail":
         for path, image in embedded.bad.items():
             say(f"bad image: {path!r}: {image.reason}")
@@ -61,9 +88,13 @@ def look(dataset: Dataset, selection: Selection, given: Given) -> Look:
         )
     is_kept = given["bad_images"] == "carry"
     unusable = {path: image._replace(is_kept=is_kept) for path, image in embedded.bad.items()}
-    vectors = embedded.vectors
-    described = {"embedder": embedder, "version": vectors.embedder["version"], "sha256": _digest(vectors)}
-    return Look(vectors, {"vectors": described}, unusable)
+    return Look(embedded.vectors, _described(embedded.vectors), unusable)
+
+
+def _described(vectors: "Vectors") -> dict[str, object]:
+    """Return what a request records of vectors: the same for those from a file and those just made."""
+    space = {key: vectors.embedder[key] for key in ("name", "version") if key in vectors.embedder}
+    return {"vectors": {**space, "sha256": _digest(vectors)}}
 
 
 def _digest(vectors: "Vectors") -> str:

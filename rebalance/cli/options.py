@@ -64,7 +64,7 @@ check = click.option(
 cap = click.option("--cap", type=click.IntRange(min=1), metavar="N", help="First keep N images of each larger class.")
 cap_method = click.option(
     "--cap-method", type=Methods(), default="random", show_default=True, metavar="METHOD",
-    help="Which N: one of the methods of `undersample --method` that keep a number, or several ending in one.",
+    help="Which N: by a method by which undersample keeps a number, or several that end in one.",
 )  # fmt: skip
 method = click.option(
     "--method", type=Methods(), default="random", show_default=True, metavar="METHOD[,METHOD]",
@@ -83,6 +83,13 @@ embedder = click.option(
     "--embedder", type=click.Choice(["descriptor", "pixels"]),
     help="What tells a method that looks at the pictures which are alike.  [default: descriptor]",
 )  # fmt: skip
+embeddings = click.option(
+    "--embeddings", type=Path(), metavar="FILE",
+    help="Vectors to look at instead: .npz with paths and vectors, .npy, or a folder that clip-retrieval wrote.",
+)  # fmt: skip
+embedding_paths = click.option(
+    "--embedding-paths", type=Path(), metavar="FILE", help="The images of an .npy, a path a line, as its rows go."
+)
 max_copies = click.option(
     "--max-copies", type=click.IntRange(min=1), metavar="N", help="Allow this many copies of one image.  [default: 100]"
 )
@@ -241,5 +248,6 @@ reading = together(group_by, images, column, exclude, symlinks)
 arranging = together(split, holdout, leakage, write)
 running = together(seed, workers, dry_run, overwrite, link, bad_images, check, report_format, quiet)
 configuring = together(config, print_config)
-capping = together(cap, cap_method, window, order, embedder)
-choosing = together(method, window, order, embedder)
+looking = together(embedder, embeddings, embedding_paths)
+capping = together(cap, cap_method, window, order, looking)
+choosing = together(method, window, order, looking)

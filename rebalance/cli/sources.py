@@ -69,7 +69,8 @@ def _settings(given: Given) -> dict[str, Any]:
 
 def files_read(source: str, given: Given) -> list[str]:
     """Return the files, images aside, that say what SOURCE is."""
-    return [path for path in (source, given["group_by"]) if path is not None and is_table(path)]
+    tables = [path for path in (source, given["group_by"]) if path is not None and is_table(path)]
+    return tables + [given[name] for name in ("embeddings", "embedding_paths") if given.get(name) is not None]
 
 
 def hold_out_asked(source: Source, given: Given) -> Source:

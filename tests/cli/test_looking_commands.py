@@ -2,6 +2,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rebalance.planning.methods import METHODS
@@ -59,7 +60,7 @@ def test_the_manifest_says_what_an_image_is_left_out_for(photos: Path, output: P
     assert row["reason"] == "left out by undersample (the same picture in another class)"
     assert row["counterpart"] == "Top/same.jpg"
     head = manifest_head(output)
-    assert head["request"]["vectors"]["embedder"] == "descriptor"
+    assert head["request"]["vectors"]["name"] == "descriptor"
     assert len(head["request"]["vectors"]["sha256"]) == 64
 
 
@@ -118,3 +119,73 @@ def test_a_list_of_what_is_kept_may_be_chosen_by_looks(photos: Path, output: Pat
     done = run("undersample", photos, "-o", output, "--method", "diverse", "--write", "list")
     assert done.code == 0, done.err
     assert "no image was opened" not in done.err
+
+
+def written_vectors(photos: Path, folder: Path, *, backwards: bool = False) -> Path:
+    """Write vectors of three numbers, those of two images equal."""
+    paths = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.jpg"))
+    raw = np.random.PCG64(1).random_raw(3 * len(paths)).astype(np.float64).reshape(-1, 3) / 2**64 - 0.5
+    order = slice(None, None, -1) if backwards else slice(None)
+    np.savez(folder / "vectors.npz", paths=np.array(paths)[order], vectors=raw[order])
+    return folder / "vectors.npz"
+
+
+def test_vectors_of_a_file_are_joined_by_path(photos: Path, tmp_path: Path, run: Run) -> None:
+    plans = []
+    for backwards in (False, True):
+        file = written_vectors(photos, tmp_path, backwards=backwards)
+        done = run("undersample", photos, "-n", "--method", "spread", "--embeddings", file, "--format", "json")
+        plans.append(done.document)
+    assert plans[0] == plans[1]
+    assert len(plans[0]["files"]) == 18
+
+
+def test_a_tree_is_made_by_vectors_of_a_file(photos: Path, tmp_path: Path, output: Path, run: Run) -> None:
+    asked = ("undersample", photos, "-o", output, "--method", "enn,cluster")
+    file = written_vectors(photos, tmp_path)
+    done = run(*asked, "--embeddings", file)
+    assert done.code == 0, done.err
+    assert counts(output) == {"Hat": 6, "Skirt": 6, "Top": 6}
+    assert "up to date" in run(*asked, "--embeddings", file).err
+    assert run("verify", output, "--source", photos).code == 0
+
+
+def test_images_that_hold_the_same_are_found_whatever_their_vectors(photos: Path, tmp_path: Path, run: Run) -> None:
+    shutil.copy(min((photos / "Hat").iterdir()), photos / "Top" / "same.jpg")
+    file = written_vectors(photos, tmp_path)
+    done = run("undersample", photos, "-n", "--method", "tomek", "--embeddings", file)
+    assert "the same picture in 2 classes" in done.err
+
+
+def test_an_image_without_a_vector_ends_the_run_and_a_vector_without_an_image_is_named(
+    photos: Path, tmp_path: Path, run: Run
+) -> None:
+    file = written_vectors(photos, tmp_path)
+    first = min((photos / "Hat").iterdir())
+    first.rename(photos / "Hat" / "renamed.jpg")
+    asked = ("undersample", photos, "-n", "--method", "spread", "--embeddings", file)
+    done = run(*asked)
+    assert (done.code, "has no vector for 1 of the 31 images" in done.err, "'Hat/renamed.jpg'" in done.err) == (
+        3,
+        True,
+        True,
+    ), done.err
+    (photos / "Hat" / "renamed.jpg").unlink()
+    done = run(*asked)
+    assert done.code == 0
+    assert f"has 1 vectors for images that SOURCE does not have: 'Hat/{first.name}'" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--method", "random", "--embeddings", "v.npz"), "--embeddings is for methods that look at the pictures"),
+        (("--method", "spread", "--embeddings", "v.npz", "--embedder", "pixels"), "leave one of them out"),
+        (("--method", "spread", "--embedding-paths", "v.txt"), "give it with --embeddings"),
+    ],
+)
+def test_vectors_that_are_asked_for_twice_or_for_nothing_are_refused(
+    options: tuple[str, ...], told: str, photos: Path, run: Run
+) -> None:
+    done = run("undersample", photos, "-n", *options)
+    assert (done.code, told in done.err) == (2, True), done.err
