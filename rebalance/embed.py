@@ -1,54 +1,153 @@
-"""Embedding a dataset: described in workers, placed in one space."""
+"""Embedding a dataset: described in workers, placed in one space, written to one file."""
 
+import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from rebalance.dataset import Dataset
-from rebalance.errors import TargetError
-from rebalance.images.embedding import place_all
+from rebalance.dataset import Dataset, ImageFile, to_bytes
+from rebalance.errors import OutputRefusedError, TargetError, VectorsError
+from rebalance.images.codec import library_versions
+from rebalance.images.embedding import VERSION, place_all
 from rebalance.plan import Unusable
-from rebalance.survey import Described, describe_images
+from rebalance.storage.embeddings import read_vectors, write_vectors
+from rebalance.storage.lock import exclusive_lock
+from rebalance.storage.manifest import digest
+from rebalance.storage.numbers import NumbersJournal
+from rebalance.storage.staging import lock_path, staging_path
+from rebalance.survey import Described, describe_images, hash_files
 from rebalance.vectors import Vectors
+
+_SETTLED_NS = 2_000_000_000
+"""How much older than a file an image must be for its time to prove that the file knows it as it is."""
+
+Progress = Callable[[int, int], None]
+Bad = Mapping[str, Unusable]
+
+
+class Embedding(NamedTuple):
+    """How images are embedded."""
+
+    embedder: str
+    n_workers: int
+    max_pixels: int
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The vectors of a dataset, and the images that have none."""
+    """The vectors of a dataset, in its order, and the images that have none."""
 
     vectors: Vectors
-    bad: Mapping[str, Unusable]
+    bad: Bad
     """By path; none of them is kept."""
+    n_reused: int = 0
+    """Images that an earlier run had described."""
+    is_up_to_date: bool = False
 
 
-def embed(
-    dataset: Dataset, embedder: str, n_workers: int, max_pixels: int, progress: Callable[[int, int], None]
-) -> Embedded:
+def embed(dataset: Dataset, asked: Embedding, progress: Progress, journal: NumbersJournal | None = None) -> Embedded:
     """Embed every image, those that are carried over included: they share one space.
 
-    The vectors are in the order of the dataset, whoever finished first. Raises TargetError where no image decodes.
+    Raises TargetError where no image decodes.
     """
-    images = list(dataset.images())
-    found: dict[str, Described] = {}
-    for described in describe_images(dataset.root, images, embedder, n_workers, max_pixels):
+    images = {image.path: image for image in dataset.images()}
+    found = _found_again(images, journal) if journal else {}
+    n_reused = len(found)
+    wanted = [image for path, image in images.items() if path not in found]
+    for described in describe_images(dataset.root, wanted, asked.embedder, asked.n_workers, asked.max_pixels):
         found[described.path] = described
+        if journal and described.numbers is not None:
+            journal.append(described.path, images[described.path].stamp, str(described.sha256), described.numbers)
         progress(len(found), len(images))
-    good = [found[image.path] for image in images if found[image.path].numbers is not None]
-    bad = {
-        path: Unusable(described.reason, is_kept=False, sha256=described.sha256)
-        for path, described in sorted(found.items())
-        if described.reason is not None
-    }
+    good = [found[path] for path in images if found[path].numbers is not None]
     if not good:
         raise TargetError("no image of the source decodes, so nothing can be told of what is alike")
-    rows, space = place_all(np.array([described.numbers for described in good], np.float32), embedder)
-    sizes = {image.path: image.stamp.size for image in images}
+    rows, space = place_all(np.array([described.numbers for described in good], np.float32), asked.embedder)
     vectors = Vectors(
         paths=tuple(described.path for described in good),
         rows=rows,
         embedder=space,
-        sizes=tuple(sizes[described.path] for described in good),
+        sizes=tuple(images[described.path].stamp.size for described in good),
         sums=tuple(str(described.sha256) for described in good),
     )
-    return Embedded(vectors, bad)
+    bad = {
+        path: Unusable(found[path].reason or "", is_kept=False, sha256=found[path].sha256)
+        for path in images
+        if found[path].numbers is None
+    }
+    return Embedded(vectors, bad, n_reused)
+
+
+def embed_to_file(
+    dataset: Dataset,
+    asked: Embedding,
+    output: str,
+    progress: Progress,
+    *,
+    is_overwriting: bool,
+    check: Callable[[Bad], None],
+) -> Embedded:
+    """Embed every image to an .npz, whole or not at all; what is finished is kept beside it until it stands.
+
+    `check` raises where the images without a vector end the run. Raises OutputRefusedError where there is another file.
+    """
+    path = to_bytes(output)
+    if os.path.realpath(path).startswith(os.path.realpath(to_bytes(dataset.root)) + b"/"):
+        raise OutputRefusedError(f"{output}: lies in SOURCE, which is never written to: choose a place outside")
+    with exclusive_lock(lock_path(path)):
+        is_there = os.path.lexists(path)
+        if is_there:
+            standing, difference = _standing(output, dataset, asked)
+            if standing is not None and difference is None:
+                return Embedded(standing, {}, is_up_to_date=True)
+            if not is_overwriting or standing is None:
+                way_out = "move it away" if standing is None else "--overwrite replaces it"
+                raise OutputRefusedError(f"{output}: is there and not what this run makes: {difference}; {way_out}")
+        journal = NumbersJournal(staging_path(path), digest([*asked[::2], VERSION, library_versions("pillow")]))
+        with contextlib.closing(journal):
+            embedded = embed(dataset, asked, progress, journal)
+            check(embedded.bad)
+            write_vectors(output, embedded.vectors, is_replacing=is_there)
+            journal.remove()
+    return embedded
+
+
+def _found_again(images: Mapping[str, ImageFile], journal: NumbersJournal) -> dict[str, Described]:
+    found = {}
+    for path, image in images.items():
+        if (row := journal.find(path, image.stamp)) is not None:
+            found[path] = Described(path, row[0], row[1], None)
+    return found
+
+
+def _standing(output: str, dataset: Dataset, asked: Embedding) -> tuple[Vectors | None, str | None]:
+    """Return what stands at OUTPUT, where that is a file of ours, and what of it differs from what would be made."""
+    try:
+        vectors = read_vectors(output)
+    except VectorsError as error:
+        return None, str(error)
+    if not vectors.embedder or not vectors.sums or not vectors.sizes:
+        return None, "it is not a file of rebalance embed"
+    if (vectors.embedder.get("name"), vectors.embedder.get("version")) != (asked.embedder, VERSION):
+        return vectors, f"it was made by the embedder {vectors.embedder.get('name')}"
+    return vectors, _difference(vectors, dataset, os.stat(to_bytes(output)).st_mtime_ns)
+
+
+def _difference(vectors: Vectors, dataset: Dataset, written_ns: int) -> str | None:
+    """Return the first image that the vectors, written at that time, do not know as it is; None where all are known."""
+    known = dict(zip(vectors.paths, zip(vectors.sizes, vectors.sums, strict=True), strict=True))
+    touched = []
+    for image in dataset.images():
+        if known.get(image.path, (-1,))[0] != image.stamp.size:
+            what = "was changed" if image.path in known else "has no vector"
+            return f"{image.path!r} {what}"
+        if max(image.stamp.mtime_ns, image.stamp.ctime_ns) > written_ns - _SETTLED_NS:
+            touched.append(image.path)
+    for hashed in hash_files(to_bytes(dataset.root), touched, n_workers=0):
+        if hashed.sha256 != known[hashed.path][1]:
+            return f"{hashed.path!r} was changed"
+    gone = known.keys() - {image.path for image in dataset.images()}
+    return f"{min(gone)!r} is gone" if gone else None

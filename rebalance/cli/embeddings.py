@@ -1,7 +1,7 @@
 """The vectors that a method looks at, as they are asked for."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rebalance.vectors import Vectors
 
 Given = Mapping[str, Any]
-_EMBEDDER = "descriptor"
+EMBEDDER = "descriptor"
+"""What tells which pictures are alike where nothing is asked for."""
 _NAMED = 20
 """Vectors without an image that are named one by one."""
 
@@ -68,27 +69,37 @@ def _read(dataset: Dataset, given: Given) -> Look:
 
 
 def _make(dataset: Dataset, given: Given) -> Look:
-    from rebalance.embed import embed  # noqa: PLC0415  the same
+    from rebalance.embed import Embedding, embed  # noqa: PLC0415  the same
 
-    max_pixels = given.get("max_pixels", MAX_PIXELS)
+    asked = Embedding(given["embedder"] or EMBEDDER, options.n_workers(given), given.get("max_pixels", MAX_PIXELS))
     with progress_bar("embed", is_quiet=given["quiet"]) as progress:
-
-        def show(n_done: int, n_all: int) -> None:
-            check_signals()
-            progress(n_done, n_all)
-
-        embedded = embed(dataset, given["embedder"] or _EMBEDDER, options.n_workers(given), max_pixels, show)
-    if embedded.bad and given["bad_images"] == "fail":
-        for path, image in embedded.bad.items():
-            say(f"bad image: {path!r}: {image.reason}")
-        what = "1 image" if len(embedded.bad) == 1 else f"{len(embedded.bad)} images"
-        raise BadImagesError(
-            f"{what} of SOURCE cannot be embedded: mend, remove or --exclude them and run again, or take "
-            "--bad-images skip"
-        )
+        embedded = embed(dataset, asked, showing(progress))
+    refuse_bad(embedded.bad, given)
     is_kept = given["bad_images"] == "carry"
     unusable = {path: image._replace(is_kept=is_kept) for path, image in embedded.bad.items()}
     return Look(embedded.vectors, _described(embedded.vectors), unusable)
+
+
+def showing(progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Return what shows progress and lets a signal end the run."""
+
+    def show(n_done: int, n_all: int) -> None:
+        check_signals()
+        progress(n_done, n_all)
+
+    return show
+
+
+def refuse_bad(bad: Mapping[str, Unusable], given: Given) -> None:
+    """List the images that have no vector and raise BadImagesError, under `--bad-images fail`."""
+    if not bad or given["bad_images"] != "fail":
+        return
+    for path, image in bad.items():
+        say(f"bad image: {path!r}: {image.reason}")
+    what = "1 image" if len(bad) == 1 else f"{len(bad)} images"
+    raise BadImagesError(
+        f"{what} of SOURCE cannot be embedded: mend, remove or --exclude them and run again, or take --bad-images skip"
+    )
 
 
 def _described(vectors: "Vectors") -> dict[str, object]:

@@ -13,6 +13,7 @@ from rebalance import __version__
 from rebalance.cli.augment import augment
 from rebalance.cli.configs import configs
 from rebalance.cli.demo import demo
+from rebalance.cli.embed import embed
 from rebalance.cli.inspect import inspect
 from rebalance.cli.replay import replay
 from rebalance.cli.report import StdoutError, say
@@ -46,7 +47,7 @@ def rebalance() -> None:
     """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched."""
 
 
-for command in (inspect, augment, undersample, verify, replay, configs, demo):
+for command in (inspect, augment, undersample, embed, verify, replay, configs, demo):
     rebalance.add_command(command)
 
 
@@ -62,7 +63,11 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command; say what went wrong in one line and return the exit code."""
-    kept = "; the finished work is kept: run again to resume" if arguments[:1] in (["augment"], ["undersample"]) else ""
+    kept = (
+        "; the finished work is kept: run again to resume"
+        if arguments[:1] in (["augment"], ["undersample"], ["embed"])
+        else ""
+    )
     try:
         with rebalance.make_context("rebalance", list(arguments)) as context:  # click's own `main` hides broken pipes
             code = rebalance.invoke(context)

@@ -96,7 +96,7 @@ def placed(described: NDArray[np.float32], space: Mapping[str, Any]) -> NDArray[
     lengths = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
     rows[lengths[:, 0] <= _LEAST, 0] = 1.0
     rows /= np.where(lengths <= _LEAST, 1.0, lengths)
-    return np.asarray(np.round(rows, _DECIMALS), np.float32)
+    return np.asarray(rows, np.float32)
 
 
 def _raster(image: Image.Image) -> NDArray[np.uint8]:

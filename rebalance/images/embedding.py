@@ -11,6 +11,8 @@ from rebalance.images.descriptor import SIDE, describe, fit_space, placed
 from rebalance.images.pixels import Pixels
 from rebalance.vectors import Rows
 
+VERSION = 1
+"""Of the embedders here; another one makes other vectors."""
 _THUMBNAIL = 32
 """Width and height of the picture whose pixels are the vector of `pixels`."""
 
@@ -34,7 +36,7 @@ def embed_image(data: bytes, embedder: str, max_pixels: int) -> Rows:
 def place_all(described: Rows, embedder: str) -> tuple[Rows, dict[str, Any]]:
     """Return unit vectors of a set of images, and what names their space."""
     rows, space = EMBEDDERS[embedder].place(described)
-    return rows, {"name": embedder, "version": 1, **space}
+    return rows, {"name": embedder, "version": VERSION, **space}
 
 
 def _place_in_own_space(described: Rows) -> tuple[Rows, dict[str, Any]]:

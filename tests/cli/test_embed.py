@@ -1,0 +1,112 @@
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.test_looking_commands import photos
+from tests.conftest import Run, contents, start
+
+__all__ = ["photos"]
+
+
+def test_the_file_is_the_same_for_any_number_of_workers(photos: Path, tmp_path: Path, run: Run) -> None:
+    before = contents(photos)
+    for n_workers in ("1", "2"):
+        done = run("embed", photos, "-o", tmp_path / f"{n_workers}.npz", "-j", n_workers)
+        assert done.code == 0, done.err
+        assert done.out == f"{tmp_path / n_workers}.npz: 31 vectors of 501 numbers\n"
+    assert (tmp_path / "1.npz").read_bytes() == (tmp_path / "2.npz").read_bytes()
+    assert contents(photos) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.npz", "2.npz", "photos"]
+
+
+def test_it_holds_paths_unit_vectors_and_what_places_further_images(photos: Path, tmp_path: Path, run: Run) -> None:
+    run("embed", photos, "-o", tmp_path / "v.npz", "--embedder", "pixels", "-j", "1")
+    with np.load(tmp_path / "v.npz") as file:
+        assert file["paths"].tolist() == sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.jpg"))
+        assert file["vectors"].dtype == np.float32
+        assert np.linalg.norm(file["vectors"], axis=1) == pytest.approx(1, abs=1e-5)
+        assert str(file["embedder"]) == '{"name": "pixels", "version": 1}'
+
+
+@pytest.mark.parametrize("embedder", ["descriptor", "pixels"])
+def test_a_plan_by_the_file_is_the_plan_that_is_made_on_the_fly(
+    embedder: str, photos: Path, tmp_path: Path, run: Run
+) -> None:
+    run("embed", photos, "-o", tmp_path / "v.npz", "--embedder", embedder, "-j", "1")
+    asked = ("undersample", photos, "-n", "--method", "tomek,spread", "--format", "json")
+    by_file = run(*asked, "--embeddings", tmp_path / "v.npz").document
+    assert by_file == run(*asked, "--embedder", embedder, "-j", "1").document
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_file(photos: Path, tmp_path: Path, run: Run) -> None:
+    for name in list(photos.iterdir()):
+        for copy in range(20):
+            shutil.copytree(name, photos / f"{name.name}{copy}")
+    process = start("embed", photos, "-o", tmp_path / "killed.npz", "-j", "1")
+    journal = tmp_path / ".killed.npz.rebalance"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (journal.exists() and journal.stat().st_size > 100_000):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (tmp_path / "killed.npz").exists()
+
+    done = run("embed", photos, "-o", tmp_path / "killed.npz", "-j", "2")
+    run("embed", photos, "-o", tmp_path / "whole.npz", "-j", "2")
+    assert "reused " in done.err
+    assert (tmp_path / "killed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+    assert not journal.exists()
+
+
+def test_run_again_it_is_up_to_date_until_an_image_changes(photos: Path, tmp_path: Path, run: Run) -> None:
+    asked = ("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
+    run(*asked)
+    before = (tmp_path / "v.npz").stat()
+    assert "up to date" in run(*asked).err
+    assert (tmp_path / "v.npz").stat() == before
+    first, second = sorted((photos / "Hat").iterdir())[:2]
+    shutil.copy(first, second)
+    done = run(*asked)
+    assert (done.code, f"'Hat/{second.name}' was changed" in done.err) == (5, True), done.err
+    assert run(*asked, "--overwrite").code == 0
+    assert "up to date" in run(*asked).err
+    first.unlink()
+    assert f"'Hat/{first.name}' is gone" in run(*asked).err
+    assert "it was made by the embedder descriptor" in run(*asked, "--embedder", "pixels").err
+
+
+def test_what_is_not_ours_is_not_replaced(photos: Path, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "v.npz").write_bytes(b"something else")
+    done = run("embed", photos, "-o", tmp_path / "v.npz", "--overwrite")
+    assert (done.code, "move it away" in done.err) == (5, True), done.err
+    assert (tmp_path / "v.npz").read_bytes() == b"something else"
+
+
+def test_nothing_is_written_into_the_source(photos: Path, run: Run) -> None:
+    done = run("embed", photos, "-o", photos / "v.npz")
+    assert (done.code, "lies in SOURCE" in done.err) == (5, True), done.err
+    assert not list(photos.glob("*npz*"))
+
+
+@pytest.mark.parametrize(("bad_images", "code"), [("fail", 4), ("skip", 0)])
+def test_bad_images_end_the_run_or_have_no_vector(
+    bad_images: str, code: int, photos: Path, tmp_path: Path, run: Run
+) -> None:
+    (photos / "Hat" / "broken.jpg").write_bytes(b"no picture")
+    done = run("embed", photos, "-o", tmp_path / "v.npz", "--bad-images", bad_images, "-j", "1")
+    assert (done.code, "'Hat/broken.jpg': not an image" in done.err) == (code, True), done.err
+    assert (tmp_path / "v.npz").exists() == (code == 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(("-o", "v.npy"), "does not end with .npz"), ((), "-o FILE.npz is missing")],
+)
+def test_a_file_that_cannot_be_is_refused(arguments: tuple[str, ...], told: str, photos: Path, run: Run) -> None:
+    done = run("embed", photos, *arguments)
+    assert (done.code, told in done.err) == (2, True), done.err
