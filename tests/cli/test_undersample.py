@@ -78,7 +78,7 @@ def test_added_images_leave_the_choice_among_the_others_alone(run: Run, source: 
     [
         (["-s", "owl=0"], 3, "class 'owl' would have no image left"), (["-s", "dog=9"], 3, "undersample never adds"),
         (["-s", "minority"], 2, "is for augment"), (["--window", "1"], 2, "go with --method window"),
-        (["--order", "name"], 2, "go with --method window"), (["--method", "nearest"], 2, "'nearest' is none of the methods"),
+        (["--order", "name"], 2, "go with --method window"), (["--method", "nearest"], 2, "none of the methods"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(
