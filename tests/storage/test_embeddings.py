@@ -404,6 +404,14 @@ def test_a_stream_that_ends_before_the_size_it_claims_is_refused(tmp_path: Path)
     assert "paths: is truncated" in refused(str(path))
 
 
+def test_what_is_damaged_is_not_quoted_at_length(tmp_path: Path) -> None:
+    path = Path(npz(tmp_path))
+    data = bytearray(path.read_bytes())
+    data[26:28] = (500).to_bytes(2, "little")  # the length of the first name
+    path.write_bytes(data)
+    assert len(refused(str(path)).removeprefix(str(path))) < 150
+
+
 def test_a_directory_that_cannot_be_is_refused(tmp_path: Path) -> None:
     path = Path(npz(tmp_path))
     whole = path.read_bytes()
