@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rebalance.dataset import to_bytes
-from rebalance.images.codec import image_from_grey
+from rebalance.images.encoding import image_from_grey
 from rebalance.storage.single import write_new_tree
 
 _SIDE = 8

@@ -10,19 +10,18 @@ import numpy as np
 
 from rebalance.dataset import Dataset, ImageFile, to_bytes
 from rebalance.errors import OutputRefusedError, TargetError, VectorsError
+from rebalance.freshness import touched_since
 from rebalance.images.codec import library_versions
 from rebalance.images.embedding import VERSION, place_all
 from rebalance.plan import Unusable
-from rebalance.storage.embeddings import read_vectors, write_vectors
+from rebalance.storage.embeddings import read_vectors
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.manifest import digest
+from rebalance.storage.npz import write_npz
 from rebalance.storage.numbers import NumbersJournal
 from rebalance.storage.staging import lock_path, staging_path
 from rebalance.survey import Described, describe_images, hash_files
 from rebalance.vectors import Vectors
-
-_SETTLED_NS = 2_000_000_000
-"""How much older than a file an image must be for its time to prove that the file knows it as it is."""
 
 Progress = Callable[[int, int], None]
 Bad = Mapping[str, Unusable]
@@ -110,7 +109,7 @@ def embed_to_file(
         with contextlib.closing(journal):
             embedded = embed(dataset, asked, progress, journal)
             check(embedded.bad)
-            write_vectors(output, embedded.vectors, is_replacing=is_there)
+            write_npz(output, embedded.vectors, is_replacing=is_there)
             journal.remove()
     return embedded
 
@@ -139,13 +138,11 @@ def _standing(output: str, dataset: Dataset, asked: Embedding) -> tuple[Vectors 
 def _difference(vectors: Vectors, dataset: Dataset, written_ns: int) -> str | None:
     """Return the first image that the vectors, written at that time, do not know as it is; None where all are known."""
     known = dict(zip(vectors.paths, zip(vectors.sizes, vectors.sums, strict=True), strict=True))
-    touched = []
     for image in dataset.images():
         if known.get(image.path, (-1,))[0] != image.stamp.size:
             what = "was changed" if image.path in known else "has no vector"
             return f"{image.path!r} {what}"
-        if max(image.stamp.mtime_ns, image.stamp.ctime_ns) > written_ns - _SETTLED_NS:
-            touched.append(image.path)
+    touched = [image.path for image in touched_since(dataset, written_ns)]
     for hashed in hash_files(to_bytes(dataset.root), touched, n_workers=0):
         if hashed.sha256 != known[hashed.path][1]:
             return f"{hashed.path!r} was changed"

@@ -86,6 +86,12 @@ class ManifestError(RebalanceError):
     exit_code = 1
 
 
+def listed(texts: Iterable[str], most: int = 20) -> str:
+    """Return some of several texts, as they go into one line."""
+    texts = list(texts)
+    return ", ".join([*texts[:most], *(["..."] if len(texts) > most else [])])
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: a hint at the nearest known one, or nothing."""
     matches = difflib.get_close_matches(name, list(known), n=1)

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rebalance.dataset import Dataset, ImageFile, to_bytes
@@ -12,7 +12,7 @@ from rebalance.storage.manifest import Manifest, digest, read_manifest
 from rebalance.storage.transfer import read_file, read_source
 
 _CLOCK_GRAIN_NS = 2 * 10**9
-"""A source must be older than the manifest by this for its stamp to prove that it has not changed since."""
+"""A source must be older than what was made of it by this for its stamp to prove that it has not changed since."""
 
 
 def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset) -> str | None:
@@ -27,6 +27,13 @@ def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset)
     if manifest.head["request_sha256"] != digest(request):
         return _other_request(manifest, request, dataset)
     return _changed_file(output, manifest, dataset)
+
+
+def touched_since(dataset: Dataset, written_ns: int) -> Iterator[ImageFile]:
+    """Yield the images whose stamps do not prove that they are what they were when a file was written."""
+    for image in dataset.images():
+        if max(image.stamp.mtime_ns, image.stamp.ctime_ns) > written_ns - _CLOCK_GRAIN_NS:
+            yield image
 
 
 def unusable_images(output: bytes) -> dict[str, Unusable]:
@@ -67,11 +74,7 @@ def _other_source(manifest: Manifest, dataset: Dataset) -> str:
 
 def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | None:
     """Return the first file of OUTPUT or SOURCE that is not what the manifest says."""
-    suspects = {
-        image.path: image
-        for image in dataset.images()
-        if max(image.stamp.mtime_ns, image.stamp.ctime_ns) > manifest.mtime_ns - _CLOCK_GRAIN_NS
-    }
+    suspects = {image.path: image for image in touched_since(dataset, manifest.mtime_ns)}
     if manifest.list_row and (what := _content_of_list(output, manifest.list_row)):
         return f"its {manifest.list_row['path']!r} {what}"
     for row in manifest.rows():

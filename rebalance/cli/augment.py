@@ -46,8 +46,7 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
         output,
         given,
         Balancing(
-            selection=lambda: selection_asked(given, "cap_method"),
-            check=lambda _dataset: None,
+            selection=selection_asked(given, "cap_method"),
             planner=lambda dataset, seen: partial(plan_augment, dataset, augment_options(given, dataset, seen)),
             remarks=lambda plan, dataset: _remarks(plan, dataset, given),
         ),

@@ -14,7 +14,7 @@ from rebalance.cli.leakage import check_leakage
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, group_remarks, plan_remarks
 from rebalance.cli.report import StdoutError, print_plan, print_summary, say
-from rebalance.cli.signals import check_signals, ignore_signals
+from rebalance.cli.signals import ignore_signals
 from rebalance.cli.sources import Source, files_read, hold_out_asked, open_source
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
@@ -36,14 +36,14 @@ Given = Mapping[str, Any]
 class Balancing:
     """What tells one such command from another."""
 
-    selection: Callable[[], Selection]
+    selection: Selection
     """How images are chosen where there are too many."""
-    check: Callable[[Dataset], None]
-    """Raises what can be raised before any picture is looked at."""
     planner: Callable[[Dataset, Look], Planner]
     """From a dataset, what is known of its pictures and what a request records of both."""
     remarks: Callable[[Plan, Dataset], Iterable[str]]
     """What there is to say of the settings, the first line included."""
+    check: Callable[[Dataset], None] = lambda _dataset: None
+    """Raises what can be raised before any picture is looked at."""
 
 
 def balance(source: str | None, output: str | None, given: Given, balancing: Balancing) -> int:
@@ -59,12 +59,13 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     opened = hold_out_asked(opened, given)
     if given["write"] == "list":
         check_listable(opened.dataset)
-    dataset, selection = opened.dataset, balancing.selection()
+    dataset = opened.dataset
     balancing.check(dataset)
     is_there = output is not None and check_output(dataset, output, files_read(source, given))
-    seen = look(dataset, selection, given)
+    seen = look(dataset, balancing.selection, given)
     described = {**opened.described, **seen.described}
-    planner = partial(_plan, balancing.planner(dataset, replace(seen, described=described)), dataset, given["write"])
+    planned = balancing.planner(dataset, replace(seen, described=described))
+    planner = _planning_once(partial(_plan, planned, dataset, given["write"]))
     plan = planner(seen.unusable)
     if not given["quiet"]:
         remarks = balancing.remarks(plan, dataset), dataset_remarks(dataset), plan_remarks(plan), group_remarks(plan)
@@ -83,6 +84,18 @@ def _plan(planner: Planner, dataset: Dataset, write: str, unusable: Mapping[str,
     """Plan what is balanced, and beside it what is carried over."""
     plan = with_carried(planner(unusable), dataset, unusable)
     return as_list(plan) if write == "list" else plan
+
+
+def _planning_once(planner: Planner) -> Planner:
+    """Return a planner that gives its last plan again where it knows no more: to look at pictures takes long."""
+    last: list[tuple[dict[str, Unusable], Plan]] = []
+
+    def plan(unusable: Mapping[str, Unusable]) -> Plan:
+        if not last or last[0][0] != unusable:
+            last[:] = [(dict(unusable), planner(unusable))]
+        return last[0][1]
+
+    return plan
 
 
 def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> bool:
@@ -112,13 +125,8 @@ def _carry_out(
         unusable=unusable,
     )
     with progress_bar(command, is_quiet=given["quiet"]) as progress:
-
-        def show(n_done: int, n_all: int) -> None:
-            check_signals()
-            progress(n_done, n_all)
-
         listener = Listener(
-            progress=show,
+            progress=progress,
             warn=(lambda _remark: None) if given["quiet"] else say,
             list_bad=lambda path, reason: say(f"bad image: {path!r}: {reason}"),
             publishing=ignore_signals,

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from rebalance.cli import options
-from rebalance.cli.embeddings import EMBEDDER, refuse_bad, showing
+from rebalance.cli.embeddings import embedding_asked, refuse_bad
 from rebalance.cli.option_types import Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import emit, say
@@ -41,12 +41,11 @@ def embed(source: str | None, output: str | None, **given: Any) -> int:
         raise UsageError(f"-o {output!r} does not end with .npz")
     opened = open_source(source, given)
     raise_problems(opened.dataset)
-    from rebalance.embed import Embedding, embed_to_file  # noqa: PLC0415  with what it imports, nothing for --help
+    from rebalance.embed import embed_to_file  # noqa: PLC0415  with what it imports, nothing for --help
 
-    asked = Embedding(given["embedder"] or EMBEDDER, options.n_workers(given), given["max_pixels"])
     with progress_bar("embed", is_quiet=given["quiet"]) as progress:
         embedded = embed_to_file(
-            opened.dataset, asked, output, showing(progress), is_overwriting=given["overwrite"],
+            opened.dataset, embedding_asked(given), output, progress, is_overwriting=given["overwrite"],
             check=lambda bad: refuse_bad(bad, given),
         )  # fmt: skip
     vectors = embedded.vectors

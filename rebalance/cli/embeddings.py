@@ -1,28 +1,26 @@
 """The vectors that a method looks at, as they are asked for."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rebalance.cli import options
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import say
-from rebalance.cli.signals import check_signals
 from rebalance.dataset import Dataset, to_bytes
-from rebalance.errors import BadImagesError, UsageError
+from rebalance.errors import BadImagesError, UsageError, listed
 from rebalance.plan import MAX_PIXELS, Unusable
 from rebalance.planning.methods import METHODS
 from rebalance.planning.selection import Selection
 
 if TYPE_CHECKING:
+    from rebalance.embed import Embedding
     from rebalance.vectors import Vectors
 
 Given = Mapping[str, Any]
-EMBEDDER = "descriptor"
+_EMBEDDER = "descriptor"
 """What tells which pictures are alike where nothing is asked for."""
-_NAMED = 20
-"""Vectors without an image that are named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +53,13 @@ def look(dataset: Dataset, selection: Selection, given: Given) -> Look:
 def _read(dataset: Dataset, given: Given) -> Look:
     """Read vectors; of images whose file does not say what they hold, find those that hold the same."""
     from rebalance.leakage import same_contents  # noqa: PLC0415  with what they import, nothing for --help
-    from rebalance.storage.embeddings import joined, read_vectors  # noqa: PLC0415
+    from rebalance.storage.embeddings import read_vectors  # noqa: PLC0415
+    from rebalance.storage.joining import joined  # noqa: PLC0415
 
     path = given["embeddings"]
     vectors, extra = joined(read_vectors(path, given["embedding_paths"]), dataset, path)
     if extra and not given["quiet"]:
-        named = ", ".join(map(repr, extra[:_NAMED])) + (", ..." if len(extra) > _NAMED else "")
+        named = listed(map(repr, extra))
         say(f"note: {path} has {len(extra)} vectors for images that SOURCE does not have: {named}")
     if not vectors.sums:
         sums = same_contents(dataset.root, dataset.images(), options.n_workers(given)).sums
@@ -69,25 +68,21 @@ def _read(dataset: Dataset, given: Given) -> Look:
 
 
 def _make(dataset: Dataset, given: Given) -> Look:
-    from rebalance.embed import Embedding, embed  # noqa: PLC0415  the same
+    from rebalance.embed import embed  # noqa: PLC0415  the same
 
-    asked = Embedding(given["embedder"] or EMBEDDER, options.n_workers(given), given.get("max_pixels", MAX_PIXELS))
     with progress_bar("embed", is_quiet=given["quiet"]) as progress:
-        embedded = embed(dataset, asked, showing(progress))
+        embedded = embed(dataset, embedding_asked(given), progress)
     refuse_bad(embedded.bad, given)
     is_kept = given["bad_images"] == "carry"
     unusable = {path: image._replace(is_kept=is_kept) for path, image in embedded.bad.items()}
     return Look(embedded.vectors, _described(embedded.vectors), unusable)
 
 
-def showing(progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    """Return what shows progress and lets a signal end the run."""
+def embedding_asked(given: Given) -> "Embedding":
+    """Return how images are to be embedded."""
+    from rebalance.embed import Embedding  # noqa: PLC0415  the same
 
-    def show(n_done: int, n_all: int) -> None:
-        check_signals()
-        progress(n_done, n_all)
-
-    return show
+    return Embedding(given["embedder"] or _EMBEDDER, options.n_workers(given), given.get("max_pixels", MAX_PIXELS))
 
 
 def refuse_bad(bad: Mapping[str, Unusable], given: Given) -> None:

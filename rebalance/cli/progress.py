@@ -4,10 +4,26 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+from rebalance.cli.signals import check_signals
+
+Progress = Callable[[int, int], None]
+"""Called with the number done and the number of all."""
+
 
 @contextlib.contextmanager
-def progress_bar(what: str, *, is_quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function to call with the number done and the number of all."""
+def progress_bar(what: str, *, is_quiet: bool) -> Iterator[Progress]:
+    """Yield what to call as work gets done; it is also where a signal ends the run that could not be passed on."""
+    with _bar(what, is_quiet=is_quiet) as show:
+
+        def progress(n_done: int, n_all: int) -> None:
+            check_signals()
+            show(n_done, n_all)
+
+        yield progress
+
+
+@contextlib.contextmanager
+def _bar(what: str, *, is_quiet: bool) -> Iterator[Progress]:
     if is_quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda _n_done, _n_all: None
         return

@@ -27,15 +27,15 @@ def undersample(source: str | None, output: str | None, **given: Any) -> int:
     rebalance undersample data/train -o data/balanced
     rebalance undersample data/train -o data/epoch3 -s 500 --method window --window 3
     """
-    told = f"seed {given['seed']}, method {selection_asked(given, 'method').told()}"
+    selection = selection_asked(given, "method")
     return balance(
         source,
         output,
         given,
         Balancing(
-            selection=lambda: selection_asked(given, "method"),
-            check=lambda dataset: check_numbers(undersample_options(given, Look()), dataset),
+            selection=selection,
             planner=lambda dataset, seen: partial(plan_undersample, dataset, undersample_options(given, seen)),
-            remarks=lambda _plan, _dataset: [told],
+            remarks=lambda _plan, _dataset: [f"seed {given['seed']}, method {selection.told()}"],
+            check=lambda dataset: check_numbers(undersample_options(given, Look()), dataset),
         ),
     )

@@ -25,12 +25,13 @@ from PIL import (
 
 from rebalance.errors import BadImageError, UnfitImageError, UsageError
 from rebalance.images.deep import decode_deep
-from rebalance.images.encoding import LOSSY, ORIENTATION_TAG, Encoding, encode, settings_for, settings_like
+from rebalance.images.encoding import LOSSY, ORIENTATION_TAG, Encoding, settings_for, settings_like
 from rebalance.images.engines import import_opencv
+from rebalance.images.geometry import turned_upright
 from rebalance.images.levels import tone_of
 from rebalance.images.modes import Mode, can_write, check_arrangement, is_deep_color, keeps_profile, mode_of, name_mode
 from rebalance.images.pixels import Box, Pixels, part_of
-from rebalance.images.viewing import shown_on_white, turned_upright
+from rebalance.images.viewing import shown_on_white
 from rebalance.plan import MAX_PIXELS, Rendering
 from rebalance.transforms import Tone
 
@@ -155,14 +156,6 @@ def view_image(data: bytes, least: int, *, max_pixels: int = MAX_PIXELS) -> Pixe
     return _translate(lambda: _viewed(data, least, max_pixels))
 
 
-def image_from_grey(levels: bytes, width: int, height: int, scale: int) -> bytes:
-    """Return a PNG of 8-bit grey levels, row by row, each side `scale` times as long (bicubic)."""
-    image = Image.frombytes("L", (width, height), levels).resize(
-        (width * scale, height * scale), Image.Resampling.BICUBIC
-    )
-    return encode(np.asarray(image)[:, :, None], Encoding("PNG", "L", settings_for("PNG", None))).data
-
-
 def _open(data: bytes, max_pixels: int) -> Image.Image:
     """Open by content, whatever the file is called, and refuse too many pixels before any is decoded."""
     if not data:
@@ -206,9 +199,10 @@ def _viewed(data: bytes, least: int, max_pixels: int) -> Pixels:
     if image.format in ("JPEG", "MPO"):
         image.draft("RGB", (least, least))
     image = _decoded(image, data, max_pixels)
+    orientation = 1
     with contextlib.suppress(UnfitImageError):
-        image = turned_upright(image, _orientation(image))
-    return np.asarray(shown_on_white(image))
+        orientation = _orientation(image) or 1
+    return turned_upright(np.asarray(shown_on_white(image)), orientation)
 
 
 def _check_fit(image: Image.Image, mode: Mode, icc: bytes | None, engine: str) -> None:

@@ -60,6 +60,14 @@ def encode(pixels: Pixels, encoding: Encoding) -> Encoded:
     return Encoded(_saved(image if mode == encoding.mode else image.convert(mode), encoding.format, settings), mode)
 
 
+def image_from_grey(levels: bytes, width: int, height: int, scale: int) -> bytes:
+    """Return a PNG of 8-bit grey levels, row by row, each side `scale` times as long (bicubic)."""
+    image = Image.frombytes("L", (width, height), levels).resize(
+        (width * scale, height * scale), Image.Resampling.BICUBIC
+    )
+    return encode(np.asarray(image)[:, :, None], Encoding("PNG", "L", settings_for("PNG", None))).data
+
+
 def settings_like(image: Image.Image, data: bytes, file_format: str) -> Settings:
     """Return what makes an encoder write as an opened image was written."""
     return _LIKE[file_format](image, data) if file_format in _LIKE else settings_for(file_format, None)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rebalance.images.engines import Engine
-from rebalance.images.pixels import Box, Pixels, Size, colors_of, has_alpha, premultiplied, straight
+from rebalance.images.pixels import Box, Pixels, Size, colors_of, has_alpha, premultiplied, size_of, straight
 from rebalance.matrices import IDENTITY, Matrix, multiply
 
 _MARGIN = 3
@@ -61,6 +61,12 @@ def to_stored(orientation: int, size: Size) -> Matrix:
 def turned(orientation: int, size: Size) -> Size:
     """Return a size as it is after or before turning upright."""
     return size if orientation < 5 else (size[1], size[0])
+
+
+def turned_upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Return stored pixels as their EXIF orientation has them."""
+    size = size_of(pixels)
+    return _moved(pixels, to_stored(orientation, size), turned(orientation, size), "nearest")
 
 
 def rounded(matrix: Matrix) -> Matrix:

@@ -7,10 +7,8 @@ import contextlib
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import partial
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,54 +16,21 @@ import numpy.typing as npt
 from PIL import Image
 
 from rebalance.errors import UsageError, did_you_mean
+from rebalance.images.model_settings import LONGEST, MEAN, STD, ModelSettings
 from rebalance.images.pixels import Pixels, Size, size_of
+from rebalance.images.weights import weight_files
 
-Triple = tuple[float, float, float]
 Vector = npt.NDArray[np.float32]
 Files = Mapping[str, bytes]
 
-CHANNELS = ("rgb", "bgr")
-FITS = ("crop", "squash")
-_LONGEST = 4096
 _ORDINARY = 224
 """Pixels of a side that neither the model nor the settings say."""
-_MEAN: Triple = (0.485, 0.456, 0.406)
-_STD: Triple = (0.229, 0.224, 0.225)
-"""Those of ImageNet, which most models were trained with."""
-
 _DTYPES: Mapping[str, npt.DTypeLike] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
     "tensor(double)": np.float64,
     "tensor(uint8)": np.uint8,
 }
-_PARTS: Mapping[str, Mapping[int, str]] = {
-    "model": {7: "graph", 25: "function"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "function": {7: "node", 11: "attribute"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {13: "entry"},
-}
-"""Kind of message -> number of a field -> kind of message in it: the ways to every tensor, as onnx.proto has them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """How pictures are made ready for a model."""
-
-    size: Size | None = None
-    """Width and height in pixels; None is what the model says, else 224."""
-    mean: Triple = _MEAN
-    """Of red, green and blue on levels of 0 to 1, whatever the order the model takes them in."""
-    std: Triple = _STD
-    """Likewise."""
-    channels: str = "rgb"
-    output: str | None = None
-    """Name of the output; None is the first."""
-    fit: str = "crop"
-    """Whether the middle is taken in the shape of the input, or all of the picture is squashed into it."""
 
 
 class ImageInput(NamedTuple):
@@ -148,32 +113,6 @@ class Model:
 
     def _refused(self, reason: str) -> UsageError:
         return UsageError(f"{self.where}: the output {self.output!r} {reason}: name another as output")
-
-
-def parse_settings(content: Mapping[str, object], where: str, base: ModelSettings = ModelSettings()) -> ModelSettings:
-    """Return `base` with what a TOML table or the command line says instead. Raises UsageError with `where` and key."""
-    known = [field.name for field in fields(ModelSettings)]
-    parsed: dict[str, Any] = {}
-    for key, value in content.items():
-        if key not in known:
-            raise UsageError(f"{where}: {key!r} is no setting of a model{did_you_mean(key, known)}")
-        try:
-            parsed[key] = _PARSERS[key](value)
-        except ValueError as error:
-            raise UsageError(f"{where}: {key} = {value!r} is not {error}") from None
-    return replace(base, **parsed)
-
-
-def weight_files(data: bytes, where: str) -> tuple[str, ...]:
-    """Return the files that a model has its weights in, relative to its folder. Raises UsageError naming `where`."""
-    try:
-        names = sorted(set(_locations("model", memoryview(data))))
-    except (ValueError, LookupError, RecursionError):
-        raise UsageError(f"{where}: not an ONNX model, or damaged") from None
-    for name in names:
-        if not PurePosixPath(name).name or name.startswith("/") or ".." in PurePosixPath(name).parts or "\0" in name:
-            raise UsageError(f"{where}: has weights in {name!r}, which is not in its folder: save the model again")
-    return tuple(names)
 
 
 def open_model(data: bytes, files: Files, settings: ModelSettings, where: str) -> Model:
@@ -300,14 +239,14 @@ def _size_for(sides: Sequence[Any], asked: Size | None, what: str) -> Size:
     )
     if asked not in (None, own):
         raise UsageError(f"{what} is of {_as_text(own)}: leave the size {_as_text(asked)} out")
-    if max(own) > _LONGEST:
-        raise UsageError(f"{what} is of {_as_text(own)}: sides of at most {_LONGEST} pixels are taken")
+    if max(own) > LONGEST:
+        raise UsageError(f"{what} is of {_as_text(own)}: sides of at most {LONGEST} pixels are taken")
     return own[0], own[1]
 
 
 def _check_settings(image_input: ImageInput, settings: ModelSettings, where: str) -> None:
     """Raise UsageError where a setting would be without effect."""
-    if image_input.dtype is np.uint8 and (settings.mean, settings.std) != (_MEAN, _STD):
+    if image_input.dtype is np.uint8 and (settings.mean, settings.std) != (MEAN, STD):
         raise UsageError(f"{where}: the input {image_input.name!r} takes levels of 0 to 255: leave mean and std out")
     if image_input.n_channels == 1 and settings.channels != "rgb":
         raise UsageError(f"{where}: the input {image_input.name!r} takes grey: leave channels out")
@@ -340,50 +279,6 @@ def _middle(size: Size, shape: Size) -> tuple[float, float, float, float]:
     return left, top, left + width, top + height
 
 
-def _locations(kind: str, message: memoryview) -> Iterator[str]:
-    """Yield the file of each tensor of a message that has its numbers elsewhere."""
-    for number, part in _fields_of(message):
-        inner = _PARTS[kind].get(number)
-        if inner == "entry":
-            entry = dict(_fields_of(part))
-            if bytes(entry[1]) == b"location":
-                yield str(entry[2], "utf-8")
-        elif inner is not None:
-            yield from _locations(inner, part)
-
-
-def _fields_of(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield number and content of each field of a protocol buffer that has a length: texts, bytes and messages."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        match tag & 7 if tag >= 8 else None:
-            case 0:
-                _, at = _varint(message, at)
-            case 1:
-                at += 8
-            case 2:
-                length, at = _varint(message, at)
-                yield tag >> 3, message[at : at + length]
-                at += length
-            case 5:
-                at += 4
-            case wire:
-                raise ValueError(wire)
-    if at != len(message):
-        raise ValueError(at)
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Return a number of seven bits a byte, least first, and where the next thing begins."""
-    value = shift = 0
-    while True:
-        value |= (message[at] & 127) << shift
-        at, shift = at + 1, shift + 7
-        if message[at - 1] < 128:
-            return value, at
-
-
 def _is_fixed(side: object) -> bool:
     return isinstance(side, int) and side > 0
 
@@ -397,43 +292,5 @@ def _as_text(size: Sequence[int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _parse_size(value: object) -> Size:
-    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", value) if isinstance(value, str) else None
-    sides: list[Any] = value if isinstance(value, list) else [value, value]
-    if match:
-        sides = [int(side) for side in match.groups()]
-    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= _LONGEST for side in sides):
-        raise ValueError(f"pixels from 1 to {_LONGEST}: of both sides, or [width, height], or 'WxH'")
-    return sides[0], sides[1]
-
-
-def _parse_triple(value: object, least: float, most: float) -> Triple:
-    parts: list[Any] = value if isinstance(value, list) else [value] * 3
-    if len(parts) != 3 or not all(type(part) in (int, float) and least <= part <= most for part in parts):
-        levels = "for levels of 0 to 1: divide those for 255 by 255"
-        raise ValueError(f"a number from {least} to {most}, or three of red, green and blue, {levels}")
-    return float(parts[0]), float(parts[1]), float(parts[2])
-
-
-def _parse_choice(value: object, choices: Sequence[str]) -> str:
-    if value not in choices:
-        raise ValueError(f"one of: {', '.join(choices)}{did_you_mean(str(value), choices)}")
-    return str(value)
-
-
-def _parse_name(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("the name of an output")
-    return value
-
-
-_PARSERS: Mapping[str, Callable[[object], Any]] = {
-    "size": _parse_size,
-    "mean": partial(_parse_triple, least=-1, most=1),
-    "std": partial(_parse_triple, least=0.0001, most=10),
-    "channels": partial(_parse_choice, choices=CHANNELS),
-    "output": _parse_name,
-    "fit": partial(_parse_choice, choices=FITS),
-}
 _SAMPLE: Pixels = (np.arange(48 * 64 * 3) * 31 % 251).astype(np.uint8).reshape(48, 64, 3)
 """A picture that a model is tried on."""

@@ -1,26 +1,8 @@
 """What a decoded image of any mode shows to the eye, as 8-bit colour."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-_UPRIGHT: Mapping[int, Image.Transpose] = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-
-def turned_upright(image: Image.Image, orientation: int | None) -> Image.Image:
-    """Return an image as its EXIF orientation has it."""
-    turn = _UPRIGHT.get(orientation or 1)
-    return image if turn is None else image.transpose(turn)
 
 
 def shown_on_white(image: Image.Image) -> Image.Image:

@@ -21,11 +21,11 @@ from rebalance.plan import (
     Repeat,
     Unusable,
 )
-from rebalance.planning.choice import Choice, LeftOut
+from rebalance.planning.choice import Choice
 from rebalance.planning.choosing import choose
 from rebalance.planning.copies import most_copies, spread_copies
 from rebalance.planning.groups import has_groups
-from rebalance.planning.leaving import drop, images_left
+from rebalance.planning.leaving import drop_others, images_left
 from rebalance.planning.naming import Place, generated_path, looks_generated, original_path
 from rebalance.planning.selection import SMALLEST_KEYS, Selection
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
@@ -149,7 +149,6 @@ def _operations(
     unusable: Mapping[str, Unusable],
 ) -> Callable[[str], Iterator[Operation]]:
     folders = {folder.directory: folder for folder in dataset.classes}
-    otherwise = LeftOut(options.selection.told())
 
     def operations(directory: str) -> Iterator[Operation]:
         folder = folders[directory]
@@ -167,11 +166,7 @@ def _operations(
             path = generated_path(place_of(image), kind.kind, options.seed, number, made_format)
             made.append(kind(image, path, number))
         yield from sorted(made, key=_output_bytes)
-        remaining = {image.path for image in share.used}
-        for image in folder.images:
-            if image.path not in remaining:
-                reason, counterpart = choice.left_out.get(image.path, otherwise)
-                yield drop(image, f"left out by --cap {options.cap} ({reason})", unusable, counterpart)
+        yield from drop_others(folder, choice, f"--cap {options.cap}", unusable)
 
     return operations
 

@@ -22,6 +22,8 @@ class Choice:
     """The images that are kept of each class, in the order of their paths."""
 
     kept: Mapping[str, tuple[ImageFile, ...]]
+    otherwise: LeftOut
+    """Why an image is not kept for which nothing else is said."""
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     """By path, of those that a method looked at and that are not kept."""
     remarks: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rebalance.planning.choice import Choice, Images
+from rebalance.planning.choice import Choice, Images, LeftOut
 from rebalance.planning.selection import Selection, select_images
 
 if TYPE_CHECKING:
@@ -21,6 +21,5 @@ def choose(
         from rebalance.planning.looking import choose_by_looks  # noqa: PLC0415  with numpy, nothing for --help
 
         return choose_by_looks(images, n_kept, selection, vectors, seed=seed)
-    return Choice(
-        {name: select_images(of_class, n_kept[name] or 0, selection, seed=seed) for name, of_class in images.items()}
-    )
+    kept = {name: select_images(of_class, n_kept[name] or 0, selection, seed=seed) for name, of_class in images.items()}
+    return Choice(kept, LeftOut(selection.told()))

@@ -1,9 +1,10 @@
 """What of a class stands in OUTPUT as it is, and what is left out and why."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rebalance.dataset import ClassFolder, ImageFile, to_bytes
 from rebalance.plan import Drop, Keep, Unusable
+from rebalance.planning.choice import Choice
 from rebalance.planning.naming import Place, original_path
 
 
@@ -18,6 +19,15 @@ def keep_all(images: Iterable[ImageFile], folder: ClassFolder) -> list[Keep]:
     """Return the operations that keep images of a class byte for byte, by the bytes of their paths in OUTPUT."""
     kept = [Keep(image, original_path(Place.in_folder(folder, image), None)) for image in images]
     return sorted(kept, key=lambda operation: to_bytes(operation.output))
+
+
+def drop_others(folder: ClassFolder, choice: Choice, by: str, unusable: Mapping[str, Unusable]) -> Iterator[Drop]:
+    """Yield the operations of the images that are not chosen: left out for their own fault, else `by` what chose."""
+    kept = {image.path for image in choice.kept[folder.name]}
+    for image in folder.images:
+        if image.path not in kept:
+            reason, counterpart = choice.left_out.get(image.path, choice.otherwise)
+            yield drop(image, f"left out by {by} ({reason})", unusable, counterpart)
 
 
 def drop(image: ImageFile, reason: str, unusable: Mapping[str, Unusable], counterpart: str | None = None) -> Drop:

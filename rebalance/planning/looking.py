@@ -1,19 +1,17 @@
 """Choosing by what the pictures show: the same ones settled, then a chain of methods, then the exact number."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rebalance.dataset import ImageFile, to_bytes
 from rebalance.errors import TargetError
 from rebalance.planning.choice import Choice, Images, LeftOut
-from rebalance.planning.likeness import Indices, leaders, nearest, same_pictures
-from rebalance.planning.neighbors import Labels, Pictures, clean, rank
-from rebalance.planning.selection import Selection, select_images, selection_key
+from rebalance.planning.likeness import Indices, leaders, nearest
+from rebalance.planning.neighbors import Pictures, clean, rank
+from rebalance.planning.selection import Selection, select_images
 from rebalance.planning.spreading import spread_out
-from rebalance.vectors import Rows, Vectors
+from rebalance.planning.view import View, choice_of, view_of
+from rebalance.vectors import Vectors
 
 _NAMED = 20
 """Pictures in two classes that are named one by one."""
@@ -28,7 +26,7 @@ def choose_by_looks(
     one class, the one with the smallest key is a candidate; those in two classes are left out of each that is cut.
     A number that the methods miss is made up for from what was left out: last what was left out first.
     """
-    view = _view(images, n_kept, vectors, seed)
+    view = view_of(images, n_kept, vectors, seed)
     _settle_same_pictures(view)
     for method in selection.cleaning:
         _clean(view, method)
@@ -36,99 +34,10 @@ def choose_by_looks(
         _keep_numbers(view, selection, vectors.near_duplicate_from(selection.similarity))
     _make_up(view, selection)
     _find_counterparts(view)
-    return _choice(view)
+    return choice_of(view, LeftOut(selection.told()))
 
 
-@dataclass(slots=True)
-class _View:
-    """The images with a vector, class after class, and what has become of them so far."""
-
-    names: tuple[str, ...]
-    images: tuple[ImageFile, ...]
-    rows: Rows
-    labels: Labels
-    order: Indices
-    """The rank of each image's key."""
-    firsts: Indices
-    """Of each image, the first that is the same picture."""
-    n_kept: Mapping[int, int | None]
-    """Of the classes that are cut: images with a vector to be kept; None: those that are left."""
-    unseen: Mapping[str, Sequence[ImageFile]]
-    """The images without a vector that are kept."""
-    seed: int
-    is_left: NDArray[np.bool_]
-    """Whether an image is kept, as it stands."""
-    is_searched: NDArray[np.bool_]
-    """Whether a method sees it: of the same pictures of one class, one."""
-    reasons: dict[int, str] = field(default_factory=dict)
-    counterparts: dict[int, int] = field(default_factory=dict)
-    lost: dict[int, list[int]] = field(default_factory=dict)
-    """By class, what was left out: what is to be put back first comes first."""
-    remarks: list[str] = field(default_factory=list)
-
-    def members(self, label: int) -> Indices:
-        """Return what is left of a class."""
-        return np.flatnonzero(self.is_left & (self.labels == label))
-
-    def by_key(self, indices: Iterable[int]) -> list[int]:
-        """Return images in the order of their keys."""
-        return sorted(indices, key=lambda index: int(self.order[index]))
-
-    def searched(self) -> tuple[Indices, Pictures]:
-        """Return the images that a method looks at, and what it sees of them."""
-        left = np.flatnonzero(self.is_left & self.is_searched)
-        return left, Pictures(self.rows[left], self.labels[left], self.order[left], self.seed)
-
-    def leave_out(self, indices: Sequence[int], reason: str) -> None:
-        """Take images away; they would be put back in this order, before all that was taken away earlier."""
-        of_class: dict[int, list[int]] = {}
-        for index in indices:
-            of_class.setdefault(int(self.labels[index]), []).append(index)
-        for label, gone in of_class.items():
-            self.lost[label] = gone + self.lost.get(label, [])
-        self.is_left[indices] = False
-        self.reasons |= dict.fromkeys(indices, reason)
-
-    def put_back(self, label: int, n_images: int) -> None:
-        """Keep so many of what was left out of a class after all."""
-        for index in self.lost[label][:n_images]:
-            self.is_left[index] = True
-            del self.reasons[index]
-
-
-def _view(images: Images, n_kept: Mapping[str, int | None], vectors: Vectors, seed: int) -> _View:
-    place_of = {path: place for place, path in enumerate(vectors.paths)}
-    names = tuple(images)
-    seen = [(label, image) for label, name in enumerate(names) for image in images[name] if image.path in place_of]
-    unseen = {name: [image for image in images[name] if image.path not in place_of] for name in names}
-    cut: dict[int, int | None] = {}
-    for label, name in enumerate(names):
-        wanted = n_kept[name]
-        if wanted is None and len(images[name]) > 1:
-            cut[label] = None
-        elif wanted is not None and wanted < len(images[name]):
-            unseen[name] = sorted(unseen[name], key=lambda image: selection_key(seed, image.path))[:wanted]
-            cut[label] = wanted - len(unseen[name])
-    places = [place_of[image.path] for _, image in seen]
-    rows = vectors.rows[places]
-    firsts = same_pictures(rows, [vectors.sums[place] for place in places] if vectors.sums else ())
-    keys = [selection_key(seed, image.path) for _, image in seen]
-    return _View(
-        names=names,
-        images=tuple(image for _, image in seen),
-        rows=rows[firsts],
-        labels=np.array([label for label, _ in seen], np.intp),
-        order=np.argsort(sorted(range(len(keys)), key=keys.__getitem__)),
-        firsts=firsts,
-        n_kept=cut,
-        unseen=unseen,
-        seed=seed,
-        is_left=np.ones(len(seen), bool),
-        is_searched=np.ones(len(seen), bool),
-    )
-
-
-def _settle_same_pictures(view: _View) -> None:
+def _settle_same_pictures(view: View) -> None:
     """Take away from the classes that are cut what stands in another one too, then all but one of each picture."""
     across: list[int] = []
     within: dict[int, int] = {}
@@ -155,7 +64,7 @@ def _settle_same_pictures(view: _View) -> None:
             view.remarks.append(f"class {name!r}: {n_same} images are the same picture as another of it and go first")
 
 
-def _same_pictures_by_class(view: _View) -> list[dict[int, list[int]]]:
+def _same_pictures_by_class(view: View) -> list[dict[int, list[int]]]:
     """Return every picture that there is more than once: by class, its images in the order of their keys."""
     groups: dict[int, list[int]] = {}
     for index, first in enumerate(view.firsts.tolist()):
@@ -169,13 +78,13 @@ def _same_pictures_by_class(view: _View) -> list[dict[int, list[int]]]:
     return pictures
 
 
-def _told_across(view: _View, of_class: Mapping[int, Sequence[int]]) -> str:
+def _told_across(view: View, of_class: Mapping[int, Sequence[int]]) -> str:
     paths = " and ".join(repr(view.images[members[0]].path) for members in of_class.values())
     cut = ", ".join(repr(view.names[label]) for label in of_class if label in view.n_kept)
     return f"the same picture in {len(of_class)} classes: {paths}{f': left out of {cut}' if cut else ''}"
 
 
-def _clean(view: _View, method: str) -> None:
+def _clean(view: View, method: str) -> None:
     """Take away what a cleaning method finds."""
     searched, pictures = _compared(view, method)
     classes = [label for label in view.n_kept if len(view.members(label)) > 1]
@@ -193,7 +102,7 @@ def _clean(view: _View, method: str) -> None:
     view.leave_out(view.by_key(searched[removed].tolist()), method)
 
 
-def _compared(view: _View, method: str) -> tuple[Indices, Pictures]:
+def _compared(view: View, method: str) -> tuple[Indices, Pictures]:
     """Return what a method of imbalanced-learn looks at. Raises TargetError where there is one class alone."""
     searched, pictures = view.searched()
     if len(np.unique(pictures.labels)) < 2:
@@ -201,7 +110,7 @@ def _compared(view: _View, method: str) -> tuple[Indices, Pictures]:
     return searched, pictures
 
 
-def _keep_numbers(view: _View, selection: Selection, similarity: float) -> None:
+def _keep_numbers(view: View, selection: Selection, similarity: float) -> None:
     """Take away from each class that has more than its number what the last method ranks last."""
     over = {
         label: n_kept
@@ -229,7 +138,7 @@ def _keep_numbers(view: _View, selection: Selection, similarity: float) -> None:
             _keep_first(view, over, str(method))
 
 
-def _select(view: _View, over: Mapping[int, int], selection: Selection) -> None:
+def _select(view: View, over: Mapping[int, int], selection: Selection) -> None:
     for label, n_kept in over.items():
         at = {view.images[index].path: index for index in view.members(label).tolist()}
         images = [view.images[index] for index in at.values()]
@@ -238,7 +147,7 @@ def _select(view: _View, over: Mapping[int, int], selection: Selection) -> None:
         view.leave_out(view.by_key(at.values()), str(selection.method))
 
 
-def _keep_leaders(view: _View, over: Mapping[int, int], similarity: float) -> None:
+def _keep_leaders(view: View, over: Mapping[int, int], similarity: float) -> None:
     """Take away what is nearly the same as an image with a smaller key that stays; then the largest keys."""
     for label, n_kept in over.items():
         members = view.by_key(view.members(label).tolist())
@@ -257,7 +166,7 @@ def _keep_leaders(view: _View, over: Mapping[int, int], similarity: float) -> No
             )
 
 
-def _keep_first(view: _View, over: Mapping[int, int], method: str) -> None:
+def _keep_first(view: View, over: Mapping[int, int], method: str) -> None:
     """Take away what an under-sampler of imbalanced-learn does not keep."""
     searched, pictures = _compared(view, method)
     for label, ranking in rank(method, pictures, over).items():
@@ -271,7 +180,7 @@ def _keep_first(view: _View, over: Mapping[int, int], method: str) -> None:
             )
 
 
-def _make_up(view: _View, selection: Selection) -> None:
+def _make_up(view: View, selection: Selection) -> None:
     """Put back what is missing from the numbers, and one image where a class would vanish."""
     for label, n_kept in view.n_kept.items():
         name, n_left = view.names[label], len(view.members(label))
@@ -286,26 +195,12 @@ def _make_up(view: _View, selection: Selection) -> None:
         )
 
 
-def _find_counterparts(view: _View) -> None:
+def _find_counterparts(view: View) -> None:
     """Find for what is left out, and has no counterpart yet, the nearest image that its class keeps."""
+    lonely = view.reasons.keys() - view.counterparts.keys()
     for label in view.n_kept:
         kept = view.members(label)
-        gone = [index for index in view.lost.get(label, ()) if index in view.reasons.keys() - view.counterparts.keys()]
+        gone = [index for index in view.lost.get(label, ()) if index in lonely]
         if len(kept) and gone:
             found = nearest(view.rows[kept], view.rows[gone], 1).indices[:, 0]
             view.counterparts |= dict(zip(gone, kept[found].tolist(), strict=True))
-
-
-def _choice(view: _View) -> Choice:
-    kept = {name: list(view.unseen[name]) for name in view.names}
-    for index in np.flatnonzero(view.is_left).tolist():
-        kept[view.names[view.labels[index]]].append(view.images[index])
-    left_out = {}
-    for index, reason in view.reasons.items():
-        other = view.counterparts.get(index)
-        left_out[view.images[index].path] = LeftOut(reason, None if other is None else view.images[other].path)
-    return Choice(
-        {name: tuple(sorted(images, key=lambda image: to_bytes(image.path))) for name, images in kept.items()},
-        left_out,
-        tuple(view.remarks),
-    )

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from rebalance.dataset import Dataset
 from rebalance.plan import SOURCE_LIKE, ClassTarget, Operation, Plan, Unusable
-from rebalance.planning.choice import LeftOut
 from rebalance.planning.choosing import choose
-from rebalance.planning.leaving import drop, images_left, keep_all
+from rebalance.planning.leaving import drop_others, images_left, keep_all
 from rebalance.planning.selection import SMALLEST_KEYS, Selection
 from rebalance.planning.targets import SamplingStrategy, classes_to_clean, under_sampling_targets
 
@@ -38,16 +37,11 @@ def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Ma
     n_kept = _numbers_to_keep(options, {name: len(images) for name, images in left.items()})
     choice = choose(left, n_kept, options.selection, options.vectors, seed=options.seed)
     folders = {folder.directory: folder for folder in dataset.classes}
-    otherwise = LeftOut(options.selection.told())
 
     def operations(directory: str) -> Iterator[Operation]:
         folder = folders[directory]
         yield from keep_all(choice.kept[folder.name], folder)
-        remaining = {image.path for image in choice.kept[folder.name]}
-        for image in folder.images:
-            if image.path not in remaining:
-                reason, counterpart = choice.left_out.get(image.path, otherwise)
-                yield drop(image, f"left out by undersample ({reason})", unusable, counterpart)
+        yield from drop_others(folder, choice, "undersample", unusable)
 
     n_targets = {name: len(images) for name, images in choice.kept.items()}
     return Plan(

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 from rebalance.dataset import to_bytes, to_text
 from rebalance.errors import OutputRefusedError
@@ -12,17 +13,29 @@ from rebalance.storage.publish import publish, rename_to_new, sync_filesystem, s
 
 def write_new_file(path: bytes, data: bytes) -> None:
     """Write a file that must not exist yet. Raises OutputRefusedError where it does, or its folder does not."""
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def whole_file(path: bytes, *, is_replacing: bool = False) -> Iterator[BinaryIO]:
+    """Open a file that gets its name when it is whole and durable; else nothing is left of it.
+
+    Raises OutputRefusedError where the name is taken and nothing `is_replacing`, or its folder does not exist.
+    """
     parent = os.path.dirname(os.path.abspath(path))
     temporary = os.path.join(parent, b".rebalance.%d.tmp" % os.getpid())
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        rename_to_new(temporary, path)
+        (os.replace if is_replacing else rename_to_new)(temporary, path)
         sync_folder(parent)
     except (FileNotFoundError, NotADirectoryError):
         raise OutputRefusedError(f"{to_text(path)}: the folder it would lie in does not exist: make it first") from None
+    except IsADirectoryError:
+        raise OutputRefusedError(f"{to_text(path)}: is a folder: choose another name") from None
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)

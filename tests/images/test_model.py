@@ -12,8 +12,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from rebalance.errors import UsageError
-from rebalance.images.model import Model, ModelSettings, open_model, parse_settings, weight_files
+from rebalance.images.model import Model, open_model
+from rebalance.images.model_settings import ModelSettings, parse_settings
 from rebalance.images.pixels import Pixels
+from rebalance.images.weights import weight_files
 
 Weights = Mapping[str, Any]
 Shape = Sequence[str | int | None]

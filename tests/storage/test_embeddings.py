@@ -15,7 +15,9 @@ import pytest
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, Stamp
 from rebalance.errors import OutputRefusedError, VectorsError
-from rebalance.storage.embeddings import joined, read_vectors, write_vectors
+from rebalance.storage.embeddings import read_vectors
+from rebalance.storage.joining import joined
+from rebalance.storage.npz import write_npz
 from rebalance.vectors import Vectors
 
 ROWS = np.array([[3, 4], [0, 2], [-5, 0]], dtype=np.float32)
@@ -92,7 +94,7 @@ def test_every_precision_byte_order_and_layout_gives_the_same(
 def test_an_array_of_more_than_one_block_is_read_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Any
 ) -> None:
-    monkeypatch.setattr("rebalance.storage.embeddings._BLOCK", 64)
+    monkeypatch.setattr("rebalance.storage.arrays.BLOCK", 64)
     array = np.zeros((101, 3), order=order)
     array[np.arange(101), np.arange(101) % 3] = np.arange(101) + 1
     names = [f"c/{number}.jpg" for number in range(101)]
@@ -703,7 +705,7 @@ WRITTEN = Vectors(
 @pytest.mark.parametrize("is_replacing", [False, True])
 def test_what_is_written_is_read(tmp_path: Path, is_replacing: bool) -> None:  # noqa: FBT001
     path = str(tmp_path / "v.npz")
-    write_vectors(path, WRITTEN, is_replacing=is_replacing)
+    write_npz(path, WRITTEN, is_replacing=is_replacing)
     vectors = read_vectors(path)
     assert vectors.paths == ("cat/a.jpg", "cat/\udce9\udcff.jpg", "dog/\U0001f436 \u2028.jpg")
     assert vectors.rows.tobytes() == WRITTEN.rows.tobytes()
@@ -714,14 +716,14 @@ def test_what_is_written_is_read(tmp_path: Path, is_replacing: bool) -> None:  #
 
 
 def test_what_nobody_knows_is_not_written(tmp_path: Path) -> None:
-    write_vectors(str(tmp_path / "v.npz"), Vectors(("a",), np.ones((1, 1), np.float32)), is_replacing=False)
+    write_npz(str(tmp_path / "v.npz"), Vectors(("a",), np.ones((1, 1), np.float32)), is_replacing=False)
     with np.load(tmp_path / "v.npz", allow_pickle=False) as archive:
         assert archive.files == ["paths", "vectors"]
     assert read_vectors(str(tmp_path / "v.npz")).embedder == {}
 
 
 def test_numpy_reads_what_is_written(tmp_path: Path) -> None:
-    write_vectors(str(tmp_path / "v.npz"), WRITTEN, is_replacing=False)
+    write_npz(str(tmp_path / "v.npz"), WRITTEN, is_replacing=False)
     with np.load(tmp_path / "v.npz", allow_pickle=False) as archive:
         assert archive.files == ["paths", "vectors", "sizes", "sha256", "embedder"]
         assert archive["paths"].tolist() == list(WRITTEN.paths)
@@ -732,12 +734,12 @@ def test_numpy_reads_what_is_written(tmp_path: Path) -> None:
 
 
 def test_the_same_vectors_give_the_same_bytes(tmp_path: Path) -> None:
-    write_vectors(str(tmp_path / "a.npz"), WRITTEN, is_replacing=False)
+    write_npz(str(tmp_path / "a.npz"), WRITTEN, is_replacing=False)
     again = Vectors(
         WRITTEN.paths, np.asfortranarray(WRITTEN.rows), {"model": "é", "size": 224}, WRITTEN.sizes, WRITTEN.sums
     )
     old_mask = os.umask(0o77)
-    write_vectors(str(tmp_path / "b.npz"), again, is_replacing=False)
+    write_npz(str(tmp_path / "b.npz"), again, is_replacing=False)
     os.umask(old_mask)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     with zipfile.ZipFile(tmp_path / "a.npz") as archive:
@@ -748,9 +750,9 @@ def test_a_file_is_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None
     path = tmp_path / "v.npz"
     path.write_text("old")
     with pytest.raises(OutputRefusedError, match=r"v\.npz: is there already"):
-        write_vectors(str(path), WRITTEN, is_replacing=False)
+        write_npz(str(path), WRITTEN, is_replacing=False)
     assert path.read_text() == "old"
-    write_vectors(str(path), WRITTEN, is_replacing=True)
+    write_npz(str(path), WRITTEN, is_replacing=True)
     assert read_vectors(str(path)).paths == WRITTEN.paths
     assert [entry.name for entry in tmp_path.iterdir()] == ["v.npz"]
 
@@ -760,22 +762,22 @@ def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) -
     path.write_text("old")
     unwritable = Vectors(("a",), np.ones((1, 1), np.float32), embedder={"model": object()})
     with pytest.raises(TypeError):
-        write_vectors(str(path), unwritable, is_replacing=True)
+        write_npz(str(path), unwritable, is_replacing=True)
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["v.npz"]
 
 
 def test_places_that_cannot_take_a_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputRefusedError, match="the folder it would lie in does not exist"):
-        write_vectors(str(tmp_path / "none" / "v.npz"), WRITTEN, is_replacing=False)
+        write_npz(str(tmp_path / "none" / "v.npz"), WRITTEN, is_replacing=False)
     (tmp_path / "folder.npz").mkdir()
     with pytest.raises(OutputRefusedError, match="is a folder"):
-        write_vectors(str(tmp_path / "folder.npz"), WRITTEN, is_replacing=True)
+        write_npz(str(tmp_path / "folder.npz"), WRITTEN, is_replacing=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder.npz"]
 
 
 def test_a_file_whose_name_is_not_utf_8_is_written_and_read(tmp_path: Path) -> None:
     path = f"{tmp_path}/\udce9.npz"
-    write_vectors(path, WRITTEN, is_replacing=False)
+    write_npz(path, WRITTEN, is_replacing=False)
     assert os.listdir(bytes(tmp_path)) == [b"\xe9.npz"]
     assert read_vectors(path).sizes == (5, 1_099_511_627_776, 7)
