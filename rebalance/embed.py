@@ -2,17 +2,18 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from rebalance.dataset import Dataset, ImageFile, to_bytes
+from rebalance.embedders import AskedEmbedder, open_embedder
 from rebalance.errors import OutputRefusedError, TargetError, VectorsError
 from rebalance.freshness import touched_since
 from rebalance.images.codec import library_versions
-from rebalance.images.embedding import VERSION, place_all
+from rebalance.images.embedding import Embedder, place_all
 from rebalance.plan import Unusable
 from rebalance.storage.embeddings import read_vectors
 from rebalance.storage.lock import exclusive_lock
@@ -21,7 +22,7 @@ from rebalance.storage.npz import write_npz
 from rebalance.storage.numbers import NumbersJournal
 from rebalance.storage.staging import lock_path, staging_path
 from rebalance.survey import Described, describe_images, hash_files
-from rebalance.vectors import Vectors
+from rebalance.vectors import Rows, Vectors
 
 Progress = Callable[[int, int], None]
 Bad = Mapping[str, Unusable]
@@ -30,7 +31,7 @@ Bad = Mapping[str, Unusable]
 class Embedding(NamedTuple):
     """How images are embedded."""
 
-    embedder: str
+    embedder: AskedEmbedder
     n_workers: int
     max_pixels: int
 
@@ -50,8 +51,10 @@ class Embedded:
 def embed(dataset: Dataset, asked: Embedding, progress: Progress, journal: NumbersJournal | None = None) -> Embedded:
     """Embed every image, those that are carried over included: they share one space.
 
-    Raises TargetError where no image decodes.
+    Raises TargetError where no image decodes, UsageError where a model does not run, and VectorsError where it gives no
+    numbers for an image.
     """
+    embedder = open_embedder(asked.embedder)
     images = {image.path: image for image in dataset.images()}
     found = _found_again(images, journal) if journal else {}
     n_reused = len(found)
@@ -64,7 +67,9 @@ def embed(dataset: Dataset, asked: Embedding, progress: Progress, journal: Numbe
     good = [found[path] for path in images if found[path].numbers is not None]
     if not good:
         raise TargetError("no image of the source decodes, so nothing can be told of what is alike")
-    rows, space = place_all(np.array([described.numbers for described in good], np.float32), asked.embedder)
+    numbers = np.array([described.numbers for described in good], np.float32)
+    _check_numbers(numbers, good, embedder)
+    rows, space = place_all(numbers, embedder)
     vectors = Vectors(
         paths=tuple(described.path for described in good),
         rows=rows,
@@ -105,13 +110,29 @@ def embed_to_file(
             if not is_overwriting or standing is None:
                 way_out = "move it away" if standing is None else "--overwrite replaces it"
                 raise OutputRefusedError(f"{output}: is there and not what this run makes: {difference}; {way_out}")
-        journal = NumbersJournal(staging_path(path), digest([*asked[::2], VERSION, library_versions("pillow")]))
+        journal = NumbersJournal(staging_path(path), _journal_key(asked))
         with contextlib.closing(journal):
             embedded = embed(dataset, asked, progress, journal)
             check(embedded.bad)
             write_npz(output, embedded.vectors, is_replacing=is_there)
             journal.remove()
     return embedded
+
+
+def _journal_key(asked: Embedding) -> str:
+    """Return the digest of all that decides what is said of an image."""
+    embedder = open_embedder(asked.embedder)
+    return digest([embedder.identity, embedder.versions, asked.max_pixels, library_versions("pillow")])
+
+
+def _check_numbers(numbers: Rows, described: Sequence[Described], embedder: Embedder) -> None:
+    """Raise VectorsError where a model gives what has no direction."""
+    has_none = ~np.isfinite(numbers).all(axis=1) | ((embedder.name == "onnx") & ~numbers.any(axis=1))
+    for index in np.flatnonzero(has_none)[:1]:
+        what = "only zeros" if np.isfinite(numbers[index]).all() else "numbers that are not finite"
+        raise VectorsError(
+            f"{described[index].path!r}: the model gives {what}: look at its settings, or --exclude the image"
+        )
 
 
 def _found_again(images: Mapping[str, ImageFile], journal: NumbersJournal) -> dict[str, Described]:
@@ -130,8 +151,10 @@ def _standing(output: str, dataset: Dataset, asked: Embedding) -> tuple[Vectors 
         return None, str(error)
     if not vectors.embedder or not vectors.sums or not vectors.sizes:
         return None, "it is not a file of rebalance embed"
-    if (vectors.embedder.get("name"), vectors.embedder.get("version")) != (asked.embedder, VERSION):
-        return vectors, f"it was made by the embedder {vectors.embedder.get('name')}"
+    for key, value in open_embedder(asked.embedder).identity.items():
+        if vectors.embedder.get(key) != value:
+            made_by = vectors.embedder.get("name")
+            return vectors, f"it was made by the embedder {made_by}" + (f" of another {key}" if key != "name" else "")
     return vectors, _difference(vectors, dataset, os.stat(to_bytes(output)).st_mtime_ns)
 
 

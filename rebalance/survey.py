@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from rebalance.backends import run_batches
 from rebalance.dataset import ImageFile, to_bytes
+from rebalance.embedders import AskedEmbedder, open_embedder
 from rebalance.errors import BadImageError, StorageError, WorkerError
 from rebalance.images.codec import check_pixels
 from rebalance.images.embedding import embed_image
@@ -64,10 +65,10 @@ def check_images(root: str, images: Iterable[ImageFile], n_workers: int, max_pix
 
 
 def describe_images(
-    root: str, images: Iterable[ImageFile], embedder: str, n_workers: int, max_pixels: int
+    root: str, images: Iterable[ImageFile], asked: AskedEmbedder, n_workers: int, max_pixels: int
 ) -> Iterator[Described]:
     """Decode every image and describe it; yield what there is to say as it comes, in any order."""
-    describe = partial(_describe, to_bytes(root), embedder, max_pixels)
+    describe = partial(_describe, to_bytes(root), asked, max_pixels)
     return _survey(describe, images, n_workers, describe=lambda image: repr(image.path))
 
 
@@ -123,13 +124,13 @@ def _check(root: bytes, max_pixels: int, image: ImageFile) -> Checked:
     return Checked(image.path, source.sha256, None)
 
 
-def _describe(root: bytes, embedder: str, max_pixels: int, image: ImageFile) -> Described:
+def _describe(root: bytes, asked: AskedEmbedder, max_pixels: int, image: ImageFile) -> Described:
     sha256 = None
     try:
         source = read_source(root, image)
         sha256 = source.sha256
         with _memory_for(image):
-            return Described(image.path, sha256, embed_image(source.data, embedder, max_pixels), None)
+            return Described(image.path, sha256, embed_image(source.data, open_embedder(asked), max_pixels), None)
     except BadImageError as error:
         return Described(image.path, sha256, None, str(error))
 

@@ -17,7 +17,7 @@ from rebalance.storage.scan import raise_problems
 @click.command(short_help="One vector an image, for the methods that look at the pictures.")
 @options.source
 @click.option("-o", "--output", type=Path(), metavar="FILE.npz", help="The file to make; it must not exist.")
-@options.embedder
+@options.embedding
 @options.split
 @options.reading
 @options.max_pixels

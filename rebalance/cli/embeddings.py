@@ -36,14 +36,15 @@ class Look:
 
 def look(dataset: Dataset, selection: Selection, given: Given) -> Look:
     """Read or make the vectors where a method looks at them. Raises BadImagesError under `--bad-images fail`."""
-    asked = [name for name in ("embeddings", "embedder", "embedding_paths") if given[name] is not None]
+    asked = [name for name in ("embeddings", "embedding_paths", "embedder", "model_setting") if given[name]]
     if asked and not selection.is_looking:
         looking = ", ".join(name for name, method in METHODS.items() if method.is_looking)
         option = asked[0].replace("_", "-")
         raise UsageError(f"--{option} is for methods that look at the pictures: {looking}")
-    if asked[:2] == ["embeddings", "embedder"]:
-        raise UsageError("--embeddings brings vectors and --embedder makes them: leave one of them out")
-    if asked[-1:] == ["embedding_paths"] and "embeddings" not in asked:
+    if asked[:1] == ["embeddings"] and asked[-1] in ("embedder", "model_setting"):
+        option = asked[-1].replace("_", "-")
+        raise UsageError(f"--embeddings brings vectors and --{option} is for making them: leave one of them out")
+    if "embedding_paths" in asked and "embeddings" not in asked:
         raise UsageError("--embedding-paths names the images of an .npy: give it with --embeddings")
     if not selection.is_looking:
         return Look()
@@ -79,10 +80,15 @@ def _make(dataset: Dataset, given: Given) -> Look:
 
 
 def embedding_asked(given: Given) -> "Embedding":
-    """Return how images are to be embedded."""
+    """Return how images are to be embedded. Raises UsageError where a model cannot be read."""
     from rebalance.embed import Embedding  # noqa: PLC0415  the same
+    from rebalance.embedders import find_model  # noqa: PLC0415  the same
 
-    return Embedding(given["embedder"] or _EMBEDDER, options.n_workers(given), given.get("max_pixels", MAX_PIXELS))
+    kind, _, model = (given["embedder"] or _EMBEDDER).partition(":")
+    if given["model_setting"] and not model:
+        raise UsageError("--model-setting is for --embedder onnx:MODEL: leave it out")
+    embedder = find_model(model, given["model_setting"]) if model else kind
+    return Embedding(embedder, options.n_workers(given), given.get("max_pixels", MAX_PIXELS))
 
 
 def refuse_bad(bad: Mapping[str, Unusable], given: Given) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rebalance.errors import UsageError
+from rebalance.errors import UsageError, did_you_mean
 from rebalance.planning.selection import parse_methods
 from rebalance.transforms import Transform
 
@@ -79,6 +79,20 @@ class Methods(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
+class Embedder(click.ParamType[str]):
+    """What makes vectors: by its name, or a model."""
+
+    name = "embedder"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it as it was asked for."""
+        kind, _, model = str(value).partition(":")
+        if not (value in EMBEDDERS or (kind == "onnx" and model and "\0" not in model)):
+            hint = did_you_mean(kind, [*EMBEDDERS, "onnx"])
+            self.fail(f"{value!r} is none of: {', '.join(EMBEDDERS)}, onnx:MODEL{hint}", param, ctx)
+        return str(value)
+
+
 class Size(click.ParamType[tuple[int, int]]):
     """Width and height in pixels, as WxH."""
 
@@ -125,5 +139,6 @@ class Share(click.ParamType[Fraction]):
 
 
 POSITIVE = Positive()
+EMBEDDERS = ("descriptor", "pixels")
 _LONGEST = 65_535
 """Pixels that a side may have in a JPEG."""

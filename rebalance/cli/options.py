@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from rebalance.cli.config import BUNDLED, apply_config
-from rebalance.cli.option_types import Methods, Names, Path, Quality, SettingType, Share, Size
+from rebalance.cli.option_types import Embedder, Methods, Names, Path, Quality, SettingType, Share, Size
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
 from rebalance.images.choice import ENGINES
@@ -80,8 +80,12 @@ order = click.option(
     help="The order of the stretches: by the keys, or by name.",
 )  # fmt: skip
 embedder = click.option(
-    "--embedder", type=click.Choice(["descriptor", "pixels"]),
-    help="What tells a method that looks at the pictures which are alike.  [default: descriptor]",
+    "--embedder", type=Embedder(), metavar="descriptor|pixels|onnx:MODEL",
+    help="What tells which pictures are alike.  [default: descriptor]",
+)  # fmt: skip
+model_setting = click.option(
+    "--model-setting", type=Names(), multiple=True, metavar="KEY=VALUE",
+    help="For onnx:MODEL, over the .toml beside it: size, mean, std, channels, fit, output.",
 )  # fmt: skip
 embeddings = click.option(
     "--embeddings", type=Path(), metavar="FILE",
@@ -248,6 +252,7 @@ reading = together(group_by, images, column, exclude, symlinks)
 arranging = together(split, holdout, leakage, write)
 running = together(seed, workers, dry_run, overwrite, link, bad_images, check, report_format, quiet)
 configuring = together(config, print_config)
-looking = together(embedder, embeddings, embedding_paths)
+embedding = together(embedder, model_setting)
+looking = together(embedding, embeddings, embedding_paths)
 capping = together(cap, cap_method, window, order, looking)
 choosing = together(method, window, order, looking)

@@ -1,6 +1,6 @@
-"""The embedders that need nothing installed: from the bytes of images to vectors that say which are alike."""
+"""The embedders: from the bytes of images to vectors that say which are alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ from PIL import Image
 
 from rebalance.images.codec import view_image
 from rebalance.images.descriptor import SIDE, describe, fit_space, placed
+from rebalance.images.model import Model, import_onnxruntime
 from rebalance.images.pixels import Pixels
 from rebalance.vectors import Rows
 
@@ -20,23 +21,44 @@ _THUMBNAIL = 32
 class Embedder(NamedTuple):
     """How one image becomes numbers, and the numbers of a set vectors of unit length."""
 
+    name: str
     least: int
     """Pixels a side that it looks at."""
     describe: Callable[[Pixels], Rows]
     place: Callable[[Rows], tuple[Rows, dict[str, Any]]]
     """Returns the vectors, and what places further images among them."""
+    settings: Mapping[str, Any] = {}
+    """What tells it from others of its name, ready for JSON."""
+    versions: Mapping[str, str] = {}
+    """Of the libraries that it takes beside those that all take."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return what makes other vectors where it is another."""
+        return {"name": self.name, "version": VERSION, **self.settings}
 
 
-def embed_image(data: bytes, embedder: str, max_pixels: int) -> Rows:
+def embed_image(data: bytes, embedder: Embedder, max_pixels: int) -> Rows:
     """Return the numbers of one image, not yet placed. Raises BadImageError."""
-    chosen = EMBEDDERS[embedder]
-    return chosen.describe(view_image(data, chosen.least, max_pixels=max_pixels))
+    return embedder.describe(view_image(data, embedder.least, max_pixels=max_pixels))
 
 
-def place_all(described: Rows, embedder: str) -> tuple[Rows, dict[str, Any]]:
+def place_all(described: Rows, embedder: Embedder) -> tuple[Rows, dict[str, Any]]:
     """Return unit vectors of a set of images, and what names their space."""
-    rows, space = EMBEDDERS[embedder].place(described)
-    return rows, {"name": embedder, "version": VERSION, **space}
+    rows, space = embedder.place(described)
+    return rows, {**embedder.identity, **embedder.versions, **space}
+
+
+def embedder_of(model: Model) -> Embedder:
+    """Return the embedder that gives the vectors of a model."""
+    return Embedder(
+        "onnx",
+        least=max(model.image_input.size),
+        describe=model.embed_one,
+        place=_scaled,
+        settings=model.described(),
+        versions={"onnxruntime": str(import_onnxruntime().__version__)},
+    )
 
 
 def _place_in_own_space(described: Rows) -> tuple[Rows, dict[str, Any]]:
@@ -58,6 +80,7 @@ def _scaled(rows: Rows) -> tuple[Rows, dict[str, Any]]:
 
 
 EMBEDDERS = {
-    "descriptor": Embedder(SIDE, describe, _place_in_own_space),
-    "pixels": Embedder(_THUMBNAIL, _thumbnail, _scaled),
+    "descriptor": Embedder("descriptor", SIDE, describe, _place_in_own_space),
+    "pixels": Embedder("pixels", _THUMBNAIL, _thumbnail, _scaled),
 }
+"""Those that need nothing installed."""

@@ -125,11 +125,18 @@ def open_model(data: bytes, files: Files, settings: ModelSettings, where: str) -
     image_input = _image_input(session.get_inputs(), settings, where)
     _check_settings(image_input, settings, where)
     output = _choose_output([output.name for output in session.get_outputs()], settings, where)
-    model = Model(session, image_input, output, settings, _sums(data, files), where)
+    model = Model(session, image_input, output, settings, model_sums(data, files), where)
     once, again = model.embed_one(_SAMPLE), model.embed_one(_SAMPLE)
     if once.tobytes() != again.tobytes():
         raise UsageError(f"{where}: gives one picture two vectors: export the model for inference, without dropout")
     return replace(model, n_dimensions=len(once))
+
+
+def model_sums(data: bytes, files: Files) -> dict[str, Any]:
+    """Return the sha256 of a model, and of each file its weights lie in, if there are such."""
+    sums: dict[str, Any] = {"model": hashlib.sha256(data).hexdigest()}
+    weights = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return {**sums, "weights": weights} if weights else sums
 
 
 def prepare(picture: Pixels, image_input: ImageInput, settings: ModelSettings) -> Pixels:
@@ -193,12 +200,6 @@ def _wanted(data: bytes, files: Files, where: str) -> Files:
         if name not in files:
             raise UsageError(f"{where}: its weights {name!r} are missing: put that file beside it")
     return {name: files[name] for name in names}
-
-
-def _sums(data: bytes, files: Files) -> dict[str, Any]:
-    sums: dict[str, Any] = {"model": hashlib.sha256(data).hexdigest()}
-    weights = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    return {**sums, "weights": weights} if weights else sums
 
 
 def _image_input(inputs: Sequence[Any], settings: ModelSettings, where: str) -> ImageInput:

@@ -14,6 +14,7 @@ Triple = tuple[float, float, float]
 CHANNELS = ("rgb", "bgr")
 FITS = ("crop", "squash")
 LONGEST = 4096
+_NUMBER = r"\s*-?\d*\.?\d+\s*"
 MEAN: Triple = (0.485, 0.456, 0.406)
 STD: Triple = (0.229, 0.224, 0.225)
 """Those of ImageNet, which most models were trained with."""
@@ -51,17 +52,20 @@ def parse_settings(content: Mapping[str, object], where: str, base: ModelSetting
 
 
 def _parse_size(value: object) -> Size:
-    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"(\d{1,5})(?:[xX](\d{1,5}))?", value) if isinstance(value, str) else None
     sides: list[Any] = value if isinstance(value, list) else [value, value]
     if match:
-        sides = [int(side) for side in match.groups()]
+        sides = [int(match[1]), int(match[2] or match[1])]
     if len(sides) != 2 or not all(type(side) is int and 1 <= side <= LONGEST for side in sides):
         raise ValueError(f"pixels from 1 to {LONGEST}: of both sides, or [width, height], or 'WxH'")
     return sides[0], sides[1]
 
 
 def _parse_triple(value: object, least: float, most: float) -> Triple:
-    parts: list[Any] = value if isinstance(value, list) else [value] * 3
+    if isinstance(value, str):
+        value = [float(part) if re.fullmatch(_NUMBER, part) else part for part in value.split(",")]
+    parts: list[Any] = value if isinstance(value, list) else [value]
+    parts = parts * 3 if len(parts) == 1 else parts
     if len(parts) != 3 or not all(type(part) in (int, float) and least <= part <= most for part in parts):
         levels = "for levels of 0 to 1: divide those for 255 by 255"
         raise ValueError(f"a number from {least} to {most}, or three of red, green and blue, {levels}")

@@ -26,8 +26,10 @@ def scene(size: tuple[int, int] = (120, 90)) -> Image.Image:
 
 
 def cosines(pictures: Sequence[Image.Image], embedder: str) -> list[float]:
-    described = np.array([embed_image(encoded(picture), embedder, MAX_PIXELS) for picture in pictures], np.float32)
-    rows, _ = place_all(described, embedder)
+    described = np.array(
+        [embed_image(encoded(picture), EMBEDDERS[embedder], MAX_PIXELS) for picture in pictures], np.float32
+    )
+    rows, _ = place_all(described, EMBEDDERS[embedder])
     return [float(rows[0] @ row) for row in rows[1:]]
 
 
@@ -35,8 +37,10 @@ def cosines(pictures: Sequence[Image.Image], embedder: str) -> list[float]:
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (7, 3), (900, 700)])
 def test_every_picture_has_a_vector_of_unit_length(embedder: str, size: tuple[int, int]) -> None:
     solids = [Image.new("RGB", size, (level, level, level)) for level in (0, 128, 255)]
-    described = np.array([embed_image(encoded(picture), embedder, MAX_PIXELS) for picture in solids], np.float32)
-    rows, _ = place_all(described, embedder)
+    described = np.array(
+        [embed_image(encoded(picture), EMBEDDERS[embedder], MAX_PIXELS) for picture in solids], np.float32
+    )
+    rows, _ = place_all(described, EMBEDDERS[embedder])
     assert np.isfinite(rows).all()
     assert np.linalg.norm(rows, axis=1) == pytest.approx(1, abs=1e-5)
     assert rows.dtype == np.float32
@@ -44,7 +48,9 @@ def test_every_picture_has_a_vector_of_unit_length(embedder: str, size: tuple[in
 
 @pytest.mark.parametrize("embedder", EMBEDDERS)
 def test_a_set_of_one_picture_has_a_vector_too(embedder: str) -> None:
-    rows, space = place_all(np.array([embed_image(encoded(scene()), embedder, MAX_PIXELS)]), embedder)
+    rows, space = place_all(
+        np.array([embed_image(encoded(scene()), EMBEDDERS[embedder], MAX_PIXELS)]), EMBEDDERS[embedder]
+    )
     assert np.linalg.norm(rows) == pytest.approx(1)
     assert space["name"] == embedder
 
@@ -108,6 +114,6 @@ def test_a_large_jpeg_is_decoded_no_smaller_than_is_looked_at() -> None:
 
 def test_what_does_not_decode_says_why() -> None:
     with pytest.raises(BadImageError, match="does not decode"):
-        embed_image(encoded(scene(), "JPEG")[:-400], "descriptor", MAX_PIXELS)
+        embed_image(encoded(scene(), "JPEG")[:-400], EMBEDDERS["descriptor"], MAX_PIXELS)
     with pytest.raises(BadImageError, match="more than 100 pixels"):
-        embed_image(encoded(scene()), "pixels", 100)
+        embed_image(encoded(scene()), EMBEDDERS["pixels"], 100)

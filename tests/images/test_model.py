@@ -583,9 +583,17 @@ def test_a_table_says_what_it_says_and_the_rest_stays() -> None:
     )
 
 
-@pytest.mark.parametrize(("written", "size"), [(224, (224, 224)), ("320x240", (320, 240)), ([1, 4096], (1, 4096))])
-def test_a_size_is_written_in_three_ways(written: object, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [(224, (224, 224)), ("224", (224, 224)), ("320x240", (320, 240)), ([1, 4096], (1, 4096))],
+)
+def test_a_size_is_written_as_number_text_or_list(written: object, size: tuple[int, int]) -> None:
     assert parse_settings({"size": written}, "model.toml").size == size
+
+
+def test_statistics_are_written_as_text_too() -> None:
+    settings = parse_settings({"mean": "0.1, 0.2,.3", "std": "0.5"}, "--model-setting")
+    assert (settings.mean, settings.std) == ((0.1, 0.2, 0.3), (0.5, 0.5, 0.5))
 
 
 def test_a_key_that_is_unknown_is_refused() -> None:
@@ -596,8 +604,8 @@ def test_a_key_that_is_unknown_is_refused() -> None:
 
 
 ILLEGAL: Mapping[str, Sequence[object]] = {
-    "size": [0, 4097, -1, 2.0, True, "224", "0x5", "5000x5", [224], [1, 2, 3], [1, 2.5], None],
-    "mean": ["0.5", [0.5, 0.5], [0.5, 0.5, "a"], True, [True, 0, 0], float("nan"), 123.7, None],
+    "size": [0, 4097, -1, 2.0, True, "big", "224,224", "0x5", "5000x5", [224], [1, 2, 3], [1, 2.5], None],
+    "mean": ["bright", "0.5,0.5", "", [0.5, 0.5], [0.5, 0.5, "a"], True, [True, 0, 0], float("nan"), 123.7, None],
     "std": [0, 0.0, [0.2, 0, 0.2], -1, float("inf"), 58.4, [], {}],
     "channels": ["grey", "", 3, ["rgb"]],
     "output": ["", 0, ["y"]],

@@ -1,0 +1,55 @@
+"""The embedder that is asked for, opened once in each process."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from rebalance.errors import StorageError, UsageError
+from rebalance.images.embedding import EMBEDDERS, Embedder, embedder_of
+from rebalance.images.model import model_sums, open_model
+from rebalance.images.model_settings import ModelSettings, parse_settings
+from rebalance.storage.manifest import digest
+from rebalance.storage.models import read_model, read_settings, settings_path
+
+
+class ModelFile(NamedTuple):
+    """A model as it goes to workers: each of them opens its own."""
+
+    path: str
+    sums: str
+    """Digest of the model and its weights, as they were when it was asked for."""
+    settings: ModelSettings
+
+
+AskedEmbedder = str | ModelFile
+"""One of EMBEDDERS by its name, or a model."""
+
+
+def find_model(path: str, given: Sequence[str]) -> ModelFile:
+    """Return the model of a file, with the settings of the TOML beside it and those `given` as KEY=VALUE over them.
+
+    Raises UsageError where the model or a setting is wrong.
+    """
+    beside = parse_settings(read_settings(path), settings_path(path))
+    settings = parse_settings(dict(map(_split_setting, given)), "--model-setting", beside)
+    stored = read_model(path)
+    return ModelFile(path, digest(model_sums(stored.data, stored.weights)), settings)
+
+
+@lru_cache(maxsize=1)
+def open_embedder(asked: AskedEmbedder) -> Embedder:
+    """Return what was asked for. Raises UsageError where a model does not run, StorageError where it has changed."""
+    if isinstance(asked, str):
+        return EMBEDDERS[asked]
+    stored = read_model(asked.path)
+    model = open_model(stored.data, stored.weights, asked.settings, asked.path)
+    if digest(model.sums) != asked.sums:
+        raise StorageError(f"{asked.path}: was changed while it was used: run again")
+    return embedder_of(model)
+
+
+def _split_setting(text: str) -> tuple[str, str]:
+    key, is_setting, value = text.partition("=")
+    if not is_setting:
+        raise UsageError(f"--model-setting {text!r} is not KEY=VALUE: size=224 for one")
+    return key, value
