@@ -14,7 +14,18 @@ from tests.conftest import Run
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
-_HEAVY = ("numpy", "PIL", "sklearn", "scipy", "imblearn", "cv2", "tqdm", "concurrent.futures", "multiprocessing", "onnxruntime")
+_HEAVY = (
+    "numpy",
+    "PIL",
+    "sklearn",
+    "scipy",
+    "imblearn",
+    "cv2",
+    "tqdm",
+    "concurrent.futures",
+    "multiprocessing",
+    "onnxruntime",
+)
 
 
 @pytest.mark.parametrize("arguments", ["['--help']", "['augment', '--help']", "['inspect', sys.argv[1]]"])

@@ -98,7 +98,9 @@ def selection_asked(given: Given, method: str) -> Selection:
             f"{option} {given[method]} removes what it finds and keeps no number: chain one that does "
             f"({given[method]},random)"
         )
-    return replace(selection, window=given["window"], order=given["order"])
+    if given["similarity"] is not None and selection.method != "diverse":
+        raise UsageError(f"--similarity goes with {option} diverse")
+    return replace(selection, window=given["window"], order=given["order"], similarity=given["similarity"])
 
 
 def _rendering_asked(given: Given) -> Rendering:

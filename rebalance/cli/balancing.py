@@ -62,7 +62,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     dataset = opened.dataset
     balancing.check(dataset)
     is_there = output is not None and check_output(dataset, output, files_read(source, given))
-    seen = look(dataset, balancing.selection, given)
+    seen = look(dataset, given, is_looking=balancing.selection.is_looking)
     described = {**opened.described, **seen.described}
     planned = balancing.planner(dataset, replace(seen, described=described))
     planner = _planning_once(partial(_plan, planned, dataset, given["write"]))

@@ -1,7 +1,7 @@
 """The vectors that a method looks at, as they are asked for."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,15 @@ from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import BadImagesError, UsageError, listed
 from rebalance.plan import MAX_PIXELS, Unusable
 from rebalance.planning.methods import METHODS
-from rebalance.planning.selection import Selection
 
 if TYPE_CHECKING:
     from rebalance.embed import Embedding
     from rebalance.vectors import Vectors
 
 Given = Mapping[str, Any]
+_LOOKING = ", ".join(name for name, method in METHODS.items() if method.is_looking)
+_FOR_METHODS = f"is for methods that look at the pictures: {_LOOKING}"
+_OPTIONS = ("embeddings", "embedding_paths", "embedder", "model_setting", "similarity")
 _EMBEDDER = "descriptor"
 """What tells which pictures are alike where nothing is asked for."""
 
@@ -34,21 +36,26 @@ class Look:
     """The images without one."""
 
 
-def look(dataset: Dataset, selection: Selection, given: Given) -> Look:
-    """Read or make the vectors where a method looks at them. Raises BadImagesError under `--bad-images fail`."""
-    asked = [name for name in ("embeddings", "embedding_paths", "embedder", "model_setting") if given[name]]
-    if asked and not selection.is_looking:
-        looking = ", ".join(name for name, method in METHODS.items() if method.is_looking)
-        option = asked[0].replace("_", "-")
-        raise UsageError(f"--{option} is for methods that look at the pictures: {looking}")
-    if asked[:1] == ["embeddings"] and asked[-1] in ("embedder", "model_setting"):
-        option = asked[-1].replace("_", "-")
-        raise UsageError(f"--embeddings brings vectors and --{option} is for making them: leave one of them out")
-    if "embedding_paths" in asked and "embeddings" not in asked:
-        raise UsageError("--embedding-paths names the images of an .npy: give it with --embeddings")
-    if not selection.is_looking:
+def look(dataset: Dataset, given: Given, *, is_looking: bool, purpose: str = _FOR_METHODS) -> Look:
+    """Read or make the vectors where something looks at them. Raises BadImagesError under `--bad-images fail`.
+
+    Raises UsageError where options contradict each other, or serve no `purpose`.
+    """
+    _check_asked([name for name in _OPTIONS if given[name]], is_looking=is_looking, purpose=purpose)
+    if not is_looking:
         return Look()
     return _read(dataset, given) if given["embeddings"] is not None else _make(dataset, given)
+
+
+def _check_asked(asked: Sequence[str], *, is_looking: bool, purpose: str) -> None:
+    """Raise UsageError for options that are without effect, alone or together."""
+    if asked and not is_looking:
+        raise UsageError(f"--{asked[0].replace('_', '-')} {purpose}")
+    making = [name.replace("_", "-") for name in asked if name in ("embedder", "model_setting")]
+    if "embeddings" in asked and making:
+        raise UsageError(f"--embeddings brings vectors and --{making[0]} is for making them: leave one of them out")
+    if "embedding_paths" in asked and "embeddings" not in asked:
+        raise UsageError("--embedding-paths names the images of an .npy: give it with --embeddings")
 
 
 def _read(dataset: Dataset, given: Given) -> Look:

@@ -1,12 +1,13 @@
 """`rebalance inspect`: what a tree holds, how lopsided it is, what is odd about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from rebalance.cli import options
 from rebalance.cli.leakage import find_leakage
+from rebalance.cli.neighbors import neighbor_columns, neighbors_found, print_neighbors
 from rebalance.cli.option_types import POSITIVE, Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, told_leak, told_leaks, told_unread
@@ -24,6 +25,8 @@ from rebalance.planning.weights import balanced_weights, log_weights
 @options.sampling_strategy
 @click.option("--mu", type=POSITIVE, default=0.15, show_default=True, help="Of the weights max(1, ln(mu N / n)).")
 @click.option("--check", is_flag=True, help="Decode every image; list bad ones and exact duplicates.")
+@click.option("--neighbors", is_flag=True, help="Look at the pictures: which classes, images and copies look odd.")
+@options.looking
 @click.option("--fail-imbalance", type=POSITIVE, metavar="R", help="Exit 1 where largest / smallest passes R.")
 @click.option(
     "--fail-min-count", type=click.IntRange(min=0), metavar="N", help="Exit 1 where a class has fewer than N."
@@ -36,7 +39,7 @@ from rebalance.planning.weights import balanced_weights, log_weights
 @options.report_format
 @options.quiet
 def inspect(source: str, **given: Any) -> int:
-    """Show what SOURCE holds; no image is decoded unless --check asks for it.
+    """Show what SOURCE holds; no image is decoded unless --check or --neighbors asks for it.
 
     Of a SOURCE with splits, --split train shows that part, the others beside it, and what stands in two of them.
 
@@ -44,6 +47,7 @@ def inspect(source: str, **given: Any) -> int:
     rebalance inspect data/train
     rebalance inspect data/train --check --fail-imbalance 20 --fail-min-count 10
     rebalance inspect data --split train --leakage fail
+    rebalance inspect data/train --neighbors
     """
     opened = open_source(source, given)
     leakage = find_leakage(opened, given)
@@ -52,6 +56,8 @@ def inspect(source: str, **given: Any) -> int:
         report |= {"leakage": [leak._asdict() for leak in leakage.leaks], "not_compared": list(leakage.unread)}
     if given["check"]:
         report |= _checked(opened.dataset, given)
+    found = neighbors_found(opened.dataset, given)
+    report |= found | _all_bad(report, found)
     _print(report, given["format"])
     if not given["quiet"]:
         for remark in dataset_remarks(opened.dataset):
@@ -130,6 +136,13 @@ def _checked(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _all_bad(*reports: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the bad images of several reports, each once, where any looked for them."""
+    lists = [report["bad_images"] for report in reports if "bad_images" in report]
+    rows = {row["path"]: row for rows in lists for row in rows}
+    return {"bad_images": [rows[path] for path in sorted(rows)]} if lists else {}
+
+
 def _print(report: dict[str, Any], report_format: str) -> None:
     keys = ["name", "index", "count", "share", "weight_balanced", "weight_log", "missing"]
     if report_format == "json":
@@ -141,7 +154,8 @@ def _print(report: dict[str, Any], report_format: str) -> None:
         [*(entry[key] for key in keys), *(entry["carried"][name] for name in splits)] for entry in report["classes"]
     ]
     if report_format == "csv":
-        print_csv((*keys, *splits), rows)
+        more, cells = neighbor_columns(report)
+        print_csv((*keys, *splits, *more), ([*row, *own] for row, own in zip(rows, cells, strict=True)))
         return
     titles = {"name": "class", "weight_balanced": "balanced", "weight_log": "log", "n_groups": "groups"}
     header = (*(titles.get(key, key) for key in keys), *map(displayed, splits))
@@ -175,8 +189,10 @@ def _print_remarks(report: dict[str, Any]) -> None:
         emit(f"leakage: {displayed(told_leak(Leak(**leak)))}")
     for told in _leakage_told(report):
         emit(displayed(told))
-    if "bad_images" in report:
+    if "duplicates" in report:
         emit(f"{len(report['bad_images'])} bad images, {len(report['duplicates'])} groups of exact duplicates")
+    if "neighbors" in report:
+        print_neighbors(report)
 
 
 def _leakage_told(report: dict[str, Any]) -> list[str]:

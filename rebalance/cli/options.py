@@ -94,6 +94,10 @@ embeddings = click.option(
 embedding_paths = click.option(
     "--embedding-paths", type=Path(), metavar="FILE", help="The images of an .npy, a path a line, as its rows go."
 )
+similarity = click.option(
+    "--similarity", type=click.FloatRange(0, 1, min_open=True), metavar="COSINE",
+    help="From which two pictures count as nearly the same.  [default: 0.95; of pixels, 0.995]",
+)  # fmt: skip
 max_copies = click.option(
     "--max-copies", type=click.IntRange(min=1), metavar="N", help="Allow this many copies of one image.  [default: 100]"
 )
@@ -253,6 +257,6 @@ arranging = together(split, holdout, leakage, write)
 running = together(seed, workers, dry_run, overwrite, link, bad_images, check, report_format, quiet)
 configuring = together(config, print_config)
 embedding = together(embedder, model_setting)
-looking = together(embedding, embeddings, embedding_paths)
+looking = together(embedding, embeddings, embedding_paths, similarity)
 capping = together(cap, cap_method, window, order, looking)
 choosing = together(method, window, order, looking)

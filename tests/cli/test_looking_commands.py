@@ -182,6 +182,9 @@ def test_an_image_without_a_vector_ends_the_run_and_a_vector_without_an_image_is
         (("--method", "random", "--embeddings", "v.npz"), "--embeddings is for methods that look at the pictures"),
         (("--method", "spread", "--embeddings", "v.npz", "--embedder", "pixels"), "leave one of them out"),
         (("--method", "spread", "--embedding-paths", "v.txt"), "give it with --embeddings"),
+        (("--method", "spread", "--embeddings", "v.npz", "--model-setting", "size=9"), "leave one of them out"),
+        (("--method", "random", "--similarity", "0.9"), "--similarity goes with --method diverse"),
+        (("--method", "spread", "--similarity", "0.9"), "--similarity goes with --method diverse"),
     ],
 )
 def test_vectors_that_are_asked_for_twice_or_for_nothing_are_refused(
@@ -189,3 +192,20 @@ def test_vectors_that_are_asked_for_twice_or_for_nothing_are_refused(
 ) -> None:
     done = run("undersample", photos, "-n", *options)
     assert (done.code, told in done.err) == (2, True), done.err
+
+
+def test_what_counts_as_nearly_the_same_is_asked_for(photos: Path, tmp_path: Path, run: Run) -> None:
+    first = min((photos / "Hat").iterdir())
+    shutil.copy(first, photos / "Hat" / "same.jpg")
+    asked = ("undersample", photos, "--method", "diverse", "-j", "1")
+    reasons = {}
+    for similarity in ("0.2", "1"):
+        done = run(*asked, "-o", tmp_path / similarity, "--similarity", similarity)
+        assert done.code == 0, done.err
+        reasons[similarity] = [
+            row["reason"] for row in manifest_rows(tmp_path / similarity) if row["kind"] == "removed"
+        ]
+        assert manifest_head(tmp_path / similarity)["request"]["selection"]["similarity"] == float(similarity)
+    assert sum("nearly the same" in reason for reason in reasons["0.2"]) > 5
+    assert not any("nearly the same" in reason for reason in reasons["1"])
+    assert any("the same picture" in reason for reason in reasons["1"])
