@@ -10,6 +10,7 @@ and the mean colour. Counts are integers up to the last step, so that all proces
 images apart by differs, so the parts are centred and weighed by how they vary within a set: `fit_space` and `placed`.
 """
 
+import functools
 from collections.abc import Mapping
 from math import fsum, sqrt
 from typing import Any
@@ -18,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+Levels = NDArray[np.int16]
+"""Shape (height, width), or of colours (3, height, width)."""
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
@@ -33,6 +36,7 @@ _CELLS = 8
 """Cells of the shape a side; each reaches half a cell into its neighbours."""
 _DIRECTIONS = ((64, 0), (55, 32), (32, 55), (0, 64), (-32, 55), (-55, 32))
 """64 times the cosine and sine of 0, 30, ... 150 degrees."""
+_COSINES, _SINES = np.array(_DIRECTIONS, np.int32).T[:, :, None, None]
 _DAMPING = 0.15
 """Share of the root mean square cell energy added to every cell's norm, so that flat cells stay small."""
 _FLOOR = 2.0e4
@@ -43,6 +47,8 @@ _MIRRORED = 0.3
 """Weight of the mirror image that is added to the shape."""
 _SHADES = 4
 """Bins of the colour histogram a channel."""
+_SHADE_BITS = 8
+"""A bin is so many bits of a sum of four pixels wide: 1024 levels in four bins."""
 _STEPS = (2304, 20736, 129600, 705600)
 """Squared gradients of red + green + blue of four pixels between the bins of strength: 4, 12, 30 and 70 levels."""
 _RISE = 9
@@ -61,15 +67,15 @@ _PATTERNS = np.array([_uniform(code) for code in range(256)])
 
 def describe(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the parts of an image of any size, one after the other: float32, shape (DIMENSIONS,)."""
-    fine = _raster(Image.fromarray(rgb)).astype(np.int32)
+    fine = _raster(Image.fromarray(rgb))
     coarse = _halved(fine)
-    grey, dim = (raster[..., 0] + raster[..., 1] + raster[..., 2] for raster in (fine, coarse))
+    grey, dim = (raster[0] + raster[1] + raster[2] for raster in (fine, coarse))
     parts = (
         _unit(_shape(coarse).ravel()),
         _unit(_rooted(_colors(coarse))),
         _unit(_rooted(np.concatenate([_binary_patterns(grey, _RISE), 4 * _binary_patterns(dim, 4 * _RISE)]))),
         _unit(_rooted(_edges(dim))),
-        coarse.sum((0, 1), dtype=np.int64) / (255.0 * SIDE * SIDE),
+        coarse.sum((1, 2), dtype=np.int64) / (255.0 * SIDE * SIDE),
     )
     return np.round(np.concatenate(parts), _DECIMALS).astype(np.float32)
 
@@ -99,55 +105,79 @@ def placed(described: NDArray[np.float32], space: Mapping[str, Any]) -> NDArray[
     return np.asarray(rows, np.float32)
 
 
-def _raster(image: Image.Image) -> NDArray[np.uint8]:
-    """Return an image at the side that is described: means of boxes, or interpolated where it is smaller."""
+def _raster(image: Image.Image) -> Levels:
+    """Return the colours of an image at the side described: means of boxes, or interpolated where it is smaller."""
     is_smaller = min(image.size) < SIDE
     kind = Image.Resampling.BILINEAR if is_smaller else Image.Resampling.BOX
-    return np.asarray(image.resize((SIDE, SIDE), kind, reducing_gap=None if is_smaller else 2.0))
+    raster = np.asarray(image.resize((SIDE, SIDE), kind, reducing_gap=None if is_smaller else 2.0))
+    return raster.transpose(2, 0, 1).astype(np.int16, order="C")
 
 
-def _halved(image: Ints) -> Ints:
+def _halved(image: Levels) -> Levels:
     """Return the sums of squares of four pixels."""
-    rows = image[::2] + image[1::2]
-    return np.asarray(rows[:, ::2] + rows[:, 1::2])
+    rows = image[:, ::2] + image[:, 1::2]
+    return np.asarray(rows[:, :, ::2] + rows[:, :, 1::2])
 
 
-def _slopes(image: Ints) -> tuple[Ints, Ints]:
+def _edged(image: Levels) -> Levels:
+    """Return an image whose border is there twice."""
+    height, width = image.shape[-2:]
+    edged = np.empty((*image.shape[:-2], height + 2, width + 2), np.int16)
+    edged[..., 1:-1, 1:-1] = image
+    edged[..., 0, 1:-1], edged[..., -1, 1:-1] = image[..., 0, :], image[..., -1, :]
+    edged[..., 0], edged[..., -1] = edged[..., 1], edged[..., -2]
+    return edged
+
+
+def _slopes(image: Levels) -> tuple[Ints, Ints]:
     """Return the central differences along x and y; the border repeats."""
-    edged = np.pad(image, ((1, 1), (1, 1)) + ((0, 0),) * (image.ndim - 2), "edge")
-    return edged[1:-1, 2:] - edged[1:-1, :-2], edged[2:, 1:-1] - edged[:-2, 1:-1]
+    edged = _edged(image)
+    dx = np.subtract(edged[..., 1:-1, 2:], edged[..., 1:-1, :-2], dtype=np.int32)
+    return dx, np.subtract(edged[..., 2:, 1:-1], edged[..., :-2, 1:-1], dtype=np.int32)
 
 
 def _strongest(dx: Ints, dy: Ints) -> tuple[Ints, Ints]:
     """Return each pixel's slopes in the channel where they are steepest."""
     steep = dx * dx + dy * dy
-    x, y, most = dx[..., 0], dy[..., 0], steep[..., 0]
+    x, y, most = dx[0], dy[0], steep[0]
     for channel in (1, 2):
-        more = steep[..., channel] > most
-        x, y = np.where(more, dx[..., channel], x), np.where(more, dy[..., channel], y)
-        most = np.maximum(most, steep[..., channel])
+        more = steep[channel] > most
+        x, y = np.where(more, dx[channel], x), np.where(more, dy[channel], y)
+        most = np.maximum(most, steep[channel])
     return x, y
 
 
 def _votes(dx: Ints, dy: Ints) -> Ints:
     """Return each pixel's vote for every orientation: its gradient as a sum of the two directions next to it."""
-    sides = np.stack([cosine * dy - sine * dx for cosine, sine in _DIRECTIONS])
-    before = np.concatenate([-sides[-1:], sides[:-1]])
-    after = np.concatenate([-sides[1:], sides[:1]])
-    return np.asarray(np.maximum(np.minimum(before, after), 0) - np.minimum(np.maximum(before, after), 0))
+    sides = np.empty((len(_DIRECTIONS) + 2, *dx.shape), np.int32)
+    np.multiply(_COSINES, dy, out=sides[1:-1])
+    sides[1:-1] -= _SINES * dx
+    np.negative(sides[-2], out=sides[0])
+    np.negative(sides[1], out=sides[-1])
+    before, after = sides[:-2], -sides[2:]
+    low, high = np.minimum(before, after), np.maximum(before, after)
+    np.maximum(low, 0, out=low)
+    low -= np.minimum(high, 0, out=high)
+    return low
 
 
 def _pooled(votes: Ints) -> NDArray[np.int64]:
     """Return sums over cells that overlap by half, weighted 1 3 3 1 in halves of a cell."""
-    kinds, side = len(votes), SIDE // 2
-    half = side // (2 * _CELLS)
-    grid = votes.reshape(kinds, 2 * _CELLS, half, 2 * _CELLS, half).sum(4, dtype=np.int64).sum(2)
-    grid = np.pad(grid, ((0, 0), (1, 1), (1, 1)))
+    half = SIDE // 2 // (2 * _CELLS)
+    rows = _folded(votes, half)
+    grid = np.zeros((len(votes), 2 * _CELLS + 2, 2 * _CELLS + 2), np.int32)
+    grid[:, 1:-1, 1:-1] = _folded(rows.swapaxes(1, 2), half).swapaxes(1, 2)
     grid = grid[:, 0:-3:2] + 3 * (grid[:, 1:-2:2] + grid[:, 2:-1:2]) + grid[:, 3::2]
-    return np.asarray(grid[:, :, 0:-3:2] + 3 * (grid[:, :, 1:-2:2] + grid[:, :, 2:-1:2]) + grid[:, :, 3::2])
+    cells = grid[:, :, 0:-3:2] + 3 * (grid[:, :, 1:-2:2] + grid[:, :, 2:-1:2]) + grid[:, :, 3::2]
+    return cells.astype(np.int64)
 
 
-def _shape(coarse: Ints) -> Floats:
+def _folded(planes: Ints, n_rows: int) -> Ints:
+    """Return the sums of so many rows at a time of each plane."""
+    return functools.reduce(np.add, (planes[:, start::n_rows] for start in range(n_rows)))
+
+
+def _shape(coarse: Levels) -> Floats:
     """Return the normalised orientations of every cell, with some of the mirror image's."""
     cells = _pooled(_votes(*_strongest(*_slopes(coarse))))
     energy = (cells * cells).sum(0)
@@ -157,30 +187,40 @@ def _shape(coarse: Ints) -> Floats:
     return np.asarray(shape + _MIRRORED * shape[(-np.arange(len(shape))) % len(shape), :, ::-1])
 
 
-def _colors(coarse: Ints) -> NDArray[np.intp]:
+def _colors(coarse: Levels) -> NDArray[np.intp]:
     """Return the histogram of red, green and blue together."""
-    bins = coarse // (1024 // _SHADES)
-    joint = (bins[..., 0] * _SHADES + bins[..., 1]) * _SHADES + bins[..., 2]
+    bins = coarse >> _SHADE_BITS
+    joint = (bins[0] * _SHADES + bins[1]) * _SHADES + bins[2]
     return np.bincount(joint.ravel(), minlength=_SHADES**3)
 
 
-def _binary_patterns(grey: Ints, rise: int) -> NDArray[np.intp]:
+def _binary_patterns(grey: Levels, rise: int) -> NDArray[np.intp]:
     """Return how many pixels have 0 to 8 brighter neighbours in one arc, and how many have several arcs."""
     height, width = grey.shape
-    edged, limit = np.pad(grey, 1, "edge"), grey + rise
-    codes = np.zeros(grey.shape, np.uint8)
-    for bit, (y, x) in enumerate(_RING):
-        codes |= (edged[y : y + height, x : x + width] > limit).view(np.uint8) << np.uint8(bit)
-    return np.bincount(_PATTERNS[codes.ravel()], minlength=10)
+    edged, limit = _edged(grey), grey + np.int16(rise)
+    codes, is_brighter = np.zeros(grey.shape, np.uint8), np.empty(grey.shape, bool)
+    for y, x in _RING:
+        np.greater(edged[y : y + height, x : x + width], limit, out=is_brighter)
+        codes += codes
+        codes |= is_brighter.view(np.uint8)
+    counts = np.bincount(codes.ravel(), minlength=256)
+    return np.bincount(_PATTERNS, counts, minlength=10).astype(np.intp)
 
 
-def _edges(grey: Ints) -> NDArray[np.intp]:
+def _edges(grey: Levels) -> NDArray[np.intp]:
     """Return the histogram of gradient strength and nearest orientation together."""
     dx, dy = _slopes(grey)
     steep = dx * dx + dy * dy
     strength = sum((steep > step).view(np.uint8) for step in _STEPS)
-    nearest = _votes(dx, dy).argmax(0)
+    nearest = _first_largest(_votes(dx, dy))
     return np.bincount((strength * len(_DIRECTIONS) + nearest).ravel(), minlength=(len(_STEPS) + 1) * len(_DIRECTIONS))
+
+
+def _first_largest(votes: Ints) -> Ints:
+    """Return which of the votes is the largest at each pixel, in the last bits of the largest: argmax is slow."""
+    last = len(votes) - 1
+    largest: Ints = ((votes << 3) | (last - np.arange(len(votes), dtype=np.int32)[:, None, None])).max(axis=0)
+    return last - (largest & 7)
 
 
 def _rooted(counts: NDArray[np.intp]) -> Floats:
