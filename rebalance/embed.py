@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,12 +77,13 @@ def embed(dataset: Dataset, asked: Embedding, progress: Progress, journal: Numbe
         sizes=tuple(images[described.path].stamp.size for described in good),
         sums=tuple(str(described.sha256) for described in good),
     )
-    bad = {
-        path: Unusable(found[path].reason or "", is_kept=False, sha256=found[path].sha256)
-        for path in images
-        if found[path].numbers is None
-    }
-    return Embedded(vectors, bad, n_reused)
+    return Embedded(vectors, _bad(found[path] for path in images), n_reused)
+
+
+def find_bad(root: str, images: Sequence[ImageFile], asked: Embedding) -> dict[str, Unusable]:
+    """Return which of some images cannot be embedded, and why."""
+    found = describe_images(root, images, asked.embedder, asked.n_workers, asked.max_pixels) if images else ()
+    return dict(sorted(_bad(found).items()))
 
 
 def embed_to_file(
@@ -117,6 +118,15 @@ def embed_to_file(
             write_npz(output, embedded.vectors, is_replacing=is_there)
             journal.remove()
     return embedded
+
+
+def _bad(described: Iterable[Described]) -> dict[str, Unusable]:
+    """Return the images of which there is nothing to say."""
+    return {
+        one.path: Unusable(one.reason or "", is_kept=False, sha256=one.sha256)
+        for one in described
+        if one.numbers is None
+    }
 
 
 def _journal_key(asked: Embedding) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rebalance.cli import options
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import say
-from rebalance.dataset import Dataset, to_bytes
+from rebalance.dataset import Dataset, ImageFile, to_bytes
 from rebalance.errors import BadImagesError, UsageError, listed
 from rebalance.plan import MAX_PIXELS, Unusable
 from rebalance.planning.methods import METHODS
@@ -59,20 +59,32 @@ def _check_asked(asked: Sequence[str], *, is_looking: bool, purpose: str) -> Non
 
 
 def _read(dataset: Dataset, given: Given) -> Look:
-    """Read vectors; of images whose file does not say what they hold, find those that hold the same."""
-    from rebalance.leakage import same_contents  # noqa: PLC0415  with what they import, nothing for --help
+    """Read vectors; of images whose file does not say what they hold, find those that hold the same.
+
+    An image that cannot be embedded needs no vector, but under `--bad-images fail`.
+    """
+    from rebalance.embed import Embedding, find_bad  # noqa: PLC0415  with what they import, nothing for --help
+    from rebalance.leakage import same_contents  # noqa: PLC0415
     from rebalance.storage.embeddings import read_vectors  # noqa: PLC0415
     from rebalance.storage.joining import joined  # noqa: PLC0415
 
     path = given["embeddings"]
-    vectors, extra = joined(read_vectors(path, given["embedding_paths"]), dataset, path)
+    unusable: dict[str, Unusable] = {}
+
+    def needing(missing: list[ImageFile]) -> list[ImageFile]:
+        if given["bad_images"] != "fail":
+            asked = Embedding(_EMBEDDER, options.n_workers(given), _most_pixels(given))
+            unusable.update(find_bad(dataset.root, missing, asked))
+        return [image for image in missing if image.path not in unusable]
+
+    vectors, extra = joined(read_vectors(path, given["embedding_paths"]), dataset, path, needing=needing)
     if extra and not given["quiet"]:
         named = listed(map(repr, extra))
         say(f"note: {path} has {len(extra)} vectors for images that SOURCE does not have: {named}")
     if not vectors.sums:
         sums = same_contents(dataset.root, dataset.images(), options.n_workers(given)).sums
         vectors = replace(vectors, sums=tuple(sums.get(path, "") for path in vectors.paths))
-    return Look(vectors, _described(vectors))
+    return Look(vectors, _described(vectors), _as_asked(unusable, given))
 
 
 def _make(dataset: Dataset, given: Given) -> Look:
@@ -81,9 +93,17 @@ def _make(dataset: Dataset, given: Given) -> Look:
     with progress_bar("embed", is_quiet=given["quiet"]) as progress:
         embedded = embed(dataset, embedding_asked(given), progress)
     refuse_bad(embedded.bad, given)
-    is_kept = given["bad_images"] == "carry"
-    unusable = {path: image._replace(is_kept=is_kept) for path, image in embedded.bad.items()}
-    return Look(embedded.vectors, _described(embedded.vectors), unusable)
+    return Look(embedded.vectors, _described(embedded.vectors), _as_asked(embedded.bad, given))
+
+
+def _as_asked(bad: Mapping[str, Unusable], given: Given) -> dict[str, Unusable]:
+    """Return bad images, kept where they are to be carried along."""
+    return {path: image._replace(is_kept=given["bad_images"] == "carry") for path, image in bad.items()}
+
+
+def _most_pixels(given: Given) -> int:
+    """Return from how many pixels on an image is refused; `undersample` has no say in it."""
+    return int(given.get("max_pixels", MAX_PIXELS))
 
 
 def embedding_asked(given: Given) -> "Embedding":
@@ -95,7 +115,7 @@ def embedding_asked(given: Given) -> "Embedding":
     if given["model_setting"] and not model:
         raise UsageError("--model-setting is for --embedder onnx:MODEL: leave it out")
     embedder = find_model(model, given["model_setting"]) if model else kind
-    return Embedding(embedder, options.n_workers(given), given.get("max_pixels", MAX_PIXELS))
+    return Embedding(embedder, options.n_workers(given), _most_pixels(given))
 
 
 def refuse_bad(bad: Mapping[str, Unusable], given: Given) -> None:

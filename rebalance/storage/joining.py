@@ -11,19 +11,21 @@ from rebalance.vectors import Vectors
 _MAX_NAMED = 20
 
 
-def joined(vectors: Vectors, dataset: Dataset, where: str) -> tuple[Vectors, tuple[str, ...]]:
+def joined(
+    vectors: Vectors, dataset: Dataset, where: str, *, needing: Callable[[list[ImageFile]], list[ImageFile]] = list
+) -> tuple[Vectors, tuple[str, ...]]:
     """Return the vectors of a dataset's images, in their order, and the paths that have none of its images.
 
-    They are joined by path alone; `where` is the file that is named in errors. Raises VectorsError where an image has
-    no vector, or has changed since.
+    They are joined by path alone; `where` is the file that is named in errors; `needing` says which images without a
+    vector need one. Raises VectorsError where such an image has none, or any has changed since.
     """
     images = tuple(dataset.images())
     rows = _rows_by_name(vectors.paths, {image.path for image in images}, dataset.root, where)
     used = set(rows.values())
     extra = tuple(path for row, path in enumerate(vectors.paths) if row not in used)
-    _check_missing(
-        [image.path for image in images if image.path not in rows], extra, len(images), (where, dataset.root)
-    )
+    missing = [image for image in images if image.path not in rows]
+    _check_missing([image.path for image in needing(missing)], extra, len(images), (where, dataset.root))
+    images = tuple(image for image in images if image.path in rows)
     order = [rows[image.path] for image in images]
     if vectors.sizes:
         _check_sizes(images, [vectors.sizes[row] for row in order], where)

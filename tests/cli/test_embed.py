@@ -110,3 +110,25 @@ def test_bad_images_end_the_run_or_have_no_vector(
 def test_a_file_that_cannot_be_is_refused(arguments: tuple[str, ...], told: str, photos: Path, run: Run) -> None:
     done = run("embed", photos, *arguments)
     assert (done.code, told in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize("policy", ["skip", "carry"])
+def test_a_bad_image_needs_no_vector_where_bad_images_are_passed_over(
+    policy: str, photos: Path, tmp_path: Path, run: Run
+) -> None:
+    first, second = sorted((photos / "Hat").iterdir())[:2]
+    first.write_bytes(first.read_bytes()[:2000])
+    assert run("embed", photos, "-o", tmp_path / "v.npz", "--bad-images", "skip").code == 0
+    asked = ("undersample", photos, "-n", "--method", "spread", "--bad-images", policy, "--format", "json")
+    by_file = run(*asked, "--embeddings", tmp_path / "v.npz")
+    assert by_file.code == 0, by_file.err
+    assert by_file.document == run(*asked).document
+    shutil.copy(second, photos / "Hat" / "more.jpg")
+    done = run(*asked, "--embeddings", tmp_path / "v.npz")
+    assert (done.code, "has no vector for 1 of the 32 images" in done.err, "more.jpg" in done.err) == (3, True, True)
+    (photos / "Hat" / "more.jpg").unlink()
+    failing = run("undersample", photos, "-n", "--method", "spread", "--embeddings", tmp_path / "v.npz")
+    assert (failing.code, f"no vector for 1 of the 31 images of {photos}: 'Hat/{first.name}'" in failing.err) == (
+        3,
+        True,
+    )
