@@ -48,15 +48,15 @@ def test_near_duplicates_across_splits_and_classes_come_first(clothing: Path, tm
             (tmp_path / "data" / split / name).mkdir(parents=True)
             for path in paths[offset : offset + 8]:
                 shutil.copy(path, tmp_path / "data" / split / name)
-    shutil.copy(hats[0], tmp_path / "data/val/Hat/twice.jpg")
+    shutil.copy(tops[0], tmp_path / "data/val/Top/twice.jpg")
     shutil.copy(tops[1], tmp_path / "data/train/Hat/odd.jpg")
-    shutil.copy(tops[2], tmp_path / "data/train/Top/same.jpg")
+    shutil.copy(hats[2], tmp_path / "data/train/Hat/00same.jpg")
     done = run("inspect", tmp_path / "data", "--split", "train", "--neighbors")
     told = [line for line in done.out.splitlines() if line.startswith("nearly the same")]
     assert [line.split(":")[0] for line in told] == [
         "nearly the same across splits", "nearly the same across classes", "nearly the same within a class"
     ]  # fmt: skip
-    assert "'val/Hat/twice.jpg'" in told[0]
+    assert "'val/Top/twice.jpg'" in told[0]
     assert "'train/Hat/odd.jpg'" in told[1]
     assert "3 groups of near-duplicates (cosine 0.95 and more) with 6 images, 1 across classes" in done.out
     closer = run("inspect", tmp_path / "data", "--split", "train", "--neighbors", "--similarity", "0.3").out

@@ -68,6 +68,11 @@ def test_the_most_suspicious_come_first_with_what_they_look_like() -> None:
     assert found["b"].suspects == ()
 
 
+def test_to_be_alone_in_one_class_is_more_suspicious_than_to_lie_nearer_to_two() -> None:
+    found = by_name(*on_a_circle(a=(0, 100), b=(1, 2, 3, 90, 92, 108, 110, 112), c=(-1, -2)))
+    assert [one.path for one in found["a"].suspects] == ["a/1", "a/0"]
+
+
 def test_no_more_than_twenty_are_named_and_all_are_counted() -> None:
     classes, vectors = on_a_circle(a=[index * 12 for index in range(30)], b=[index * 4 + 1 for index in range(90)])
     found = by_name(classes, vectors)["a"]
