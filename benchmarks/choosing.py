@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from scipy import stats
 
 from rebalance.dataset import Dataset, ImageFile
 from rebalance.drawing import draw_key, draw_unit
@@ -28,6 +29,7 @@ from rebalance.embed import Embedding, embed
 from rebalance.plan import MAX_PIXELS
 from rebalance.planning.choosing import choose
 from rebalance.planning.likeness import nearest
+from rebalance.planning.neighborhood import balanced_accuracy
 from rebalance.planning.selection import parse_methods
 from rebalance.storage.scan import scan
 from rebalance.vectors import Vectors
@@ -37,8 +39,6 @@ WRONG = 0.05
 SEEDS = range(20)
 METHODS = ("random", "diverse", "spread", "enn,random", "enn,spread")
 N_NEIGHBORS = 5
-_T_95 = 2.093
-"""Of Student's distribution with 19 degrees of freedom."""
 
 
 class Outcome(NamedTuple):
@@ -62,15 +62,15 @@ def plant(source: Path, folder: Path) -> None:
                 image.save(target / f"{path.stem}+{quality}.jpg", quality=quality, subsampling=0)
 
 
-def labelled(dataset: Dataset, seed: int) -> dict[str, str]:
+def labeled(dataset: Dataset, seed: int) -> dict[str, str]:
     """Return the label of each path, 5 % of them wrong."""
     names = list(dataset.class_counts)
     true = {image.path: folder.name for folder in dataset.classes for image in folder.images}
-    wrong = sorted(true, key=lambda path: draw_key(seed, f"wrong {path}", 0))[: round(WRONG * len(true))]
-    for path in wrong:
+    given = dict(true)
+    for path in sorted(true, key=lambda path: draw_key(seed, f"wrong {path}", 0))[: round(WRONG * len(true))]:
         others = [name for name in names if name != true[path]]
-        true[path] = others[int(draw_unit("wrong", seed, path, 1) * len(others))]
-    return true
+        given[path] = others[int(draw_unit("wrong", seed, path, 1) * len(others))]
+    return given
 
 
 def picture(path: str) -> str:
@@ -81,7 +81,7 @@ def picture(path: str) -> str:
 def outcome(dataset: Dataset, vectors: Vectors, method: str, seed: int) -> Outcome:
     """Cut every class to the smallest and look at what stays."""
     true = {image.path: folder.name for folder in dataset.classes for image in folder.images}
-    given = labelled(dataset, seed)
+    given = labeled(dataset, seed)
     images: dict[str, list[ImageFile]] = {name: [] for name in dataset.class_counts}
     for image in dataset.images():
         images[given[image.path]].append(image)
@@ -108,9 +108,7 @@ def accuracy(
     rows = vectors.rows[[place_of[path] for path in kept]]
     labels = np.array([names.index(given[path]) for path in kept])
     theirs = labels[nearest(rows, vectors.rows[[place_of[path] for path in asked]], N_NEIGHBORS).indices]
-    voted = np.array([np.bincount(own, minlength=len(names)).argmax() for own in theirs])
-    wanted = np.array([names.index(true[path]) for path in asked])
-    return float(np.mean([np.mean(voted[wanted == label] == label) for label in np.unique(wanted)]))
+    return balanced_accuracy(np.array([names.index(true[path]) for path in asked]), theirs)
 
 
 def main() -> None:
@@ -135,7 +133,8 @@ def columns(outcomes: Sequence[Outcome]) -> list[tuple[str, list[float]]]:
 
 def mean_and_interval(values: Sequence[float]) -> str:
     """Return a mean and how far its interval of 95 % reaches."""
-    mean, reach = statistics.mean(values), _T_95 * statistics.stdev(values) / len(values) ** 0.5
+    mean, t_95 = statistics.mean(values), stats.t.ppf(0.975, len(values) - 1)
+    reach = t_95 * statistics.stdev(values) / len(values) ** 0.5
     return f"{mean:.3f} +- {reach:.3f}" if mean < 1 else f"{mean:.1f} +- {reach:.1f}"
 
 

@@ -38,7 +38,8 @@ def tell_accuracy(source: Path) -> None:
 
 def tell_cost(source: Path) -> None:
     """Print what the embedders cost beside decoding."""
-    contents = [path.read_bytes() for path in sorted(source.rglob("*.jpg"))[:N_TIMED]]
+    images = [image.path for image in scan(str(source)).images()]
+    contents = [(source / path).read_bytes() for path in images[:: max(1, len(images) // N_TIMED)]]
     ratios: dict[str, list[float]] = {name: [] for name in EMBEDDERS}
     for round_number in range(ROUNDS + 1):
         for data in contents:

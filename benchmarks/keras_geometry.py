@@ -4,11 +4,11 @@
 
 Keras moves along x by what it draws from height_shift_range and along y by width_shift_range (keras #17398), because
 its get_random_transform calls the former `tx` and the latter `ty`: these two are swapped back here, and nothing else is
-changed. It turns about x = height/2 - 0.5 and y = width/2 - 0.5, the centre only of square pictures: so these are.
+changed. It turns about x = height/2 - 0.5 and y = width/2 - 0.5, the center only of square pictures: so these are.
 Keras' own code computes its numbers; what it hands to SciPy is written down on the way.
 
 Columns: the largest difference of the coefficients, which are rounded to 9 decimals here; the same with Keras' shifts
-not swapped back; then, for each engine, the largest and the mean difference of grey levels. Keras' levels are floats,
+not swapped back; then, for each engine, the largest and the mean difference of gray levels. Keras' levels are floats,
 so rounding them accounts for 0.5, and cutting their decimals off, as Pillow does, for 1. OpenCV 4 rounds coordinates to
 1/32 of a pixel, worth some levels at edges; OpenCV 5 does not. Any backend of Keras will do: none of it runs.
 """

@@ -39,7 +39,7 @@ class ImageFile:
     """One image of the source."""
 
     path: str
-    """POSIX, relative to the root, in `to_text` form: never normalised."""
+    """POSIX, relative to the root, in `to_text` form: never normalized."""
     stamp: Stamp
     group: str | None = None
     """What it belongs to with others (a patient, a product); None: it stands for itself."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rebalance.dataset import to_bytes
-from rebalance.images.encoding import image_from_grey
+from rebalance.images.encoding import image_from_gray
 from rebalance.storage.single import write_new_tree
 
 _SIDE = 8
@@ -19,13 +19,13 @@ def write_demo(folder: str) -> dict[str, int]:
 
 
 def _digits() -> Iterator[tuple[str, bytes]]:
-    """Yield path and file of each picture (Alpaydin and Kaynak 1998: 8x8 pixels of 17 grey levels)."""
+    """Yield path and file of each picture (Alpaydin and Kaynak 1998: 8x8 pixels of 17 gray levels)."""
     from sklearn.datasets import load_digits  # noqa: PLC0415  takes seconds, and nothing else needs it
 
     digits = load_digits()
     n_written = dict.fromkeys(range(len(_COUNTS)), 0)
     for levels, digit in zip(digits.data, digits.target.tolist(), strict=True):
         if n_written[digit] < _COUNTS[digit]:
-            grey = bytes(round(level * 255 / 16) for level in levels.tolist())
-            yield f"digit-{digit}/{n_written[digit]:03d}.png", image_from_grey(grey, _SIDE, _SIDE, _SCALE)
+            gray = bytes(round(level * 255 / 16) for level in levels.tolist())
+            yield f"digit-{digit}/{n_written[digit]:03d}.png", image_from_gray(gray, _SIDE, _SIDE, _SCALE)
             n_written[digit] += 1

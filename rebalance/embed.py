@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.manifest import digest
 from rebalance.storage.npz import write_npz
 from rebalance.storage.numbers import NumbersJournal
+from rebalance.storage.output import check_output_file
 from rebalance.storage.staging import lock_path, staging_path
 from rebalance.survey import Described, describe_images, hash_files
 from rebalance.vectors import Rows, Vectors
@@ -56,28 +57,54 @@ def embed(dataset: Dataset, asked: Embedding, progress: Progress, journal: Numbe
     """
     embedder = open_embedder(asked.embedder)
     images = {image.path: image for image in dataset.images()}
-    found = _found_again(images, journal) if journal else {}
-    n_reused = len(found)
-    wanted = [image for path, image in images.items() if path not in found]
+    table = _Table(images)
+    for described in _found_again(images, journal) if journal else ():
+        table.put(described)
+    n_reused = table.n_put
+    wanted = [image for path, image in images.items() if path not in table.sums]
     for described in describe_images(dataset.root, wanted, asked.embedder, asked.n_workers, asked.max_pixels):
-        found[described.path] = described
-        if journal and described.numbers is not None:
-            journal.append(described.path, images[described.path].stamp, str(described.sha256), described.numbers)
-        progress(len(found), len(images))
-    good = [found[path] for path in images if found[path].numbers is not None]
-    if not good:
+        if described.numbers is not None:
+            _check_numbers(described.numbers, described.path, embedder)
+            if journal:
+                journal.append(described.path, images[described.path].stamp, str(described.sha256), described.numbers)
+        table.put(described)
+        progress(table.n_put, len(images))
+    if table.rows is None:
         raise TargetError("no image of the source decodes, so nothing can be told of what is alike")
-    numbers = np.array([described.numbers for described in good], np.float32)
-    _check_numbers(numbers, good, embedder)
+    good = [path for path in images if path not in table.bad]
+    numbers = table.rows if len(good) == len(images) else table.rows[[table.place_of[path] for path in good]]
     rows, space = place_all(numbers, embedder)
     vectors = Vectors(
-        paths=tuple(described.path for described in good),
+        paths=tuple(good),
         rows=rows,
         embedder=space,
-        sizes=tuple(images[described.path].stamp.size for described in good),
-        sums=tuple(str(described.sha256) for described in good),
+        sizes=tuple(images[path].stamp.size for path in good),
+        sums=tuple(str(table.sums[path]) for path in good),
     )
-    return Embedded(vectors, _bad(found[path] for path in images), n_reused)
+    return Embedded(vectors, {path: table.bad[path] for path in images if path in table.bad}, n_reused)
+
+
+class _Table:
+    """What is said of images so far, the numbers in one array."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.place_of = {path: place for place, path in enumerate(paths)}
+        self.rows: Rows | None = None
+        self.sums: dict[str, str | None] = {}
+        self.bad: dict[str, Unusable] = {}
+
+    @property
+    def n_put(self) -> int:
+        return len(self.sums)
+
+    def put(self, described: Described) -> None:
+        self.sums[described.path] = described.sha256
+        if described.numbers is None:
+            self.bad |= _bad([described])
+            return
+        if self.rows is None:
+            self.rows = np.empty((len(self.place_of), len(described.numbers)), np.float32)
+        self.rows[self.place_of[described.path]] = described.numbers
 
 
 def find_bad(root: str, images: Sequence[ImageFile], asked: Embedding) -> dict[str, Unusable]:
@@ -100,14 +127,13 @@ def embed_to_file(
     `check` raises where the images without a vector end the run. Raises OutputRefusedError where there is another file.
     """
     path = to_bytes(output)
-    if os.path.realpath(path).startswith(os.path.realpath(to_bytes(dataset.root)) + b"/"):
-        raise OutputRefusedError(f"{output}: lies in SOURCE, which is never written to: choose a place outside")
     with exclusive_lock(lock_path(path)):
-        is_there = os.path.lexists(path)
+        is_there = check_output_file(dataset, output)
         if is_there:
-            standing, difference = _standing(output, dataset, asked)
+            standing, bad, difference = _standing(output, dataset, asked)
             if standing is not None and difference is None:
-                return Embedded(standing, {}, is_up_to_date=True)
+                check(bad)
+                return Embedded(standing, bad, is_up_to_date=True)
             if not is_overwriting or standing is None:
                 way_out = "move it away" if standing is None else "--overwrite replaces it"
                 raise OutputRefusedError(f"{output}: is there and not what this run makes: {difference}; {way_out}")
@@ -135,47 +161,50 @@ def _journal_key(asked: Embedding) -> str:
     return digest([embedder.identity, embedder.versions, asked.max_pixels, library_versions("pillow")])
 
 
-def _check_numbers(numbers: Rows, described: Sequence[Described], embedder: Embedder) -> None:
+def _check_numbers(numbers: Rows, path: str, embedder: Embedder) -> None:
     """Raise VectorsError where a model gives what has no direction."""
-    has_none = ~np.isfinite(numbers).all(axis=1) | ((embedder.name == "onnx") & ~numbers.any(axis=1))
-    for index in np.flatnonzero(has_none)[:1]:
-        what = "only zeros" if np.isfinite(numbers[index]).all() else "numbers that are not finite"
-        raise VectorsError(
-            f"{described[index].path!r}: the model gives {what}: look at its settings, or --exclude the image"
-        )
+    is_finite = bool(np.isfinite(numbers).all())
+    if is_finite and (embedder.has_zeros or numbers.any()):
+        return
+    what = "only zeros" if is_finite else "numbers that are not finite"
+    raise VectorsError(f"{path!r}: the model gives {what}: look at its settings, or --exclude the image")
 
 
-def _found_again(images: Mapping[str, ImageFile], journal: NumbersJournal) -> dict[str, Described]:
-    found = {}
+def _found_again(images: Mapping[str, ImageFile], journal: NumbersJournal) -> Iterator[Described]:
     for path, image in images.items():
         if (row := journal.find(path, image.stamp)) is not None:
-            found[path] = Described(path, row[0], row[1], None)
-    return found
+            yield Described(path, row[0], row[1], None)
 
 
-def _standing(output: str, dataset: Dataset, asked: Embedding) -> tuple[Vectors | None, str | None]:
-    """Return what stands at OUTPUT, where that is a file of ours, and what of it differs from what would be made."""
+def _standing(output: str, dataset: Dataset, asked: Embedding) -> tuple[Vectors | None, Bad, str | None]:
+    """Return what stands at OUTPUT, where that is a file of ours, and what of it differs from what would be made.
+
+    And the images that have no vector and cannot have one.
+    """
     try:
         vectors = read_vectors(output)
     except VectorsError as error:
-        return None, str(error)
+        return None, {}, str(error)
     if not vectors.embedder or not vectors.sums or not vectors.sizes:
-        return None, "it is not a file of rebalance embed"
+        return None, {}, "it is not a file of rebalance embed"
     for key, value in open_embedder(asked.embedder).identity.items():
         if vectors.embedder.get(key) != value:
             made_by = vectors.embedder.get("name")
-            return vectors, f"it was made by the embedder {made_by}" + (f" of another {key}" if key != "name" else "")
-    return vectors, _difference(vectors, dataset, os.stat(to_bytes(output)).st_mtime_ns)
+            more = f" of another {key}" if key != "name" else ""
+            return vectors, {}, f"it was made by the embedder {made_by}{more}"
+    known = set(vectors.paths)
+    bad = find_bad(dataset.root, [image for image in dataset.images() if image.path not in known], asked)
+    return vectors, bad, _difference(vectors, dataset, bad, os.stat(to_bytes(output)).st_mtime_ns)
 
 
-def _difference(vectors: Vectors, dataset: Dataset, written_ns: int) -> str | None:
+def _difference(vectors: Vectors, dataset: Dataset, bad: Bad, written_ns: int) -> str | None:
     """Return the first image that the vectors, written at that time, do not know as it is; None where all are known."""
     known = dict(zip(vectors.paths, zip(vectors.sizes, vectors.sums, strict=True), strict=True))
     for image in dataset.images():
-        if known.get(image.path, (-1,))[0] != image.stamp.size:
+        if image.path not in bad and known.get(image.path, (-1,))[0] != image.stamp.size:
             what = "was changed" if image.path in known else "has no vector"
             return f"{image.path!r} {what}"
-    touched = [image.path for image in touched_since(dataset, written_ns)]
+    touched = [image.path for image in touched_since(dataset, written_ns) if image.path not in bad]
     for hashed in hash_files(to_bytes(dataset.root), touched, n_workers=0):
         if hashed.sha256 != known[hashed.path][1]:
             return f"{hashed.path!r} was changed"

@@ -16,8 +16,8 @@ class ModelFile(NamedTuple):
     """A model as it goes to workers: each of them opens its own."""
 
     path: str
-    sums: str
-    """Digest of the model and its weights, as they were when it was asked for."""
+    digest: str
+    """Of the model and its weights, as they were when it was asked for."""
     settings: ModelSettings
 
 
@@ -43,7 +43,7 @@ def open_embedder(asked: AskedEmbedder) -> Embedder:
         return EMBEDDERS[asked]
     stored = read_model(asked.path)
     model = open_model(stored.data, stored.weights, asked.settings, asked.path)
-    if digest(model.sums) != asked.sums:
+    if digest(model.sums) != asked.digest:
         raise StorageError(f"{asked.path}: was changed while it was used: run again")
     return embedder_of(model)
 

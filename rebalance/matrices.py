@@ -1,6 +1,6 @@
 """The matrices of the geometry: from drawn values, width and height to what maps output to input. Pure Python.
 
-Pixels, x right, y down, about the centre of the upright picture.
+Pixels, x right, y down, about the center of the upright picture.
 """
 
 import math

@@ -28,7 +28,7 @@ def make_recipe(settings: Mapping[str, Setting]) -> Recipe:
 
 
 def draws_levels(recipe: Recipe) -> bool:
-    """Return whether a recipe may change levels or colours."""
+    """Return whether a recipe may change levels or colors."""
     return any(BY_KEY[key].curve or BY_KEY[key].mix for key in recipe if key in BY_KEY)
 
 
@@ -44,7 +44,7 @@ def draw_values(recipe: Recipe, seed: int, path: str, copy_number: int, attempt:
 
 
 def compose_matrix(recipe: Recipe, values: Values, width: float, height: float) -> Matrix:
-    """Return the one matrix of these values, about the centre of the upright picture."""
+    """Return the one matrix of these values, about the center of the upright picture."""
     transforms = (transform for transform in TRANSFORMS if transform.key in recipe)
     return reduce(multiply, (entry.matrix(values, width, height) for entry in transforms if entry.matrix), IDENTITY)
 

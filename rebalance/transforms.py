@@ -1,8 +1,8 @@
 """The transforms, one entry a transform: option, meaning, neutral value, draw, and what it does. Pure Python.
 
 Names are those of Keras' `ImageDataGenerator` where it has them, meanings those its documentation states. The order is
-that of the work, seen from the source: the part of the picture that exists, one matrix, one mix of the colours, one
-curve of the levels, then the steps. Levels are grey levels of 255, whatever the depth of the picture.
+that of the work, seen from the source: the part of the picture that exists, one matrix, one mix of the colors, one
+curve of the levels, then the steps. Levels are gray levels of 255, whatever the depth of the picture.
 """
 
 import math
@@ -49,7 +49,7 @@ class Transform:
     region: Callable[[Setting], tuple[float, float, float, float]] | None = None
     """From the setting to the part of the picture that exists at all: left, top, right, bottom in fractions."""
     matrix: Callable[[Values, float, float], Matrix] | None = None
-    """From drawn values, width and height (pixels) to a matrix about the centre."""
+    """From drawn values, width and height (pixels) to a matrix about the center."""
     mix: Callable[[Values], Mix] | None = None
     curve: Callable[[Values, Levels, Tone], Levels] | None = None
     """From levels to levels; beyond 0 and 255 they are clipped after it."""
@@ -109,7 +109,7 @@ def _draw_part(name: str, aspect: float) -> Callable[[Range, Unit], Values]:
 
 
 def _saturation(values: Values) -> Mix:
-    """Return the mix that moves every colour away from its luma (ITU-R BT.601) by a factor."""
+    """Return the mix that moves every color away from its luma (ITU-R BT.601) by a factor."""
     factor = values["saturation"]
     luma = [(1 - factor) * weight for weight in LUMA]
     red, green, blue = ([weight + factor * (row == column) for column, weight in enumerate(luma)] for row in range(3))
@@ -157,12 +157,12 @@ TRANSFORMS: tuple[Transform, ...] = (
         draw=_coin("vertical_flip"), matrix=matrices.vertical_flip,
     ),
     Transform(
-        "saturation_range", "Take colours away from their grey by a factor from 1-S to 1+S, or LOW to HIGH.",
+        "saturation_range", "Take colors away from their gray by a factor from 1-S to 1+S, or LOW to HIGH.",
         "S|LOW,HIGH", (1.0, 1.0), factors(0, 10), _within("saturation"), mix=_saturation,
     ),
     Transform(
-        "channel_shift_range", "Add up to this many grey levels, either way, but not beyond the source's own range.",
-        "LEVELS", 0.0, amount("grey levels from 0 to 255", lambda levels: 0 <= levels <= 255),
+        "channel_shift_range", "Add up to this many gray levels, either way, but not beyond the source's own range.",
+        "LEVELS", 0.0, amount("gray levels from 0 to 255", lambda levels: 0 <= levels <= 255),
         _symmetric("channel_shift"),
         curve=lambda values, levels, tone: (levels + values["channel_shift"]).clip(tone.low, tone.high),
     ),
@@ -182,13 +182,13 @@ TRANSFORMS: tuple[Transform, ...] = (
         curve=lambda values, levels, _tone: 255 * (levels / 255) ** values["gamma"],
     ),
     Transform(
-        "gaussian_noise", "Add Gaussian noise of this standard deviation in grey levels, or of one drawn from a range.",
-        "SIGMA|LOW,HIGH", (0.0, 0.0), strength(0, 255, "grey levels"), _within("gaussian_noise"),
+        "gaussian_noise", "Add Gaussian noise of this standard deviation in gray levels, or of one drawn from a range.",
+        "SIGMA|LOW,HIGH", (0.0, 0.0), strength(0, 255, "gray levels"), _within("gaussian_noise"),
         step="add_gaussian_noise",
     ),
     Transform(
-        "poisson_noise", "Let every pixel count photons: so many a grey level, or a number drawn from a range.",
-        "PHOTONS|LOW,HIGH", (0.0, 0.0), strength(0.01, 1000, "photons a grey level"), _within("poisson_noise"),
+        "poisson_noise", "Let every pixel count photons: so many a gray level, or a number drawn from a range.",
+        "PHOTONS|LOW,HIGH", (0.0, 0.0), strength(0.01, 1000, "photons a gray level"), _within("poisson_noise"),
         step="add_poisson_noise",
     ),
     Transform(

@@ -11,6 +11,9 @@ NEAR_DUPLICATE = {"descriptor": 0.95, "pixels": 0.995}
 """Embedder -> the cosine from which two pictures are nearly the same."""
 _OF_OTHERS = 0.95
 
+BLOCK = 4096
+"""Rows that are worked on in float64 at a time."""
+
 Rows = NDArray[np.float32]
 """float32, shape (n_images, n_dimensions), every row of unit length: Euclidean and cosine order agree."""
 

@@ -9,8 +9,9 @@ from rebalance.cli.embeddings import embedding_asked, refuse_bad
 from rebalance.cli.option_types import Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import emit, say
-from rebalance.cli.sources import open_source
+from rebalance.cli.sources import files_read, open_source
 from rebalance.errors import UsageError
+from rebalance.storage.output import check_output_file, located
 from rebalance.storage.scan import raise_problems
 
 
@@ -39,8 +40,10 @@ def embed(source: str | None, output: str | None, **given: Any) -> int:
         raise UsageError(f"{'SOURCE is' if source is None else '-o FILE.npz is'} missing; see --help")
     if not output.lower().endswith(".npz"):
         raise UsageError(f"-o {output!r} does not end with .npz")
+    output = located(output)
     opened = open_source(source, given)
     raise_problems(opened.dataset)
+    check_output_file(opened.dataset, output, files_read(source, given))
     from rebalance.embed import embed_to_file  # noqa: PLC0415  with what it imports, nothing for --help
 
     with progress_bar("embed", is_quiet=given["quiet"]) as progress:

@@ -50,13 +50,13 @@ def inspect(source: str, **given: Any) -> int:
     rebalance inspect data/train --neighbors
     """
     opened = open_source(source, given)
+    found = neighbors_found(opened.dataset, given)
     leakage = find_leakage(opened, given)
     report = _report(opened.dataset, given)
     if leakage:
         report |= {"leakage": [leak._asdict() for leak in leakage.leaks], "not_compared": list(leakage.unread)}
     if given["check"]:
         report |= _checked(opened.dataset, given)
-    found = neighbors_found(opened.dataset, given)
     report |= found | _all_bad(report, found)
     _print(report, given["format"])
     if not given["quiet"]:

@@ -8,14 +8,16 @@ from rebalance.cli.report import displayed, emit, print_table
 from rebalance.dataset import Dataset
 
 Given = Mapping[str, Any]
+_N_SUSPECTS = 20
+"""Suspicious images that text names of each class."""
 _N_GROUPS = 20
-"""Groups of near-duplicates that text lists."""
+"""Groups of near-duplicates, likewise."""
 _N_CONFUSIONS = 3
-"""Classes it is confused with, likewise, for each class."""
+"""Classes it is confused with, likewise."""
 
 
 def neighbors_found(dataset: Dataset, given: Given) -> dict[str, Any]:
-    """Return what a report says of neighbours, and the images that have no vector as bad ones.
+    """Return what a report says of neighbors, and the images that have no vector as bad ones.
 
     Raises TargetError where there are too few images, UsageError where options do not go together.
     """
@@ -67,7 +69,7 @@ def neighbor_columns(report: Mapping[str, Any]) -> tuple[list[str], list[list[An
 
 
 def print_neighbors(report: Mapping[str, Any]) -> None:
-    """Print what a report says of neighbours, as text."""
+    """Print what a report says of neighbors, as text."""
     found, n_neighbors = report["neighbors"], report["neighbors"]["n_neighbors"]
     shuffled = found["with_labels_shuffled"]
     told = "vectors from a file" if found["embedder"] is None else f"vectors of {found['embedder']}"
@@ -99,12 +101,12 @@ def _shares(other: Mapping[str, Any]) -> str:
 
 def _print_suspects(row: Mapping[str, Any], n_neighbors: int) -> None:
     if row["n_suspicious"]:
-        named = f", the {len(row['suspects'])} most suspicious" if row["n_suspicious"] > len(row["suspects"]) else ""
+        named = f", the {_N_SUSPECTS} most suspicious" if len(row["suspects"]) > _N_SUSPECTS else ""
         emit(
             f"{displayed(row['name'])}: {row['n_suspicious']} of {row['n_images']} have more neighbors of another "
             f"class{named}:"
         )
-    for suspect in row["suspects"]:
+    for suspect in row["suspects"][:_N_SUSPECTS]:
         path, other = displayed(repr(suspect["path"])), displayed(repr(suspect["nearest"]))
         emit(
             f"    {path}: {suspect['n_same']} of {n_neighbors} of its class; looks like "

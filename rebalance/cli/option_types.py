@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from rebalance.errors import UsageError, did_you_mean
+from rebalance.images.choice import EMBEDDERS
 from rebalance.planning.selection import parse_methods
 from rebalance.transforms import Transform
 
@@ -88,7 +89,7 @@ class Embedder(click.ParamType[str]):
         """Return it as it was asked for."""
         kind, _, model = str(value).partition(":")
         if not (value in EMBEDDERS or (kind == "onnx" and model and "\0" not in model)):
-            hint = did_you_mean(kind, [*EMBEDDERS, "onnx"])
+            hint = "; name the file of the model" if kind == "onnx" else did_you_mean(kind, [*EMBEDDERS, "onnx"])
             self.fail(f"{value!r} is none of: {', '.join(EMBEDDERS)}, onnx:MODEL{hint}", param, ctx)
         return str(value)
 
@@ -139,6 +140,5 @@ class Share(click.ParamType[Fraction]):
 
 
 POSITIVE = Positive()
-EMBEDDERS = ("descriptor", "pixels")
 _LONGEST = 65_535
 """Pixels that a side may have in a JPEG."""

@@ -171,11 +171,11 @@ transforms = together(
         help="What lies outside of the picture.",
     ),
     click.option(
-        "--cval", type=click.IntRange(0, 255), default=0, show_default=True, help="Grey level of a constant fill."
+        "--cval", type=click.IntRange(0, 255), default=0, show_default=True, help="Gray level of a constant fill."
     ),
     click.option(
         "--erasing-fill", type=click.Choice(ERASING_FILLS), default="noise", show_default=True,
-        help="What --random-erasing fills with: noise, the mean colour, or --cval.",
+        help="What --random-erasing fills with: noise, the mean color, or --cval.",
     ),
 )  # fmt: skip
 max_pixels = click.option(

@@ -1,10 +1,12 @@
-"""Which engine a run takes: decided by looking for OpenCV, without importing it."""
+"""What there is to choose from, without importing any of it; and which engine a run takes."""
 
 from importlib.util import find_spec
 
 from rebalance.errors import UsageError
 
 ENGINES = ("auto", "pillow", "opencv")
+EMBEDDERS = ("descriptor", "pixels")
+"""The names of those that need nothing installed."""
 
 
 def choose_engine(name: str) -> str:

@@ -57,7 +57,7 @@ _KNOWN_BUT_NOT_READ: Mapping[bytes, str] = {
 }  # fmt: skip
 
 _GREY_STEPS = {"L;2": 85, "L;4": 17}
-"""How PNG stores grey of few bits -> the step between its levels; Pillow scales the pixels, not the transparent one."""
+"""How PNG stores gray of few bits -> the step between its levels; Pillow scales the pixels, not the transparent one."""
 
 Image.MAX_IMAGE_PIXELS = None  # ours is stricter, and an error where Pillow's is a warning
 ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -214,7 +214,7 @@ def _check_fit(image: Image.Image, mode: Mode, icc: bytes | None, engine: str) -
         return
     if engine != "opencv":
         raise UnfitImageError(
-            f"has mode {mode.opened}: only --engine opencv works on 16 bits a channel in colour "
+            f"has mode {mode.opened}: only --engine opencv works on 16 bits a channel in color "
             "(pip install 'rebalance-images[fast]')"
         )
     if icc and image.format != "PNG":
@@ -241,10 +241,10 @@ def _pixels(image: Image.Image, data: bytes, mode: Mode, raw: object) -> Pixels:
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def _with_transparent_level(grey: Pixels, level: int) -> Pixels:
-    """Return 16-bit grey of which one level is transparent as colour with alpha, for want of grey with alpha in 16."""
-    alpha = np.where(grey == level, 0, 65535).astype(np.uint16)
-    return np.stack([grey, grey, grey, alpha], axis=2)
+def _with_transparent_level(gray: Pixels, level: int) -> Pixels:
+    """Return 16-bit gray of which one level is transparent as color with alpha, for want of gray with alpha in 16."""
+    alpha = np.where(gray == level, 0, 65535).astype(np.uint16)
+    return np.stack([gray, gray, gray, alpha], axis=2)
 
 
 @contextlib.contextmanager
@@ -282,7 +282,7 @@ def _header(image: Image.Image) -> Header:
 def _orientation(image: Image.Image) -> int | None:
     """Return the legal EXIF orientation that is stored, or None. TIFF is turned upright as it is loaded.
 
-    Raises UnfitImageError where it stands in XMP alone, which some loaders honour and others do not.
+    Raises UnfitImageError where it stands in XMP alone, which some loaders honor and others do not.
     """
     if image.format == "TIFF":
         return None

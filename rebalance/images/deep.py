@@ -1,4 +1,4 @@
-"""Colour of 16 bits a channel, which Pillow does not hold: read and written by OpenCV, the extra `fast`."""
+"""Color of 16 bits a channel, which Pillow does not hold: read and written by OpenCV, the extra `fast`."""
 
 import struct
 import zlib
@@ -21,7 +21,7 @@ def decode_deep(data: bytes, *, most: int) -> Pixels:
     with memory_told(cv2):
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3:
-        raise UnfitImageError("has 16 bits a channel in colour, in a way that OpenCV does not read")
+        raise UnfitImageError("has 16 bits a channel in color, in a way that OpenCV does not read")
     pixels = np.ascontiguousarray(_swapped(decoded))
     return pixels if most == 65535 else np.rint(pixels * (65535 / most)).astype(np.uint16)
 

@@ -1,17 +1,17 @@
 """The descriptor of an image: what it shows as numbers, for those who have no network at hand.
 
 Parts, each of unit length:
-  shape   oriented gradients in 8 x 8 soft cells (Dalal & Triggs 2005: the strongest colour channel's gradient, unsigned
-          orientation shared between the two nearest bins, L2 normalisation), with some of its own mirror image added;
-  colour  the square root of a joint RGB histogram (Swain & Ballard 1991; the root: Arandjelovic & Zisserman 2012);
+  shape   oriented gradients in 8 x 8 soft cells (Dalal & Triggs 2005: the strongest color channel's gradient, unsigned
+          orientation shared between the two nearest bins, L2 normalization), with some of its own mirror image added;
+  color  the square root of a joint RGB histogram (Swain & Ballard 1991; the root: Arandjelovic & Zisserman 2012);
   lbp     the square root of rotation-invariant uniform binary patterns at two scales (Ojala et al. 2002);
   edges   the square root of a joint histogram of gradient strength and orientation;
-and the mean colour. Counts are integers up to the last step, so that all processors agree. What sets tell their
-images apart by differs, so the parts are centred and weighed by how they vary within a set: `fit_space` and `placed`.
+and the mean color. Counts are integers up to the last step, so that all processors agree. What sets tell their
+images apart by differs, so the parts are centered and weighed by how they vary within a set: `fit_space` and `placed`.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import fsum, sqrt
 from typing import Any
 
@@ -19,21 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rebalance.vectors import BLOCK
+
 Levels = NDArray[np.int16]
-"""Shape (height, width), or of colours (3, height, width)."""
+"""Shape (height, width), or of colors (3, height, width)."""
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
 SIDE = 96
 """Width and height of the raster that is described; proportions are not kept."""
-_PARTS = {"shape": (384, 1.0), "colour": (64, 0.38), "lbp": (20, 0.54), "edges": (30, 0.54), "mean": (3, 0.05)}
+_PARTS = {"shape": (384, 1.0), "color": (64, 0.38), "lbp": (20, 0.54), "edges": (30, 0.54), "mean": (3, 0.05)}
 """Length and weight of each part."""
 DIMENSIONS = sum(length for length, _ in _PARTS.values())
 _DECIMALS = 6
 _LEAST = 1e-6
 """What counts as no length."""
 _CELLS = 8
-"""Cells of the shape a side; each reaches half a cell into its neighbours."""
+"""Cells of the shape a side; each reaches half a cell into its neighbors."""
 _DIRECTIONS = ((64, 0), (55, 32), (32, 55), (0, 64), (-32, 55), (-55, 32))
 """64 times the cosine and sine of 0, 30, ... 150 degrees."""
 _COSINES, _SINES = np.array(_DIRECTIONS, np.int32).T[:, :, None, None]
@@ -46,19 +48,19 @@ _CENTERING = 0.6
 _MIRRORED = 0.3
 """Weight of the mirror image that is added to the shape."""
 _SHADES = 4
-"""Bins of the colour histogram a channel."""
+"""Bins of the color histogram a channel."""
 _SHADE_BITS = 8
 """A bin is so many bits of a sum of four pixels wide: 1024 levels in four bins."""
 _STEPS = (2304, 20736, 129600, 705600)
 """Squared gradients of red + green + blue of four pixels between the bins of strength: 4, 12, 30 and 70 levels."""
 _RISE = 9
-"""How much red + green + blue a neighbour must be brighter to count in a binary pattern: 3 grey levels."""
+"""How much red + green + blue a neighbor must be brighter to count in a binary pattern: 3 gray levels."""
 _RING = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
-"""Places of a pixel's eight neighbours, in order around it."""
+"""Places of a pixel's eight neighbors, in order around it."""
 
 
 def _uniform(code: int) -> int:
-    """Return the number of bright neighbours, or 9 for a pattern of more than one arc."""
+    """Return the number of bright neighbors, or 9 for a pattern of more than one arc."""
     return code.bit_count() if (code ^ (code >> 1 | (code & 1) << 7)).bit_count() <= 2 else 9
 
 
@@ -69,11 +71,11 @@ def describe(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the parts of an image of any size, one after the other: float32, shape (DIMENSIONS,)."""
     fine = _raster(Image.fromarray(rgb))
     coarse = _halved(fine)
-    grey, dim = (raster[0] + raster[1] + raster[2] for raster in (fine, coarse))
+    gray, dim = (raster[0] + raster[1] + raster[2] for raster in (fine, coarse))
     parts = (
         _unit(_shape(coarse).ravel()),
         _unit(_rooted(_colors(coarse))),
-        _unit(_rooted(np.concatenate([_binary_patterns(grey, _RISE), 4 * _binary_patterns(dim, 4 * _RISE)]))),
+        _unit(_rooted(np.concatenate([_binary_patterns(gray, _RISE), 4 * _binary_patterns(dim, 4 * _RISE)]))),
         _unit(_rooted(_edges(dim))),
         coarse.sum((1, 2), dtype=np.int64) / (255.0 * SIDE * SIDE),
     )
@@ -87,9 +89,9 @@ def fit_space(described: NDArray[np.float32]) -> dict[str, Any]:
     """
     mean = described.mean(axis=0, dtype=np.float64)
     scales, start = [], 0
+    squares = sum(((part - mean) ** 2).sum(axis=0) for part in _blocks(described))
     for length, weight in _PARTS.values():
-        part = described[:, start : start + length] - mean[start : start + length]
-        deviation = sqrt(float((part * part).sum(axis=1).mean()))
+        deviation = sqrt(float(squares[start : start + length].sum()) / len(described))
         scales.append(round(weight / sqrt(deviation), _DECIMALS) if deviation > _LEAST else 0.0)
         start += length
     return {"mean": np.round(mean, _DECIMALS).tolist(), "scales": scales}
@@ -98,15 +100,21 @@ def fit_space(described: NDArray[np.float32]) -> dict[str, Any]:
 def placed(described: NDArray[np.float32], space: Mapping[str, Any]) -> NDArray[np.float32]:
     """Return vectors of unit length in a space; an image that is the very mean lies along the first axis."""
     scales = np.repeat(space["scales"], [length for length, _ in _PARTS.values()])
-    rows = (described - np.array(space["mean"])) * scales
-    lengths = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-    rows[lengths[:, 0] <= _LEAST, 0] = 1.0
-    rows /= np.where(lengths <= _LEAST, 1.0, lengths)
-    return np.asarray(rows, np.float32)
+    vectors = np.empty_like(described)
+    for place, part in enumerate(_blocks(described)):
+        rows = (part - np.array(space["mean"])) * scales
+        lengths = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+        rows[lengths[:, 0] <= _LEAST, 0] = 1.0
+        vectors[place * BLOCK : (place + 1) * BLOCK] = rows / np.where(lengths <= _LEAST, 1.0, lengths)
+    return vectors
+
+
+def _blocks(rows: NDArray[np.float32]) -> Iterator[Floats]:
+    return (rows[start : start + BLOCK].astype(np.float64) for start in range(0, len(rows), BLOCK))
 
 
 def _raster(image: Image.Image) -> Levels:
-    """Return the colours of an image at the side described: means of boxes, or interpolated where it is smaller."""
+    """Return the colors of an image at the side described: means of boxes, or interpolated where it is smaller."""
     is_smaller = min(image.size) < SIDE
     kind = Image.Resampling.BILINEAR if is_smaller else Image.Resampling.BOX
     raster = np.asarray(image.resize((SIDE, SIDE), kind, reducing_gap=None if is_smaller else 2.0))
@@ -178,7 +186,7 @@ def _folded(planes: Ints, n_rows: int) -> Ints:
 
 
 def _shape(coarse: Levels) -> Floats:
-    """Return the normalised orientations of every cell, with some of the mirror image's."""
+    """Return the normalized orientations of every cell, with some of the mirror image's."""
     cells = _pooled(_votes(*_strongest(*_slopes(coarse))))
     energy = (cells * cells).sum(0)
     damping = _DAMPING * sqrt(int(energy.sum()) / energy.size) + _FLOOR
@@ -194,11 +202,11 @@ def _colors(coarse: Levels) -> NDArray[np.intp]:
     return np.bincount(joint.ravel(), minlength=_SHADES**3)
 
 
-def _binary_patterns(grey: Levels, rise: int) -> NDArray[np.intp]:
-    """Return how many pixels have 0 to 8 brighter neighbours in one arc, and how many have several arcs."""
-    height, width = grey.shape
-    edged, limit = _edged(grey), grey + np.int16(rise)
-    codes, is_brighter = np.zeros(grey.shape, np.uint8), np.empty(grey.shape, bool)
+def _binary_patterns(gray: Levels, rise: int) -> NDArray[np.intp]:
+    """Return how many pixels have 0 to 8 brighter neighbors in one arc, and how many have several arcs."""
+    height, width = gray.shape
+    edged, limit = _edged(gray), gray + np.int16(rise)
+    codes, is_brighter = np.zeros(gray.shape, np.uint8), np.empty(gray.shape, bool)
     for y, x in _RING:
         np.greater(edged[y : y + height, x : x + width], limit, out=is_brighter)
         codes += codes
@@ -207,9 +215,9 @@ def _binary_patterns(grey: Levels, rise: int) -> NDArray[np.intp]:
     return np.bincount(_PATTERNS, counts, minlength=10).astype(np.intp)
 
 
-def _edges(grey: Levels) -> NDArray[np.intp]:
+def _edges(gray: Levels) -> NDArray[np.intp]:
     """Return the histogram of gradient strength and nearest orientation together."""
-    dx, dy = _slopes(grey)
+    dx, dy = _slopes(gray)
     steep = dx * dx + dy * dy
     strength = sum((steep > step).view(np.uint8) for step in _STEPS)
     nearest = _first_largest(_votes(dx, dy))

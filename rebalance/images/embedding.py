@@ -10,7 +10,7 @@ from rebalance.images.codec import view_image
 from rebalance.images.descriptor import SIDE, describe, fit_space, placed
 from rebalance.images.model import Model, import_onnxruntime
 from rebalance.images.pixels import Pixels
-from rebalance.vectors import Rows
+from rebalance.vectors import BLOCK, Rows
 
 VERSION = 1
 """Of the embedders here; another one makes other vectors."""
@@ -27,6 +27,8 @@ class Embedder(NamedTuple):
     describe: Callable[[Pixels], Rows]
     place: Callable[[Rows], tuple[Rows, dict[str, Any]]]
     """Returns the vectors, and what places further images among them."""
+    has_zeros: bool = True
+    """Whether it may say nothing but zeros of an image and still place it."""
     settings: Mapping[str, Any] = {}
     """What tells it from others of its name, ready for JSON."""
     versions: Mapping[str, str] = {}
@@ -56,6 +58,7 @@ def embedder_of(model: Model) -> Embedder:
         least=max(model.image_input.size),
         describe=model.embed_one,
         place=_scaled,
+        has_zeros=False,
         settings=model.described(),
         versions={"onnxruntime": str(import_onnxruntime().__version__)},
     )
@@ -73,10 +76,13 @@ def _thumbnail(rgb: Pixels) -> Rows:
 
 
 def _scaled(rows: Rows) -> tuple[Rows, dict[str, Any]]:
-    """Return rows at unit length; a black picture lies between all axes, as a grey one does."""
-    rows = np.where(rows.any(axis=1, keepdims=True), rows, np.float32(1))
-    lengths = np.sqrt((rows.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
-    return (rows / lengths).astype(np.float32), {}
+    """Return rows at unit length; a black picture lies between all axes, as a gray one does."""
+    scaled = np.empty_like(rows)
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK].astype(np.float64)
+        block[~block.any(axis=1)] = 1
+        scaled[start : start + BLOCK] = block / np.sqrt((block * block).sum(axis=1, keepdims=True))
+    return scaled, {}
 
 
 EMBEDDERS = {

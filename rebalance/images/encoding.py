@@ -60,8 +60,8 @@ def encode(pixels: Pixels, encoding: Encoding) -> Encoded:
     return Encoded(_saved(image if mode == encoding.mode else image.convert(mode), encoding.format, settings), mode)
 
 
-def image_from_grey(levels: bytes, width: int, height: int, scale: int) -> bytes:
-    """Return a PNG of 8-bit grey levels, row by row, each side `scale` times as long (bicubic)."""
+def image_from_gray(levels: bytes, width: int, height: int, scale: int) -> bytes:
+    """Return a PNG of 8-bit gray levels, row by row, each side `scale` times as long (bicubic)."""
     image = Image.frombytes("L", (width, height), levels).resize(
         (width * scale, height * scale), Image.Resampling.BICUBIC
     )
@@ -76,7 +76,7 @@ def settings_like(image: Image.Image, data: bytes, file_format: str) -> Settings
 def settings_for(file_format: str, quality: int | None) -> Settings:
     """Return what an encoder is told without a file to follow."""
     lossy = {"quality": quality or _QUALITY}
-    webp = {**lossy, "method": 4, "exact": True}  # exact: with the colours that nobody sees
+    webp = {**lossy, "method": 4, "exact": True}  # exact: with the colors that nobody sees
     return {"JPEG": lossy, "WEBP": webp, "PNG": {"compress_level": 4}}.get(file_format, {})
 
 
@@ -109,7 +109,7 @@ def _exif(orientation: int | None) -> bytes | None:
 
 
 def _like_jpeg(image: Image.Image, _data: bytes) -> Settings:
-    """Return the source's quantisation tables, chroma subsampling, colour transform and scan order."""
+    """Return the source's quantisation tables, chroma subsampling, color transform and scan order."""
     subsampling = JpegImagePlugin.get_sampling(image)
     layers = image.layer[:3]  # type: ignore[attr-defined]
     components = [layer[0] for layer in layers]

@@ -20,7 +20,7 @@ _SUMMED_AT_ONCE = 2**20
 
 
 class Engine(Protocol):
-    """What samples and averages pixels [height, width, channels], colours premultiplied."""
+    """What samples and averages pixels [height, width, channels], colors premultiplied."""
 
     def warp(self, pixels: Pixels, matrix: Matrix, size: Size, interpolation: str) -> Pixels:
         """Return `size` pixels whose (x, y) is the input's at matrix (x, y), in pixel indices."""
@@ -39,7 +39,7 @@ class PillowEngine:
     }
 
     def warp(self, pixels: Pixels, matrix: Matrix, size: Size, interpolation: str) -> Pixels:
-        """Sample channel by channel in floating point; a pixel's centre is at + 0.5 for Pillow.
+        """Sample channel by channel in floating point; a pixel's center is at + 0.5 for Pillow.
 
         In 8 bits Pillow would cut off fractions, which darkens by half a level; 16 bits it would sample byte by byte.
         """

@@ -26,7 +26,7 @@ Fill = str | Pixels
 
 
 def centered(matrix: Matrix, size: Size, region: Box) -> Matrix:
-    """Return a matrix about the centre as one between pixel indices, from `size` (width, height) into `region`."""
+    """Return a matrix about the center as one between pixel indices, from `size` (width, height) into `region`."""
     width, height = size
     left, top, right, bottom = region
     to_center = (1.0, 0.0, -(width - 1) / 2, 0.0, 1.0, -(height - 1) / 2)

@@ -1,4 +1,4 @@
-"""Photometry: one mix of the colours where it is asked for, then one table a channel."""
+"""Photometry: one mix of the colors where it is asked for, then one table a channel."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ _DECIMALS = 9
 
 
 def tone_of(pixels: Pixels) -> Tone:
-    """Return the darkest and brightest level and the mean luma, in grey levels of 255, of what is not transparent."""
+    """Return the darkest and brightest level and the mean luma, in gray levels of 255, of what is not transparent."""
     colors = visible_colors(pixels)
     means = [float(mean) for mean in colors.mean(axis=0, dtype=np.float64)]
     mean = sum(weight * mean for weight, mean in zip(LUMA, means, strict=True)) if len(means) == 3 else means[0]
@@ -20,7 +20,7 @@ def tone_of(pixels: Pixels) -> Tone:
 
 
 def adjust(pixels: Pixels, recipe: Recipe, values: Values, tone: Tone) -> Pixels:
-    """Return the pixels with their colours mixed and their levels replaced; alpha stays."""
+    """Return the pixels with their colors mixed and their levels replaced; alpha stays."""
     for transform in TRANSFORMS:
         if transform.mix and transform.key in recipe and pixels.shape[2] >= 3:
             pixels = with_colors(pixels, _mixed(colors_of(pixels), transform.mix(values)))
@@ -42,7 +42,7 @@ def make_table(recipe: Recipe, values: Values, tone: Tone, *, top: int) -> Pixel
 
 
 def _mixed(colors: Pixels, mix: Mix) -> Pixels:
-    """Return mixed colours, by single multiplications and sums: a matrix product would depend on the processor."""
+    """Return mixed colors, by single multiplications and sums: a matrix product would depend on the processor."""
     mixed = np.empty_like(colors)
     channels = [colors[:, :, index].astype(np.float32) for index in range(3)]
     for index, weights in enumerate(mix):

@@ -42,7 +42,7 @@ class ImageInput(NamedTuple):
     """At one time."""
     size: Size
     n_channels: int
-    """3, or 1 for grey."""
+    """3, or 1 for gray."""
     is_channels_last: bool
 
 
@@ -91,7 +91,7 @@ class Model:
             "size": list(self.image_input.size),
             "mean": None if is_raw else mean,
             "std": None if is_raw else std,
-            "channels": self.settings.channels if self.image_input.n_channels == 3 else "grey",
+            "channels": self.settings.channels if self.image_input.n_channels == 3 else "gray",
             "fit": self.settings.fit,
             "output": self.output,
         }
@@ -250,7 +250,7 @@ def _check_settings(image_input: ImageInput, settings: ModelSettings, where: str
     if image_input.dtype is np.uint8 and (settings.mean, settings.std) != (MEAN, STD):
         raise UsageError(f"{where}: the input {image_input.name!r} takes levels of 0 to 255: leave mean and std out")
     if image_input.n_channels == 1 and settings.channels != "rgb":
-        raise UsageError(f"{where}: the input {image_input.name!r} takes grey: leave channels out")
+        raise UsageError(f"{where}: the input {image_input.name!r} takes gray: leave channels out")
 
 
 def _choose_output(names: Sequence[str], settings: ModelSettings, where: str) -> str:
@@ -263,7 +263,7 @@ def _choose_output(names: Sequence[str], settings: ModelSettings, where: str) ->
 
 
 def _statistics(image_input: ImageInput, settings: ModelSettings) -> tuple[list[float], list[float]]:
-    """Return mean and std of each channel, red first; grey has the average of the three."""
+    """Return mean and std of each channel, red first; gray has the average of the three."""
     if image_input.n_channels == 1:
         return [math.fsum(settings.mean) / 3], [math.fsum(settings.std) / 3]
     return list(settings.mean), list(settings.std)

@@ -53,7 +53,7 @@ _HELD = {
 
 
 def is_deep_color(mode: str) -> bool:
-    """Return whether a mode is colour of 16 bits a channel, which Pillow does not hold."""
+    """Return whether a mode is color of 16 bits a channel, which Pillow does not hold."""
     return mode in ("RGB;16", "RGBA;16")
 
 
@@ -65,7 +65,7 @@ def name_mode(image: Image.Image) -> str:
 
 
 def mode_of(image: Image.Image) -> Mode:
-    """Return the row of an opened image, one colour of which may be transparent. Raises UnfitImageError."""
+    """Return the row of an opened image, one color of which may be transparent. Raises UnfitImageError."""
     name = name_mode(image) + (" transparent" if "transparency" in image.info else "")
     if name not in _BY_OPENED:
         raise UnfitImageError(f"has mode {name}")
@@ -93,11 +93,11 @@ def check_arrangement(image: Image.Image, mode: Mode) -> None:
     tags = image.tag_v2
     is_plain = tags.get(_PLANAR_CONFIGURATION, 1) == 1 and not tags.get(_EXTRA_SAMPLES) and mode.opened != "RGBA;16"
     if not is_plain or tags.get(_PHOTOMETRIC) == 0:
-        raise UnfitImageError(f"has mode {mode.opened} in planes, with more samples than colours, or with 0 for white")
+        raise UnfitImageError(f"has mode {mode.opened} in planes, with more samples than colors, or with 0 for white")
 
 
 def keeps_profile(icc: bytes, mode: str, other: str) -> bool:
-    """Return whether an ICC profile of a mode also tells the colours of another: grey, or red, green and blue."""
+    """Return whether an ICC profile of a mode also tells the colors of another: gray, or red, green and blue."""
     if mode[0] in "1LIR" and (mode[0] == "R") == (other[0] == "R"):
         return True
     return icc[16:20] == (b"RGB " if other[0] == "R" else b"GRAY")

@@ -1,6 +1,6 @@
 """The form pixels are worked on in: an array [height, width, channels] of uint8 or uint16.
 
-One channel is grey, three are red, green and blue; an even number ends with alpha, which is not premultiplied.
+One channel is gray, three are red, green and blue; an even number ends with alpha, which is not premultiplied.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ def top_of(pixels: Pixels) -> int:
 
 
 def level_of(pixels: Pixels) -> int:
-    """Return how many steps of the depth make one grey level of 255: 1 or 257."""
+    """Return how many steps of the depth make one gray level of 255: 1 or 257."""
     return top_of(pixels) // 255
 
 
@@ -50,12 +50,12 @@ def colors_of(pixels: Pixels) -> Pixels:
 
 
 def with_colors(pixels: Pixels, colors: Pixels) -> Pixels:
-    """Return pixels with other colours and the same alpha."""
+    """Return pixels with other colors and the same alpha."""
     return np.concatenate([colors, pixels[:, :, -1:]], axis=2) if has_alpha(pixels) else colors
 
 
 def visible_colors(pixels: Pixels) -> Pixels:
-    """Return the colours [number, channels] of what is not wholly transparent; of everything, where all of it is."""
+    """Return the colors [number, channels] of what is not wholly transparent; of everything, where all of it is."""
     colors = colors_of(pixels)
     is_visible = pixels[:, :, -1] > 0 if has_alpha(pixels) and pixels[:, :, -1].any() else None
     return colors.reshape(-1, colors.shape[2]) if is_visible is None else colors[is_visible]
@@ -68,7 +68,7 @@ def part_of(pixels: Pixels, box: Box) -> Pixels:
 
 
 def premultiplied(pixels: Pixels) -> Pixels:
-    """Return the pixels with their colours weighted by alpha, as averaging needs them, uint16.
+    """Return the pixels with their colors weighted by alpha, as averaging needs them, uint16.
 
     What is opaque has two thirds of the levels, so that an interpolation that passes it is not cut off.
     """
@@ -82,7 +82,7 @@ def premultiplied(pixels: Pixels) -> Pixels:
 
 
 def straight(weighted: Pixels, hidden: Pixels) -> Pixels:
-    """Return premultiplied pixels as they were, in the depth of `hidden`, whose colours stand where all is transparent.
+    """Return premultiplied pixels as they were, in the depth of `hidden`, whose colors stand where all is transparent.
 
     Nobody sees these, but for the loaders that drop alpha.
     """

@@ -53,7 +53,7 @@ def place(size: Size, orientation: int, recipe: Recipe, values: Values, renderin
 
 
 def _between(matrix: Matrix, made_size: Size, size: Size, region: Box) -> Matrix:
-    """Return a matrix about the centre as one from the pixel indices of the output to those of the picture."""
+    """Return a matrix about the center as one from the pixel indices of the output to those of the picture."""
     across, down = size[0] / made_size[0], size[1] / made_size[1]
     scaled = (
         across, 0.0, (across - 1) / 2,
@@ -63,7 +63,7 @@ def _between(matrix: Matrix, made_size: Size, size: Size, region: Box) -> Matrix
 
 
 def _inscribed(matrix: Matrix, made_size: Size, region: Box) -> Matrix:
-    """Return the matrix zoomed in about its centre just enough that no border shows."""
+    """Return the matrix zoomed in about its center just enough that no border shows."""
     a, b, c, d, e, f = matrix
     x, y = (made_size[0] - 1) / 2, (made_size[1] - 1) / 2
     center = (a * x + b * y + c, d * x + e * y + f)

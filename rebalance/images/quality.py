@@ -13,7 +13,7 @@ MOST_ATTEMPTS = 8
 _MOST_BORDER = 0.4
 """Share of a copy that may lie outside of its source."""
 _FLAT = 2
-"""Grey levels between the darkest and the brightest of a picture that shows nothing."""
+"""Gray levels between the darkest and the brightest of a picture that shows nothing."""
 _NEAR_SHIFT, _NEAR_DEGREES, _NEAR_SHARE = 1.0, 1.0, 0.02
 """Pixels, degrees, and share of a length or of all levels within which a copy is its source."""
 
@@ -21,7 +21,7 @@ Point = tuple[float, float]
 
 
 def is_flat(pixels: Pixels) -> bool:
-    """Return whether a picture shows nothing: every channel is one level, but for two grey levels."""
+    """Return whether a picture shows nothing: every channel is one level, but for two gray levels."""
     return all(_spread(part) <= _FLAT * level_of(pixels) for part in (pixels[::16, ::16], pixels))
 
 

@@ -33,7 +33,7 @@ _REACH = 4
 
 
 def add_gaussian_noise(pixels: Pixels, values: Values, key: bytes, _recipe: Recipe) -> Pixels:
-    """Add normal noise, independent for every colour of every pixel; what passes black or white is clipped."""
+    """Add normal noise, independent for every color of every pixel; what passes black or white is clipped."""
     sigma = values["gaussian_noise"] * level_of(pixels)
     if not sigma:
         return pixels
@@ -44,9 +44,9 @@ def add_gaussian_noise(pixels: Pixels, values: Values, key: bytes, _recipe: Reci
 
 
 def add_poisson_noise(pixels: Pixels, values: Values, key: bytes, _recipe: Recipe) -> Pixels:
-    """Replace every level v (of 255) by Poisson(s v) / s, s photons a grey level; what passes white is clipped.
+    """Replace every level v (of 255) by Poisson(s v) / s, s photons a gray level; what passes white is clipped.
 
-    A level of 16 bits is a whole grey level and a rest, and so is its count: a sum of Poisson counts is one.
+    A level of 16 bits is a whole gray level and a rest, and so is its count: a sum of Poisson counts is one.
     """
     photons = values["poisson_noise"]
     if not photons:
@@ -73,7 +73,7 @@ def blur(pixels: Pixels, values: Values, _key: bytes, _recipe: Recipe) -> Pixels
 
 
 def erase(pixels: Pixels, values: Values, key: bytes, recipe: Recipe) -> Pixels:
-    """Fill one rectangle with noise, the mean colour or a grey level (Zhong et al. 2020); alpha stays."""
+    """Fill one rectangle with noise, the mean color or a gray level (Zhong et al. 2020); alpha stays."""
     left, top, right, bottom = _erased_box(values, pixels.shape[1], pixels.shape[0])
     colors = colors_of(pixels).copy()
     erased = colors[top:bottom, left:right]
@@ -130,7 +130,7 @@ def _poisson_counts(photons: float) -> npt.NDArray[np.int32]:
 
 @lru_cache(maxsize=2)
 def _poisson_levels(photons: float) -> npt.NDArray[np.uint8]:
-    """Return the grey levels [level, quantile] that these counts stand for."""
+    """Return the gray levels [level, quantile] that these counts stand for."""
     return np.rint(_poisson_counts(photons)[:256] / photons).clip(0, 255).astype(np.uint8)
 
 

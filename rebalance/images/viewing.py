@@ -1,4 +1,4 @@
-"""What a decoded image of any mode shows to the eye, as 8-bit colour."""
+"""What a decoded image of any mode shows to the eye, as 8-bit color."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def shown_on_white(image: Image.Image) -> Image.Image:
-    """Return an image in RGB: what is transparent over white, deep grey by its high byte, other numbers stretched."""
+    """Return an image in RGB: what is transparent over white, deep gray by its high byte, other numbers stretched."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):

@@ -1,4 +1,4 @@
-"""Which images are alike: nearest neighbours, the same picture, nearly the same picture."""
+"""Which images are alike: nearest neighbors, the same picture, nearly the same picture."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

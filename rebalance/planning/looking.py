@@ -7,7 +7,7 @@ import numpy as np
 from rebalance.errors import TargetError
 from rebalance.planning.choice import Choice, Images, LeftOut
 from rebalance.planning.likeness import Indices, leaders, nearest
-from rebalance.planning.neighbors import Pictures, clean, rank
+from rebalance.planning.samplers import Pictures, clean, rank
 from rebalance.planning.selection import Selection, select_images
 from rebalance.planning.spreading import spread_out
 from rebalance.planning.view import View, choice_of, view_of
@@ -92,7 +92,7 @@ def _clean(view: View, method: str) -> None:
         return
     kept, n_neighbors = clean(method, pictures, classes)
     if n_neighbors is not None:
-        view.remarks.append(f"{method} looks at {n_neighbors} neighbours, as there are {len(searched)} images")
+        view.remarks.append(f"{method} looks at {n_neighbors} neighbors, as there are {len(searched)} images")
     is_removed = np.ones(len(searched), bool)
     is_removed[kept] = False
     removed = np.flatnonzero(is_removed)

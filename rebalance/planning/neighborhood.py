@@ -1,4 +1,4 @@
-"""What the nearest neighbours of images say: how safe a class is, what it is confused with, which images are odd."""
+"""What the nearest neighbors of images say: how safe a class is, what it is confused with, which images are odd."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,13 @@ from rebalance.planning.likeness import Indices, Neighbors, near_duplicate_group
 from rebalance.vectors import Vectors
 
 N_NEIGHBORS = 5
-N_SUSPECTS = 20
-"""Most that are named of a class."""
 KINDS: Mapping[str, tuple[int, ...]] = {"safe": (4, 5), "borderline": (2, 3), "rare": (1,), "outlier": (0,)}
-"""Kind of image -> how many of its five neighbours are of its class (Napierala and Stefanowski 2016)."""
+"""Kind of image -> how many of its five neighbors are of its class (Napierala and Stefanowski 2016)."""
 _N_SHUFFLES = 20
 
 
 class Confusion(NamedTuple):
-    """Another class among the neighbours of a class: its share of them, and the one that chance would give it."""
+    """Another class among the neighbors of a class's images: its share of them, and the one that chance would give."""
 
     class_name: str
     share: float
@@ -29,11 +27,14 @@ class Confusion(NamedTuple):
 
 
 class Suspect(NamedTuple):
-    """An image among whose neighbours another class is more frequent than its own."""
+    """A picture among whose neighbors another class is more frequent than its own."""
 
     path: str
+    """Of its first image."""
+    n_images: int
+    """How many images of the class are this picture."""
     n_same: int
-    """How many of its neighbours are of its class."""
+    """How many of its neighbors are of its class."""
     looks_like: str
     nearest: str
     """The nearest image of that class."""
@@ -50,10 +51,11 @@ class ClassNeighborhood(NamedTuple):
     shares: Mapping[str, float]
     """By kind."""
     expected: Mapping[str, float]
-    """The shares where neighbours are drawn by lot from all other images: hypergeometric."""
+    """The shares where neighbors are drawn by lot from all other pictures: hypergeometric; zeros of an empty class."""
     confused_with: tuple[Confusion, ...]
     """The largest share first."""
     n_suspicious: int
+    """Images."""
     suspects: tuple[Suspect, ...]
     """The most suspicious first."""
 
@@ -78,9 +80,9 @@ class NearDuplicates(NamedTuple):
 
 
 def find_neighborhood(classes: Sequence[ClassFolder], vectors: Vectors) -> Neighborhood:
-    """Look at the neighbours of every image that has a vector. Raises TargetError where there are too few.
+    """Look at the neighbors of every image that has a vector. Raises TargetError where there are too few.
 
-    The same picture twice in a class counts once, so that it is not its own neighbour; in another class it counts.
+    The same picture twice in a class counts once, so that it is not its own neighbor; in another class it counts.
     """
     place_of = {path: place for place, path in enumerate(vectors.paths)}
     places = [[place_of[image.path] for image in folder.images if image.path in place_of] for folder in classes]
@@ -94,14 +96,17 @@ def find_neighborhood(classes: Sequence[ClassFolder], vectors: Vectors) -> Neigh
             f"{len(kept)} different pictures are too few to look at {N_NEIGHBORS} neighbors: it takes {N_NEIGHBORS + 1}"
         )
     rows = rows[firsts[kept]]
+    found = nearest(rows, rows, N_NEIGHBORS, own=np.arange(len(rows)))
     pictures = _Pictures(
         names=tuple(folder.name for folder in classes),
         paths=tuple(vectors.paths[place] for place in flat[kept]),
         labels=labels[kept],
+        theirs=labels[kept][found.indices],
         n_images=np.bincount(members.ravel(), minlength=len(kept)),
-        found=nearest(rows, rows, N_NEIGHBORS, own=np.arange(len(rows))),
+        found=found,
     )
-    return Neighborhood(_accuracy(pictures.labels, pictures.theirs), _shuffled(pictures), tuple(_by_class(pictures)))
+    accuracy = balanced_accuracy(pictures.labels, pictures.theirs)
+    return Neighborhood(accuracy, _shuffled(pictures), tuple(_by_class(pictures)))
 
 
 def find_near_duplicates(dataset: Dataset, vectors: Vectors, similarity: float) -> list[NearDuplicates]:
@@ -109,38 +114,38 @@ def find_near_duplicates(dataset: Dataset, vectors: Vectors, similarity: float) 
     home_of = {image.path: (folder.name, folder.split) for folder in dataset.folders for image in folder.images}
     groups = []
     for group in near_duplicate_groups(vectors.rows, similarity):
-        paths = sorted((vectors.paths[index] for index in group if vectors.paths[index] in home_of), key=to_bytes)
+        paths = sorted((vectors.paths[index] for index in group), key=to_bytes)
         names, splits = (set(part) for part in zip(*(home_of[path] for path in paths), strict=True))
         groups.append(NearDuplicates(tuple(paths), len(names) > 1, len(splits) > 1))
     return sorted(groups, key=lambda group: [to_bytes(path) for path in group.paths])
 
 
-class _Pictures(NamedTuple):
-    """The different pictures of all classes, and the five nearest others of each."""
+def balanced_accuracy(labels: Indices, theirs: Indices) -> float:
+    """Return the balanced accuracy of a vote of neighbors, whose labels are `theirs`, shape (n, n_neighbors).
 
-    names: tuple[str, ...]
-    paths: tuple[str, ...]
-    labels: Indices
-    n_images: Indices
-    """How many images of its class are this picture."""
-    found: Neighbors
-
-    @property
-    def theirs(self) -> Indices:
-        """The labels of the neighbours, shape (n_pictures, 5)."""
-        return self.labels[self.found.indices]
-
-
-def _accuracy(labels: Indices, theirs: Indices) -> float:
-    """Return the balanced accuracy of the vote of the neighbours, whose labels are `theirs`."""
+    Ties go to the first class; classes that nothing is labeled with have no say.
+    """
     votes = _votes(theirs)
-    voted = np.where(votes == votes.max(axis=1, keepdims=True), theirs, len(labels)).min(axis=1)
+    voted = np.where(votes == votes.max(axis=1, keepdims=True), theirs, np.iinfo(np.intp).max).min(axis=1)
     n_right, n_all = np.bincount(labels, voted == labels), np.bincount(labels)
     return float((n_right[n_all > 0] / n_all[n_all > 0]).mean())
 
 
+class _Pictures(NamedTuple):
+    """The different pictures of all classes, class after class, and the five nearest others of each."""
+
+    names: tuple[str, ...]
+    paths: tuple[str, ...]
+    labels: Indices
+    theirs: Indices
+    """The labels of the neighbors, shape (n_pictures, 5)."""
+    n_images: Indices
+    """How many images of its class are this picture."""
+    found: Neighbors
+
+
 def _votes(theirs: Indices) -> Indices:
-    """Return, for each neighbour, how many of the neighbours have its label."""
+    """Return, for each neighbor, how many of the neighbors have its label."""
     votes: Indices = (theirs[:, :, None] == theirs[:, None, :]).sum(axis=2)
     return votes
 
@@ -149,79 +154,77 @@ def _shuffled(pictures: _Pictures) -> tuple[float, float, float]:
     """Return mean, least and most of the accuracy with labels dealt out by lots, which are the same in every run."""
     lots = (np.random.PCG64(number).random_raw(len(pictures.labels)) for number in range(_N_SHUFFLES))
     dealt = (pictures.labels[np.argsort(lot, kind="stable")] for lot in lots)
-    accuracies = [_accuracy(labels, labels[pictures.found.indices]) for labels in dealt]
+    accuracies = [balanced_accuracy(labels, labels[pictures.found.indices]) for labels in dealt]
     return sum(accuracies) / _N_SHUFFLES, min(accuracies), max(accuracies)
 
 
 def _by_class(pictures: _Pictures) -> Iterator[ClassNeighborhood]:
-    labels = pictures.labels
-    n_same = (pictures.theirs == labels[:, None]).sum(axis=1)
-    n_pictures = np.bincount(labels, minlength=len(pictures.names))
+    n_pictures = np.bincount(pictures.labels, minlength=len(pictures.names))
+    n_others = len(pictures.labels) - 1
+    n_same = (pictures.theirs == pictures.labels[:, None]).sum(axis=1)
     suspects = _suspects(pictures, n_same)
-    order = np.argsort(labels, kind="stable")
-    for label, own in enumerate(np.split(order, np.cumsum(n_pictures)[:-1])):
-        counts = np.bincount(n_same[own], pictures.n_images[own], minlength=N_NEIGHBORS + 1)
-        n_images = int(counts.sum())
+    starts = np.cumsum(n_pictures) - n_pictures
+    for label, name in enumerate(pictures.names):
+        own = slice(int(starts[label]), int(starts[label] + n_pictures[label]))
+        n_images = pictures.n_images[own]
+        of_each = np.bincount(n_same[own], n_images, minlength=N_NEIGHBORS + 1) / max(int(n_images.sum()), 1)
         yield ClassNeighborhood(
-            pictures.names[label],
-            n_images,
-            shares=_by_kind((counts / max(n_images, 1)).tolist()),
-            expected=_by_kind(_by_chance(int(n_pictures[label]) - 1, len(labels) - 1)),
-            confused_with=_confusions(label, pictures.theirs[own], n_pictures, pictures.names),
-            n_suspicious=len(suspects.get(label, ())),
-            suspects=tuple(
-                _described(pictures, index, int(n_same[index])) for index in suspects.get(label, ())[:N_SUSPECTS]
+            name,
+            int(n_images.sum()),
+            shares=_by_kind(of_each.tolist()),
+            expected=_by_kind(_by_chance(int(n_pictures[label]), n_others)),
+            confused_with=tuple(
+                Confusion(pictures.names[other], share, float(n_pictures[other] / n_others))
+                for other, share in _shares(pictures.theirs[own], n_images)
+                if other != label
             ),
+            n_suspicious=sum(suspect.n_images for suspect in suspects.get(label, ())),
+            suspects=tuple(suspects.get(label, ())),
         )
 
 
-def _by_kind(shares: Sequence[float]) -> dict[str, float]:
-    """Return shares by how many neighbours are of the same class, as shares of each kind."""
-    return {kind: sum(shares[n_same] for n_same in counts) for kind, counts in KINDS.items()}
+def _by_kind(of_each: Sequence[float]) -> dict[str, float]:
+    """Return shares by how many neighbors are of the same class, as shares of each kind."""
+    return {kind: sum(of_each[n_same] for n_same in counts) for kind, counts in KINDS.items()}
 
 
-def _by_chance(n_same: int, n_others: int) -> list[float]:
-    """Return how likely it is that 0, 1 ... 5 neighbours are of the same class, as `n_same` of `n_others` are."""
-    ways = comb(n_others, N_NEIGHBORS)
+def _by_chance(n_pictures: int, n_others: int) -> list[float]:
+    """Return how likely it is that 0, 1 ... 5 of the others drawn by lot are of the class of a picture."""
+    if not n_pictures:
+        return [0.0] * (N_NEIGHBORS + 1)
+    n_same, ways = n_pictures - 1, comb(n_others, N_NEIGHBORS)
     return [
-        comb(max(n_same, 0), drawn) * comb(n_others - max(n_same, 0), N_NEIGHBORS - drawn) / ways
-        for drawn in range(N_NEIGHBORS + 1)
+        comb(n_same, drawn) * comb(n_others - n_same, N_NEIGHBORS - drawn) / ways for drawn in range(N_NEIGHBORS + 1)
     ]
 
 
-def _confusions(label: int, theirs: Indices, n_pictures: Indices, names: Sequence[str]) -> tuple[Confusion, ...]:
-    others, counts = np.unique(theirs[theirs != label], return_counts=True)
-    n_others = int(n_pictures.sum()) - 1
-    return tuple(
-        Confusion(names[others[index]], float(counts[index] / theirs.size), float(n_pictures[others[index]] / n_others))
-        for index in np.argsort(-counts, kind="stable").tolist()
-    )
+def _shares(theirs: Indices, n_images: Indices) -> list[tuple[int, float]]:
+    """Return the labels of neighbors and the share of each, the largest first."""
+    labels, places = np.unique(theirs, return_inverse=True)
+    counts = np.bincount(places.ravel(), np.repeat(n_images, theirs.shape[1]))
+    order = np.argsort(-counts, kind="stable")
+    return [(int(labels[index]), float(counts[index] / counts.sum())) for index in order]
 
 
-def _suspects(pictures: _Pictures, n_same: Indices) -> dict[int, list[int]]:
-    """Return, by class, the images that have more neighbours of another; those with the fewest of their own first.
+def _suspects(pictures: _Pictures, n_same: Indices) -> dict[int, list[Suspect]]:
+    """Return, by class, the images that have more neighbors of another; those with the fewest of their own first.
 
-    Then those that are most alone in the other class, then those whose neighbours are nearest.
+    Then those that are most alone in the other class, then those whose neighbors are nearest.
     """
-    n_rival = np.where(pictures.theirs == pictures.labels[:, None], 0, _votes(pictures.theirs)).max(axis=1)
+    of_others = np.where(pictures.theirs == pictures.labels[:, None], 0, _votes(pictures.theirs))
+    n_rival, rival = of_others.max(axis=1), of_others.argmax(axis=1)
     odd = np.flatnonzero(n_rival > n_same)
     distance = pictures.found.distances.mean(axis=1)
-    by_class: dict[int, list[int]] = {}
+    by_class: dict[int, list[Suspect]] = {}
     for index in odd[np.lexsort((odd, distance[odd], -n_rival[odd], n_same[odd]))].tolist():
-        by_class.setdefault(int(pictures.labels[index]), []).append(index)
+        other = pictures.found.indices[index, rival[index]]
+        suspect = Suspect(
+            path=pictures.paths[index],
+            n_images=int(pictures.n_images[index]),
+            n_same=int(n_same[index]),
+            looks_like=pictures.names[pictures.labels[other]],
+            nearest=pictures.paths[other],
+            similarity=round(1 - float(pictures.found.distances[index, rival[index]]) ** 2 / 2, 6),
+        )
+        by_class.setdefault(int(pictures.labels[index]), []).append(suspect)
     return by_class
-
-
-def _described(pictures: _Pictures, index: int, n_same: int) -> Suspect:
-    theirs = pictures.labels[pictures.found.indices[index]]
-    n_rival = np.where(theirs == pictures.labels[index], 0, (theirs[:, None] == theirs).sum(axis=1))
-    place = int(n_rival.argmax())
-    other = pictures.found.indices[index, place]
-    similarity = 1 - float(pictures.found.distances[index, place]) ** 2 / 2
-    return Suspect(
-        pictures.paths[index],
-        n_same,
-        pictures.names[pictures.labels[other]],
-        pictures.paths[other],
-        round(similarity, 6),
-    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.planning.choice import Choice, Images, LeftOut
 from rebalance.planning.likeness import Indices, same_pictures
-from rebalance.planning.neighbors import Labels, Pictures
+from rebalance.planning.samplers import Labels, Pictures
 from rebalance.planning.selection import selection_key
 from rebalance.vectors import Rows, Vectors
 

@@ -33,9 +33,9 @@ def settings_path(model: str) -> str:
     return f"{os.path.splitext(model)[0]}.toml"
 
 
-def read_settings(path: str) -> Mapping[str, Any]:
+def read_settings(model: str) -> Mapping[str, Any]:
     """Return what the TOML file beside a model says; nothing where there is none. Raises UsageError."""
-    place = settings_path(path)
+    place = settings_path(model)
     try:
         return tomllib.loads(_read(place).decode("utf-8-sig")) if os.path.lexists(to_bytes(place)) else {}
     except ValueError as error:

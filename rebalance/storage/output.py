@@ -1,7 +1,6 @@
 """What may become of OUTPUT: what stands there, what lies around it, and what its disk can hold."""
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 
 from rebalance.dataset import Dataset, to_bytes, to_text
@@ -28,6 +27,26 @@ def check_output(dataset: Dataset, output: str, files_read: Iterable[str] = ()) 
     there, where OUTPUT and SOURCE lie in each other, or where nothing can be written; TargetError where its name is too
     long. Nothing is followed at OUTPUT itself.
     """
+    _check_place(dataset, output, files_read)
+    path = os.path.abspath(to_bytes(output))
+    if is_there := os.path.lexists(path):
+        _check_ours(output, path)
+    return is_there
+
+
+def check_output_file(dataset: Dataset, output: str, files_read: Iterable[str] = ()) -> bool:
+    """Do the same where OUTPUT is a single file; whether it is ours is for its reader to say."""
+    _check_place(dataset, output, files_read)
+    path = os.path.abspath(to_bytes(output))
+    if is_there := os.path.lexists(path):
+        _check_no_link(output, path)
+        if not os.path.isfile(path):
+            raise OutputRefusedError(f"{output}: is there and is not a file: choose another name")
+    return is_there
+
+
+def _check_place(dataset: Dataset, output: str, files_read: Iterable[str]) -> None:
+    """Raise what `check_output` raises of where OUTPUT would lie."""
     path = os.path.abspath(to_bytes(output))
     parent, name = os.path.split(path)
     if len(name) > NAME_MAX:
@@ -42,12 +61,8 @@ def check_output(dataset: Dataset, output: str, files_read: Iterable[str] = ()) 
         _check_keeps(output, files_read)
     if outer := next((folder for folder in _upwards(os.path.realpath(parent)) if has_manifest(folder)), None):
         raise OutputRefusedError(f"{output}: lies in {to_text(outer)}, which rebalance made: choose another place")
-    is_there = os.path.lexists(path)
-    if is_there:
-        _check_ours(output, path)
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputRefusedError(f"{output}: the folder it would lie in cannot be written to")
-    return is_there
 
 
 def check_link(dataset: Dataset, output: str, link: str) -> None:
@@ -66,10 +81,8 @@ def check_path_lengths(tree: bytes, longest: int) -> None:
 
 
 def _check_ours(output: str, path: bytes) -> None:
-    mode = os.lstat(path).st_mode
-    if stat.S_ISLNK(mode):
-        raise OutputRefusedError(f"{output}: is a symbolic link: name what it points to, or remove it")
-    if not stat.S_ISDIR(mode):
+    _check_no_link(output, path)
+    if not os.path.isdir(path):
         raise OutputRefusedError(f"{output}: is there and is not a folder: choose another OUTPUT")
     if os.path.ismount(path):
         raise OutputRefusedError(f"{output}: is a mount point: choose a folder below it")
@@ -79,6 +92,11 @@ def _check_ours(output: str, path: bytes) -> None:
         raise OutputRefusedError(
             f"{output}: is there and holds no {NAME} of ours, so it is not ours to replace; {way_out}"
         )
+
+
+def _check_no_link(output: str, path: bytes) -> None:
+    if os.path.islink(path):
+        raise OutputRefusedError(f"{output}: is a symbolic link: name what it points to, or remove it")
 
 
 def check_apart(tree: str, path: str, folders: Iterable[str] = ()) -> None:

@@ -7,10 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.test_looking_commands import photos
 from tests.conftest import Run, contents, start
-
-__all__ = ["photos"]
 
 
 def test_the_file_is_the_same_for_any_number_of_workers(photos: Path, tmp_path: Path, run: Run) -> None:
@@ -80,6 +77,39 @@ def test_run_again_it_is_up_to_date_until_an_image_changes(photos: Path, tmp_pat
     assert "it was made by the embedder descriptor" in run(*asked, "--embedder", "pixels").err
 
 
+def test_an_image_of_the_same_size_with_other_bytes_was_changed(photos: Path, tmp_path: Path, run: Run) -> None:
+    asked = ("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
+    run(*asked)
+    first = min((photos / "Hat").iterdir())
+    data = bytearray(first.read_bytes())
+    data[-3] ^= 1
+    first.write_bytes(data)
+    done = run(*asked)
+    assert (done.code, f"'Hat/{first.name}' was changed" in done.err) == (5, True), done.err
+
+
+def test_what_was_found_under_another_limit_is_not_taken_over(photos: Path, tmp_path: Path, run: Run) -> None:
+    (photos / "Top" / "zz.jpg").write_bytes(b"no picture")
+    asked = ("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
+    assert run(*asked).code == 4
+    (photos / "Top" / "zz.jpg").unlink()
+    assert run(*asked, "--max-pixels", "100").code == 3
+    assert "reused" not in run(*asked).err
+
+
+def test_skipping_the_same_bad_image_again_is_up_to_date(photos: Path, tmp_path: Path, run: Run) -> None:
+    first, second = sorted((photos / "Hat").iterdir())[:2]
+    first.write_bytes(first.read_bytes()[:2000])
+    asked = ("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
+    assert run(*asked, "--bad-images", "skip").code == 0
+    again = run(*asked, "--bad-images", "skip")
+    assert (again.code, "up to date" in again.err, f"no vector: 'Hat/{first.name}'" in again.err) == (0, True, True)
+    assert run(*asked).code == 4
+    shutil.copy(second, first)
+    mended = run(*asked, "--bad-images", "skip")
+    assert (mended.code, f"'Hat/{first.name}' has no vector" in mended.err) == (5, True)
+
+
 def test_what_is_not_ours_is_not_replaced(photos: Path, tmp_path: Path, run: Run) -> None:
     (tmp_path / "v.npz").write_bytes(b"something else")
     done = run("embed", photos, "-o", tmp_path / "v.npz", "--overwrite")
@@ -89,8 +119,28 @@ def test_what_is_not_ours_is_not_replaced(photos: Path, tmp_path: Path, run: Run
 
 def test_nothing_is_written_into_the_source(photos: Path, run: Run) -> None:
     done = run("embed", photos, "-o", photos / "v.npz")
-    assert (done.code, "lies in SOURCE" in done.err) == (5, True), done.err
+    assert (done.code, "nothing is ever written there" in done.err) == (5, True), done.err
     assert not list(photos.glob("*npz*"))
+
+
+def test_a_link_in_the_source_stays_what_it_is(photos: Path, tmp_path: Path, run: Run) -> None:
+    run("embed", photos, "-o", tmp_path / "v.npz")
+    (photos / ".v.npz").symlink_to(tmp_path / "v.npz")
+    asked = ("embed", photos, "--embedder", "pixels", "--overwrite")
+    assert run(*asked, "-o", photos / ".v.npz").code == 5
+    assert (photos / ".v.npz").is_symlink()
+    (tmp_path / "link.npz").symlink_to(tmp_path / "v.npz")
+    done = run(*asked, "-o", tmp_path / "link.npz")
+    assert (done.code, "is a symbolic link" in done.err) == (5, True), done.err
+    (photos / ".v.npz").unlink()
+    assert "make it first" in run(*asked, "-o", tmp_path / "none" / "v.npz").err
+
+
+def test_the_vectors_of_a_list_may_lie_beside_it(photos: Path, tmp_path: Path, run: Run) -> None:
+    paths = sorted(path.relative_to(tmp_path).as_posix() for path in photos.rglob("*.jpg"))
+    (tmp_path / "l.csv").write_text("path,label\n" + "".join(f"{path},{path.split('/')[1]}\n" for path in paths))
+    done = run("embed", tmp_path / "l.csv", "-o", tmp_path / "v.npz", "-j", "1")
+    assert done.code == 0, done.err
 
 
 @pytest.mark.parametrize(("bad_images", "code"), [("fail", 4), ("skip", 0)])

@@ -11,16 +11,6 @@ from tests.conftest import Run, contents, manifest_head, manifest_rows
 LOOKING = [name for name, method in METHODS.items() if method.is_looking]
 
 
-@pytest.fixture
-def photos(clothing: Path, tmp_path: Path) -> Path:
-    tree = tmp_path / "photos"
-    for name, count in {"Hat": 14, "Skirt": 11, "Top": 6}.items():
-        (tree / name).mkdir(parents=True)
-        for path in sorted((clothing / name).iterdir())[:count]:
-            shutil.copy(path, tree / name)
-    return tree
-
-
 def counts(output: Path) -> dict[str, int]:
     return {folder.name: len(list(folder.iterdir())) for folder in sorted(output.iterdir()) if folder.is_dir()}
 

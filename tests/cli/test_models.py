@@ -112,7 +112,8 @@ def test_a_model_that_gives_no_numbers_for_an_image_ends_the_run_and_names_it(
     ("options", "told"),
     [
         (("--embedder", "onnx:nowhere.onnx"), "nowhere.onnx: cannot be read: No such file or directory"),
-        (("--embedder", "onnx:"), "'onnx:' is none of: descriptor, pixels, onnx:MODEL"),
+        (("--embedder", "onnx:"), "'onnx:' is none of: descriptor, pixels, onnx:MODEL; name the file of the model"),
+        (("--embedder", "onnx"), "'onnx' is none of: descriptor, pixels, onnx:MODEL; name the file of the model"),
         (("--embedder", "onx:net.onnx"), "did you mean 'onnx'?"),
         (("--embedder", "onnx:."), ".: is not a file"),
         (("--embedder", "onnx:{tree}/a/000.png"), "not an ONNX model, or damaged"),
@@ -126,6 +127,8 @@ def test_a_model_that_gives_no_numbers_for_an_image_ends_the_run_and_names_it(
 def test_what_is_wrong_with_a_model_is_told_before_any_image_is_looked_at(
     options: tuple[str, ...], told: str, tree: Path, model: Path, tmp_path: Path, run: Run
 ) -> None:
+    for path in tree.rglob("*.png"):
+        path.write_bytes(b"no image, which would be told with another code")
     asked = (option.format(model=model, tree=tree) for option in options)
     done = run("embed", tree, "-o", tmp_path / "v.npz", *asked)
     assert (done.code, told in done.err, done.err.count("\n")) == (2, True, 1), done.err

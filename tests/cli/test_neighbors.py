@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_looking_commands import photos
 from tests.conftest import MakeTree, Run, contents
-
-__all__ = ["photos"]
 
 
 def test_it_tells_how_good_the_vectors_are_before_all_else(clothing: Path, run: Run) -> None:
@@ -19,6 +16,8 @@ def test_it_tells_how_good_the_vectors_are_before_all_else(clothing: Path, run: 
     assert told[2].split() == ["class", "safe", "borderline", "rare", "outlier", "confused", "with"]
     assert told[-1] == "0 groups of near-duplicates (cosine 0.95 and more) with 0 images, 0 across classes"
     assert "Blouse: 19 of 23 have more neighbors of another class:" in told
+    start = told.index("Blazer: 26 of 109 have more neighbors of another class, the 20 most suspicious:")
+    assert [line.startswith("    'Blazer/") for line in told[start + 1 : start + 22]] == [True] * 20 + [False]
     assert "no better than chance" not in done.out
 
 
@@ -28,8 +27,9 @@ def test_the_report_is_the_same_as_json_and_csv_and_from_a_file(photos: Path, tm
     by_class = {row["name"]: row for row in report["neighbors"]["classes"]}
     assert [row["n_images"] for row in by_class.values()] == [14, 11, 6]
     assert all(sum(row["shares"].values()) == pytest.approx(1) for row in by_class.values())
-    assert {"path", "n_same", "looks_like", "nearest", "similarity"} == set(by_class["Top"]["suspects"][0])
-    rows = csv.DictReader(io.StringIO(run("inspect", photos, "--neighbors", "--format", "csv").out))
+    assert {"path", "n_images", "n_same", "looks_like", "nearest", "similarity"} == set(by_class["Top"]["suspects"][0])
+    rows = list(csv.DictReader(io.StringIO(run("inspect", photos, "--neighbors", "--format", "csv").out)))
+    assert [row["name"] for row in rows] == list(by_class)
     for row in rows:
         assert float(row["safe"]) == by_class[row["name"]]["shares"]["safe"]
         assert float(row["outlier_expected"]) == by_class[row["name"]]["expected"]["outlier"]
@@ -89,11 +89,16 @@ def test_vectors_that_tell_nothing_are_said_to_tell_nothing(make_tree: MakeTree,
         (("--embedder", "pixels"), "--embedder goes with --neighbors"),
         (("--embeddings", "v.npz"), "--embeddings goes with --neighbors"),
         (("--neighbors", "--similarity", "0"), "0 is not in the range 0<x<=1"),
+        (("--neighbors", "--embedder", "onnx:nowhere.onnx"), "nowhere.onnx: cannot be read"),
         (("--neighbors", "--model-setting", "size=3"), "--model-setting is for --embedder onnx:MODEL"),
     ],
 )
-def test_options_without_effect_are_refused(options: tuple[str, ...], told: str, source: Path, run: Run) -> None:
-    done = run("inspect", source, *options)
+def test_options_that_are_wrong_are_told_before_any_image_is_looked_at(
+    options: tuple[str, ...], told: str, source: Path, run: Run
+) -> None:
+    for path in source.rglob("*.png"):
+        path.write_bytes(b"no image, which would be told with another code")
+    done = run("inspect", source, "--check", *options)
     assert (done.code, told in done.err) == (2, True), done.err
 
 

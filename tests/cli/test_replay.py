@@ -16,7 +16,7 @@ def mixed(source: Path) -> Path:
     exif = Image.Exif()
     exif[0x0112] = 6
     write_image(source / "cat" / "turned.jpg", 50, exif=exif.tobytes())
-    Image.linear_gradient("L").rotate(90).resize((24, 20)).save(source / "dog" / "grey.webp", lossless=True)
+    Image.linear_gradient("L").rotate(90).resize((24, 20)).save(source / "dog" / "gray.webp", lossless=True)
     return source
 
 

@@ -334,7 +334,7 @@ def test_what_cannot_be_compared_is_no_proof(splits: Path, tmp_path: Path, hidde
         (splits / hidden).chmod(0o755)
 
 
-def test_a_source_behind_a_link_has_its_neighbours(run: Run, splits: Path, tmp_path: Path) -> None:
+def test_a_source_behind_a_link_has_its_neighbors(run: Run, splits: Path, tmp_path: Path) -> None:
     (tmp_path / "data2" / "val").mkdir(parents=True)
     shutil.copyfile(splits / "train" / "cat" / "003.png", tmp_path / "data2" / "val" / "planted.png")
     (tmp_path / "data2" / "train").symlink_to(splits / "train")
@@ -381,7 +381,7 @@ def test_a_share_of_a_file_is_printed_as_it_can_be_read(run: Run, large: Path, t
         assert run("augment", large, "-n", "--config", tmp_path / "own.toml").code == 0
 
 
-def test_neighbours_that_cannot_be_seen_are_no_proof(splits: Path) -> None:
+def test_neighbors_that_cannot_be_seen_are_no_proof(splits: Path) -> None:
     splits.chmod(0o111)
     try:
         ran = run_without_powers("inspect", splits / "train", "--leakage", "fail")

@@ -50,7 +50,7 @@ def ramp(n_channels: int, depth: str = "uint8", size: tuple[int, int] = (31, 17)
 
 
 def fill_of(name: str, pixels: Pixels) -> Any:
-    """Return a fill by its name; the colour is 9, opaque."""
+    """Return a fill by its name; the color is 9, opaque."""
     if name != "color":
         return name
     fill = np.full((1, 1, pixels.shape[2]), 9, pixels.dtype)
@@ -72,7 +72,7 @@ def encoded(image: Image.Image, file_format: str, **settings: Any) -> bytes:
 
 
 def deep(pixels: Pixels, suffix: str = ".png") -> bytes:
-    """Return a file of 16-bit colour, written by OpenCV, which begins with blue."""
+    """Return a file of 16-bit color, written by OpenCV, which begins with blue."""
     import cv2  # noqa: PLC0415  an extra
 
     order = [2, 1, 0, 3][: pixels.shape[2]]
@@ -92,7 +92,7 @@ def reopened(data: bytes) -> Any:
 
 
 def is_deep(data: bytes) -> bool:
-    """Return whether a file has colours of 16 bits a channel, by its header or its tag."""
+    """Return whether a file has colors of 16 bits a channel, by its header or its tag."""
     if data.startswith(b"P6"):
         return b"\n65535\n" in data[:20]
     if data.startswith(b"\x89PNG"):

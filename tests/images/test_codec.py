@@ -92,7 +92,7 @@ def test_sixteen_bits_a_channel_are_sound_and_named_although_pillow_calls_them_r
 
 
 @needs_opencv
-def test_the_pixels_of_16_bits_of_colour_are_those_of_the_file() -> None:
+def test_the_pixels_of_16_bits_of_color_are_those_of_the_file() -> None:
     pixels = pixels_of(waves(n_channels=4), "uint16")
     assert np.array_equal(load_image(deep(pixels), engine="opencv").pixels, pixels)
     assert np.array_equal(load_image(deep(pixels[:, :, :3], ".tiff"), engine="opencv").pixels, pixels[:, :, :3])
@@ -119,8 +119,8 @@ def test_inks_are_noted() -> None:
     picture = load_image(encoded(photo().convert("CMYK"), "JPEG"))
     assert turned_picture(picture, 5.0, SOURCE_LIKE).notes == ("mode CMYK became RGB",)
     assert turned_picture(load_image(encoded(photo(), "JPEG")), 5.0, SOURCE_LIKE).notes == ()
-    grey = load_image(encoded(photo(mode="L"), "PNG"))
-    assert turned_picture(grey, 5.0, SOURCE_LIKE._replace(output_format="webp")).notes == ("mode L became RGB",)
+    gray = load_image(encoded(photo(mode="L"), "PNG"))
+    assert turned_picture(gray, 5.0, SOURCE_LIKE._replace(output_format="webp")).notes == ("mode L became RGB",)
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF"])
@@ -195,6 +195,6 @@ def test_a_pixmap_of_other_depth_has_its_levels_scaled() -> None:
 @pytest.mark.parametrize(
     ("name", "n_transparent"), [("tbbn0g04.png", 464), ("tbwn3p08.png", 454), ("tbrn2c08.png", 453)]
 )
-def test_the_transparent_colour_of_a_png_is_transparent(odd_files: Path, name: str, n_transparent: int) -> None:
+def test_the_transparent_color_of_a_png_is_transparent(odd_files: Path, name: str, n_transparent: int) -> None:
     picture = load_image((odd_files / "pngsuite" / name).read_bytes())
     assert int((picture.pixels[:, :, -1] == 0).sum()) == n_transparent

@@ -6,10 +6,12 @@ import pytest
 from PIL import Image
 
 from rebalance.errors import BadImageError
+from rebalance.images import choice
 from rebalance.images.codec import view_image
 from rebalance.images.descriptor import DIMENSIONS, describe, fit_space, placed
 from rebalance.images.embedding import EMBEDDERS, embed_image, place_all
 from rebalance.plan import MAX_PIXELS
+from rebalance.vectors import NEAR_DUPLICATE
 
 
 def encoded(image: Image.Image, file_format: str = "PNG", **settings: object) -> bytes:
@@ -94,12 +96,12 @@ def test_every_orientation_is_turned_as_pillow_does_it(orientation: int) -> None
     assert (view_image(data, 32) == np.asarray(upright)).all()
 
 
-def test_what_is_transparent_is_white_whatever_colour_hides_behind_it() -> None:
+def test_what_is_transparent_is_white_whatever_color_hides_behind_it() -> None:
     hidden = Image.new("RGBA", (4, 4), (200, 0, 0, 0))
     assert (view_image(encoded(hidden), 32) == 255).all()
 
 
-def test_deep_grey_keeps_its_high_byte_and_numbers_are_stretched() -> None:
+def test_deep_gray_keeps_its_high_byte_and_numbers_are_stretched() -> None:
     deep = Image.fromarray(np.array([[0, 0x1234], [0x8000, 0xFFFF]], np.uint16))
     assert view_image(encoded(deep), 32)[..., 0].tolist() == [[0, 0x12], [0x80, 0xFF]]
     numbers = Image.fromarray(np.array([[-1.0, 0.0], [0.5, 1.0]], np.float32))
@@ -117,3 +119,7 @@ def test_what_does_not_decode_says_why() -> None:
         embed_image(encoded(scene(), "JPEG")[:-400], EMBEDDERS["descriptor"], MAX_PIXELS)
     with pytest.raises(BadImageError, match="more than 100 pixels"):
         embed_image(encoded(scene()), EMBEDDERS["pixels"], 100)
+
+
+def test_all_embedders_can_be_asked_for_and_have_a_usual_similarity() -> None:
+    assert tuple(EMBEDDERS) == choice.EMBEDDERS == tuple(NEAR_DUPLICATE)

@@ -31,7 +31,7 @@ def test_a_jpeg_is_written_with_the_tables_and_the_subsampling_of_its_source(
     assert (now.mode, now.size) == (then.mode, then.size)
 
 
-def test_a_grey_jpeg_stays_grey_with_its_table() -> None:
+def test_a_gray_jpeg_stays_gray_with_its_table() -> None:
     source = encoded(photo(mode="L"), "JPEG", quality=40)
     made = reopened(turned(source))
     assert made.mode == "L"
@@ -166,7 +166,7 @@ def test_what_an_output_format_cannot_hold_is_unfit(output_format: str, mode: st
 
 @needs_opencv
 @pytest.mark.parametrize("output_format", ["jpeg", "webp"])
-def test_16_bits_of_colour_are_not_made_8(output_format: str) -> None:
+def test_16_bits_of_color_are_not_made_8(output_format: str) -> None:
     data = deep(pixels_of(waves(n_channels=3), "uint16"))
     with pytest.raises(UnfitImageError, match=r"has 16 bits a channel, .*--output-format"):
         turned(data, engine="opencv", output_format=output_format)
@@ -196,7 +196,7 @@ def test_a_quality_of_webp_makes_a_lossy_file() -> None:
     assert len(low) < len(high) / 2
 
 
-def test_a_profile_of_inks_is_not_kept_for_colours() -> None:
+def test_a_profile_of_inks_is_not_kept_for_colors() -> None:
     made = turned(encoded(photo().convert("CMYK"), "JPEG", icc_profile=b"for inks" * 30))
     assert "icc_profile" not in reopened(made).info
 
@@ -215,18 +215,18 @@ def test_a_lossless_format_holds_every_level(file_format: str, n_channels: int) 
     assert np.array_equal(written.reshape(pixels.shape), pixels)
 
 
-def test_a_profile_of_grey_is_not_written_into_colour() -> None:
-    grey = SRGB[:16] + b"GRAY" + SRGB[20:]
-    made = reopened(turned(encoded(photo(mode="L"), "PNG", icc_profile=grey), output_format="webp"))
+def test_a_profile_of_gray_is_not_written_into_color() -> None:
+    gray = SRGB[:16] + b"GRAY" + SRGB[20:]
+    made = reopened(turned(encoded(photo(mode="L"), "PNG", icc_profile=gray), output_format="webp"))
     assert "icc_profile" not in made.info
-    assert reopened(turned(encoded(photo(mode="L"), "PNG", icc_profile=grey))).info["icc_profile"] == grey
+    assert reopened(turned(encoded(photo(mode="L"), "PNG", icc_profile=gray))).info["icc_profile"] == gray
 
 
 @needs_opencv
-def test_a_profile_of_grey_is_not_written_into_deep_colour() -> None:
-    grey = SRGB[:16] + b"GRAY" + SRGB[20:]
+def test_a_profile_of_gray_is_not_written_into_deep_color() -> None:
+    gray = SRGB[:16] + b"GRAY" + SRGB[20:]
     source = Image.fromarray(pixels_of(waves()[:, :, 0], "uint16"))
-    made = reopened(turned(encoded(source, "PNG", icc_profile=grey, transparency=9), engine="opencv"))
+    made = reopened(turned(encoded(source, "PNG", icc_profile=gray, transparency=9), engine="opencv"))
     assert "icc_profile" not in made.info
 
 

@@ -35,12 +35,12 @@ AGREEMENT = {
     (True, "bilinear"): (0.3, 5),
     (True, "bicubic"): (1.6, 11),
 }
-"""Whether it shrinks, interpolation -> grey levels of 255 that the engines may differ by: mean, 99.9th percentile.
+"""Whether it shrinks, interpolation -> gray levels of 255 that the engines may differ by: mean, 99.9th percentile.
 
 Measured with Pillow 13.0 against OpenCV 5.0 on like waves and on five photographs of 300 pixels, for every fill, mode
 and matrix; the worst mean and 99.9th percentile of each row were 0.02 and 5, 0.05 and 2, 0.80 and 7, 0.01 and 0, 0.16
 and 2, 1.32 and 9. Differences have two causes: the bicubic kernel (a = -1 in Pillow, -0.75 in OpenCV), and a coordinate
-rounded to 1/32, which OpenCV 5 does for grey with alpha and OpenCV 4 for all modes.
+rounded to 1/32, which OpenCV 5 does for gray with alpha and OpenCV 4 for all modes.
 """
 
 
@@ -51,7 +51,7 @@ def matrix_of(name: str, size: tuple[int, int]) -> Matrix:
 
 
 def seen(pixels: Pixels) -> Levels:
-    """Return grey levels of 255, colours as dark as they are transparent."""
+    """Return gray levels of 255, colors as dark as they are transparent."""
     levels = pixels / (np.iinfo(pixels.dtype).max / 255)
     if pixels.shape[2] % 2 == 0:
         levels[:, :, :-1] *= levels[:, :, -1:] / 255

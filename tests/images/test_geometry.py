@@ -91,7 +91,7 @@ def test_a_fill_is_the_same_where_pixels_are_sampled(fill: str, expected: str, i
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("n_channels", "depth"), SHAPES)
 def test_whole_pixel_moves_interpolate_nothing(n_channels: int, depth: str, engine: str) -> None:
-    """What is transparent keeps its colour too."""
+    """What is transparent keeps its color too."""
     pixels = ramp(n_channels, depth)
     pixels[3:9, 4:11, -1] = 0
     for fill, interpolation in itertools.product(FILLS, INTERPOLATIONS):
@@ -150,7 +150,7 @@ def test_a_long_picture_is_sampled_where_it_should_be(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_shrinking_averages_before_it_samples(engine: str) -> None:
-    """A checkerboard at a third of its size is grey, not black or white."""
+    """A checkerboard at a third of its size is gray, not black or white."""
     levels = sampled(checkerboard(90), (3.0, 0.0, 0.0, 0.0, 3.0, 0.0), (30, 30), engine=engine)
     assert 100 < levels.min() <= levels.max() < 155
 

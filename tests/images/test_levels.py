@@ -12,7 +12,7 @@ WIDE = Tone(0, 255, 127.5)
 OLD = (0, 50, 100, 200, 255)
 
 
-def grey(*levels: int, dtype: type = np.uint8) -> Pixels:
+def gray(*levels: int, dtype: type = np.uint8) -> Pixels:
     return np.array(levels, dtype)[None, :, None]
 
 
@@ -39,8 +39,8 @@ def color(*levels: int, dtype: type = np.uint8) -> Pixels:
 def test_a_curve_makes_the_levels_worked_out_by_hand(key: str, values: Values, expected: tuple[int, ...]) -> None:
     """Of a source from 50 to 200 with a mean luma of 100."""
     recipe = {key: (0, 0)}
-    assert adjust(grey(*OLD), recipe, values, TONE).ravel().tolist() == list(expected)
-    in_color = np.repeat(grey(*OLD), 3, axis=2)
+    assert adjust(gray(*OLD), recipe, values, TONE).ravel().tolist() == list(expected)
+    in_color = np.repeat(gray(*OLD), 3, axis=2)
     assert adjust(in_color, recipe, values, TONE).tolist() == [[[level] * 3 for level in expected]]
 
 
@@ -57,8 +57,8 @@ def test_a_curve_makes_the_levels_worked_out_by_hand(key: str, values: Values, e
 def test_a_curve_of_16_bits_is_as_fine_as_they_are(
     key: str, values: Values, old: tuple[int, ...], new: tuple[int, ...]
 ) -> None:
-    """Grey levels 50, 100 and 200 are 12850, 25700 and 51400."""
-    made = adjust(grey(*old, dtype=np.uint16), {key: (0, 0)}, values, TONE)
+    """Gray levels 50, 100 and 200 are 12850, 25700 and 51400."""
+    made = adjust(gray(*old, dtype=np.uint16), {key: (0, 0)}, values, TONE)
     assert made.dtype == np.uint16
     assert made.ravel().tolist() == list(new)
 
@@ -70,7 +70,7 @@ def test_curves_are_shift_brightness_contrast_gamma_and_clip_in_between() -> Non
     """
     recipe = recipe_of(gamma_range="0.5,2", contrast_range=0.5, brightness_range=0.5, channel_shift_range=50)
     values = {"channel_shift": 40.0, "brightness": 1.5, "contrast": 0.5, "gamma": 2.0}
-    made = adjust(grey(0, 50, 100, 160, 200), recipe, values, Tone(0, 200, 100))
+    made = adjust(gray(0, 50, 100, 160, 200), recipe, values, Tone(0, 200, 100))
     assert made.ravel().tolist() == [71, 117, 173, 212, 212]
 
 
@@ -78,7 +78,7 @@ def test_curves_are_shift_brightness_contrast_gamma_and_clip_in_between() -> Non
     ("factor", "expected"),
     [(0.0, (124, 124, 124)), (0.5, (162, 112, 87)), (1.0, (200, 100, 50)), (2.0, (255, 76, 0))],
 )
-def test_saturation_moves_colors_from_their_bt601_grey(factor: float, expected: tuple[int, int, int]) -> None:
+def test_saturation_moves_colors_from_their_bt601_gray(factor: float, expected: tuple[int, int, int]) -> None:
     """The luma of (200, 100, 50) is 59.8 + 58.7 + 5.7 = 124.2."""
     made = adjust(color(200, 100, 50), recipe_of(saturation_range=0.5), {"saturation": factor}, WIDE)
     assert made.ravel().tolist() == list(expected)
@@ -95,7 +95,7 @@ def test_saturation_of_16_bits_is_as_fine_as_they_are() -> None:
 
 @pytest.mark.parametrize("factor", [0.0, 0.3, 1.0, 1.7, 10.0])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_saturation_leaves_every_grey_as_it_is(dtype: type, factor: float) -> None:
+def test_saturation_leaves_every_gray_as_it_is(dtype: type, factor: float) -> None:
     every: Pixels = np.arange(np.iinfo(dtype).max + 1).astype(dtype)[None, :, None]
     for n_channels in (1, 3):
         pixels = np.repeat(every, n_channels, axis=2)
@@ -138,12 +138,12 @@ def test_neutral_curves_have_no_table(top: int) -> None:
 def test_the_tone_is_darkest_brightest_and_mean_luma() -> None:
     """Means of red, green and blue are 100, 50 and 30: 29.9 + 29.35 + 3.42."""
     assert tone_of(np.array([[[200, 100, 50], [0, 0, 10]]], np.uint8)) == (0, 200, 62.67)
-    assert tone_of(grey(10, 20, 60)) == (10, 60, 30)
+    assert tone_of(gray(10, 20, 60)) == (10, 60, 30)
 
 
-def test_the_tone_of_16_bits_is_in_grey_levels_of_255() -> None:
-    assert tone_of(grey(2570, 5140, 15420, dtype=np.uint16)) == (10, 60, 30)
-    assert tone_of(grey(1000, dtype=np.uint16)) == pytest.approx((3.891051, 3.891051, 3.891051))
+def test_the_tone_of_16_bits_is_in_gray_levels_of_255() -> None:
+    assert tone_of(gray(2570, 5140, 15420, dtype=np.uint16)) == (10, 60, 30)
+    assert tone_of(gray(1000, dtype=np.uint16)) == pytest.approx((3.891051, 3.891051, 3.891051))
 
 
 def test_what_is_wholly_transparent_has_no_part_in_the_tone() -> None:

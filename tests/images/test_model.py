@@ -145,13 +145,13 @@ def test_a_model_may_take_numbers_of_another_length(dtype: int, error: float) ->
 
 
 @pytest.mark.parametrize("shape", [("n", 1, 2, 2), ("n", 2, 2, 1)])
-def test_a_grey_model_takes_luma_and_the_average_of_mean_and_std(shape: Shape) -> None:
+def test_a_gray_model_takes_luma_and_the_average_of_mean_and_std(shape: Shape) -> None:
     """Red is 76 of 255 in luma: 76 / 255 - 0.4 over 0.5."""
     settings = ModelSettings(mean=(0.3, 0.4, 0.5), std=(0.4, 0.5, 0.6))
     model = opened(flattening(shape), settings)
     assert model.embed([uniform(255, 0, 0)])[0].tolist() == pytest.approx([-0.2039216] * 4, abs=1e-6)
     assert model.described()["mean"] == pytest.approx([0.4])
-    assert model.described()["channels"] == "grey"
+    assert model.described()["channels"] == "gray"
 
 
 def test_the_middle_of_a_picture_is_cut_in_the_shape_of_the_input() -> None:
@@ -270,8 +270,8 @@ def test_tokens_are_averaged() -> None:
     model = opened(
         build(node("Reshape", "x", "s", "y"), shape=("n", 1, 2, 4), weights={"s": np.array([-1, 4, 2])}), PLAIN
     )
-    grey = np.array([[255, 0, 51, 51], [0, 0, 255, 255]], np.uint8)
-    assert model.embed([np.repeat(grey[:, :, None], 3, axis=2)])[0].tolist() == pytest.approx([0.55, 0.3])
+    gray = np.array([[255, 0, 51, 51], [0, 0, 255, 255]], np.uint8)
+    assert model.embed([np.repeat(gray[:, :, None], 3, axis=2)])[0].tolist() == pytest.approx([0.55, 0.3])
 
 
 def test_whole_numbers_are_vectors_too() -> None:
@@ -436,9 +436,9 @@ def test_statistics_for_a_model_of_bytes_are_refused(settings: ModelSettings) ->
     assert message == "model.onnx: the input 'x' takes levels of 0 to 255: leave mean and std out"
 
 
-def test_an_order_of_channels_for_a_grey_model_is_refused() -> None:
+def test_an_order_of_channels_for_a_gray_model_is_refused() -> None:
     message = refusal(flattening(("n", 1, 2, 2)), ModelSettings(channels="bgr"))
-    assert message == "model.onnx: the input 'x' takes grey: leave channels out"
+    assert message == "model.onnx: the input 'x' takes gray: leave channels out"
 
 
 BROKEN = {
@@ -607,7 +607,7 @@ ILLEGAL: Mapping[str, Sequence[object]] = {
     "size": [0, 4097, -1, 2.0, True, "big", "224,224", "0x5", "5000x5", [224], [1, 2, 3], [1, 2.5], None],
     "mean": ["bright", "0.5,0.5", "", [0.5, 0.5], [0.5, 0.5, "a"], True, [True, 0, 0], float("nan"), 123.7, None],
     "std": [0, 0.0, [0.2, 0, 0.2], -1, float("inf"), 58.4, [], {}],
-    "channels": ["grey", "", 3, ["rgb"]],
+    "channels": ["gray", "", 3, ["rgb"]],
     "output": ["", 0, ["y"]],
     "fit": ["pad", False],
 }

@@ -32,7 +32,7 @@ from tests.images.pictures import (
 )
 
 
-def grey(levels: Levels) -> Image.Image:
+def gray(levels: Levels) -> Image.Image:
     return Image.fromarray(pixels_of(levels[:, :, 0]))
 
 
@@ -40,7 +40,7 @@ def color(levels: Levels) -> Image.Image:
     return Image.fromarray(pixels_of(levels[:, :, :3]))
 
 
-def grey_alpha(levels: Levels) -> Image.Image:
+def gray_alpha(levels: Levels) -> Image.Image:
     return Image.fromarray(pixels_of(levels[:, :, [0, 3]]))
 
 
@@ -52,7 +52,7 @@ def black_and_white(levels: Levels) -> Image.Image:
     return Image.fromarray(levels[:, :, 0] > 0.5)
 
 
-def deep_grey(levels: Levels) -> Image.Image:
+def deep_gray(levels: Levels) -> Image.Image:
     return Image.fromarray(pixels_of(levels[:, :, 0], "uint16"))
 
 
@@ -65,7 +65,7 @@ def in_palette(levels: Levels) -> Image.Image:
 
 
 def transparent_palette(levels: Levels) -> Image.Image:
-    """Return a GIF's worth of picture whose left third is the transparent first colour."""
+    """Return a GIF's worth of picture whose left third is the transparent first color."""
     image = in_palette(levels)
     image.paste(0, (0, 0, image.width // 3, image.height))
     return image
@@ -82,9 +82,9 @@ class Source(NamedTuple):
 
 
 SOURCES = (
-    Source("L", lambda levels: encoded(grey(levels), "PNG"), "L", "PNG"),
-    Source("L", lambda levels: encoded(grey(levels), "JPEG", quality=95), "L", "JPEG"),
-    Source("L transparent", lambda levels: encoded(grey(levels), "PNG", transparency=128), "LA", "PNG"),
+    Source("L", lambda levels: encoded(gray(levels), "PNG"), "L", "PNG"),
+    Source("L", lambda levels: encoded(gray(levels), "JPEG", quality=95), "L", "JPEG"),
+    Source("L transparent", lambda levels: encoded(gray(levels), "PNG", transparency=128), "LA", "PNG"),
     Source("RGB", lambda levels: encoded(color(levels), "JPEG", quality=95), "RGB", "JPEG"),
     Source("RGB", lambda levels: encoded(color(levels), "WEBP", lossless=True), "RGB", "WEBP"),
     Source("RGB transparent", lambda levels: encoded(color(levels), "PNG", transparency=(9, 9, 9)), "RGBA", "PNG"),
@@ -94,12 +94,12 @@ SOURCES = (
     Source("P", lambda levels: encoded(in_palette(levels), "PNG"), "RGB", "PNG"),
     Source("P transparent", lambda levels: encoded(transparent_palette(levels), "PNG", transparency=0), "RGBA", "PNG"),
     Source("PA", lambda levels: encoded(in_palette(levels).convert("PA"), "TIFF"), "RGBA", "TIFF"),
-    Source("LA", lambda levels: encoded(grey_alpha(levels), "PNG"), "LA", "PNG"),
+    Source("LA", lambda levels: encoded(gray_alpha(levels), "PNG"), "LA", "PNG"),
     Source("RGBA", lambda levels: encoded(color_alpha(levels), "PNG"), "RGBA", "PNG"),
     Source("RGBA", lambda levels: encoded(color_alpha(levels), "TIFF"), "RGBA", "TIFF"),
-    Source("I;16", lambda levels: encoded(deep_grey(levels), "PNG"), "I;16", "PNG", 16),
-    Source("I;16", lambda levels: encoded(deep_grey(levels), "TIFF"), "I;16", "TIFF", 16),
-    Source("I;16", lambda levels: encoded(deep_grey(levels), "PPM"), "I", "PPM", 16),
+    Source("I;16", lambda levels: encoded(deep_gray(levels), "PNG"), "I;16", "PNG", 16),
+    Source("I;16", lambda levels: encoded(deep_gray(levels), "TIFF"), "I;16", "TIFF", 16),
+    Source("I;16", lambda levels: encoded(deep_gray(levels), "PPM"), "I", "PPM", 16),
     Source("CMYK", lambda levels: encoded(color(levels).convert("CMYK"), "JPEG", quality=95), "RGB", "JPEG"),
 )
 GIFS = (
@@ -107,7 +107,7 @@ GIFS = (
     Source("P transparent", lambda levels: encoded(transparent_palette(levels), "GIF", transparency=0), "RGBA", "PNG"),
 )
 DEEP_SOURCES = (
-    Source("I;16 transparent", lambda levels: encoded(deep_grey(levels), "PNG", transparency=9), "RGBA", "PNG", 16),
+    Source("I;16 transparent", lambda levels: encoded(deep_gray(levels), "PNG", transparency=9), "RGBA", "PNG", 16),
     Source("RGB;16", lambda levels: deep(deep_color(levels)), "RGB", "PNG", 16),
     Source("RGB;16", lambda levels: deep(deep_color(levels), ".tiff"), "RGB", "TIFF", 16),
     Source("RGB;16", lambda levels: deep(deep_color(levels), ".ppm"), "RGB", "PPM", 16),
@@ -132,7 +132,7 @@ def cases(*sources: Source) -> list[Any]:
 
 
 def shown(data: bytes) -> Levels:
-    """Return the levels of a file as they are seen: colours, palettes and inks as red, green and blue on black."""
+    """Return the levels of a file as they are seen: colors, palettes and inks as red, green and blue on black."""
     image = Image.open(io.BytesIO(data))
     if not is_deep(data) and (image.mode in ("P", "PA", "CMYK") or "transparency" in image.info):
         if image.mode == "I;16":
@@ -183,7 +183,7 @@ def test_of_what_a_png_holds_beside_its_pixels_profile_and_orientation_are_kept(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_sixteen_bits_of_grey_stay_sixteen(engine: str) -> None:
+def test_sixteen_bits_of_gray_stay_sixteen(engine: str) -> None:
     """4,096 levels: 8 bits would leave 256, bytes warped one by one would leave noise."""
     levels = (np.arange(4096) * 16).reshape(64, 64)
     made = np.asarray(reopened(turned(encoded(Image.fromarray(levels.astype(np.uint16)), "PNG"), engine=engine)))
@@ -193,7 +193,7 @@ def test_sixteen_bits_of_grey_stay_sixteen(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_no_colour_of_what_is_transparent_bleeds_into_what_is_not(engine: str) -> None:
+def test_no_color_of_what_is_transparent_bleeds_into_what_is_not(engine: str) -> None:
     """A red square, around it green that is not seen."""
     pixels = np.full((60, 60, 4), (0, 255, 0, 0), np.uint8)
     pixels[20:40, 20:40] = (255, 0, 0, 255)
@@ -216,7 +216,7 @@ def test_black_and_white_stay_black_and_white(engine: str) -> None:
 
 
 @needs_opencv
-def test_the_transparent_colour_of_16_bits_becomes_alpha() -> None:
+def test_the_transparent_color_of_16_bits_becomes_alpha() -> None:
     levels = pixels_of(waves(n_channels=3) / 2 + 0.4, "uint16")
     levels[16:32, 16:32] = (1, 1, 1)
     made = load_image(turned(with_chunks(deep(levels), b"tRNS\0\1\0\1\0\1"), engine="opencv"), engine="opencv")
@@ -226,7 +226,7 @@ def test_the_transparent_colour_of_16_bits_becomes_alpha() -> None:
 
 
 @pytest.mark.parametrize("data", [b"P6 2 1 65535\n" + bytes(12), b"P3 1 1 1000\n1 2 3\n"])
-def test_16_bits_of_colour_name_the_extra_that_works_on_them(data: bytes) -> None:
+def test_16_bits_of_color_name_the_extra_that_works_on_them(data: bytes) -> None:
     with pytest.raises(UnfitImageError, match=r"mode RGB;16.*rebalance-images\[fast\]"):
         load_image(data)
 
@@ -243,7 +243,7 @@ def test_a_format_that_cannot_hold_a_mode_names_the_way_out(file_format: str, mo
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", ["0g01", "0g02", "0g04", "0g08", "0g16", "3p01", "3p08", "2c08", "4a08", "6a08",
                                   "2c16", "4a16", "6a16"])  # fmt: skip
-def test_every_colour_type_of_png_survives_a_rotation(odd_files: Path, name: str, engine: str) -> None:
+def test_every_color_type_of_png_survives_a_rotation(odd_files: Path, name: str, engine: str) -> None:
     data = (odd_files / "pngsuite" / f"basn{name}.png").read_bytes()
     if engine == "pillow" and name in ("2c16", "4a16", "6a16"):
         with pytest.raises(UnfitImageError, match="16 bits a channel"):
@@ -280,7 +280,7 @@ def test_16_bits_in_an_unusual_arrangement_are_named(n_channels: int, tag: int, 
         load_image(bytes(data), engine="opencv")
 
 
-def test_16_bit_grey_with_0_for_white_is_named() -> None:
+def test_16_bit_gray_with_0_for_white_is_named() -> None:
     data = bytearray(encoded(Image.fromarray(np.full((4, 5), 30_000, np.uint16)), "TIFF"))
     place = data.index((262).to_bytes(2, "little") + b"\x03\x00\x01\x00\x00\x00")
     data[place + 8] = 0

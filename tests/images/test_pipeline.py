@@ -180,7 +180,7 @@ def test_median_of_a_cropped_source_is_that_of_what_is_left() -> None:
 
 
 @each_form
-def test_constant_fills_with_an_opaque_grey_level(channels: int, dtype: type) -> None:
+def test_constant_fills_with_an_opaque_gray_level(channels: int, dtype: type) -> None:
     level = 1 if dtype == np.uint8 else 257
     outside = shifted_half(pixels_of((24, 20), channels, dtype), fill_mode="constant", cval=100)
     expected = [100 * level] * channels

@@ -51,7 +51,7 @@ def test_more_than_two_fifths_of_border_are_too_much(shift: float, expected: boo
 
 
 @pytest.mark.parametrize(("dtype", "most"), [(np.uint8, 2), (np.uint16, 514)])
-def test_a_picture_is_flat_within_two_grey_levels_of_each_channel(dtype: type, most: int) -> None:
+def test_a_picture_is_flat_within_two_gray_levels_of_each_channel(dtype: type, most: int) -> None:
     pixels: Pixels = np.full((40, 40, 3), 50 * most, dtype) + np.array([0, 30, 90], dtype)
     assert is_flat(pixels)
     pixels[17, 23, 1] += most

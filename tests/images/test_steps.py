@@ -18,7 +18,7 @@ def flat(level: int, dtype: type = np.uint8, shape: tuple[int, int, int] = (256,
 
 
 def gaussian(sigma: float, dtype: type = np.uint8, key: bytes = KEY) -> Floats:
-    """Return the noise of a flat field of level 128, in grey levels."""
+    """Return the noise of a flat field of level 128, in gray levels."""
     level = np.iinfo(dtype).max // 255
     noisy = add_gaussian_noise(flat(128 * level, dtype), {"gaussian_noise": sigma}, key, {})
     noise: Floats = noisy.astype(np.float64) / level - 128
@@ -50,7 +50,7 @@ def test_gaussian_noise_has_the_tails_of_a_normal_distribution() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_noise_of_neighbours_channels_and_copies_has_nothing_in_common(dtype: type) -> None:
+def test_noise_of_neighbors_channels_and_copies_has_nothing_in_common(dtype: type) -> None:
     """65,000 pixels and more: four standard errors are 0.016."""
     noise, other = gaussian(5, dtype), gaussian(5, dtype, OTHER)
     pairs = [
@@ -125,7 +125,7 @@ def test_black_has_no_photons_and_white_does_not_overflow() -> None:
         assert (white == top).mean() == pytest.approx(0.508, abs=0.01)  # of Poisson(255), 50.8 % are 255 or more
 
 
-def test_photons_of_neighbours_channels_and_copies_have_nothing_in_common() -> None:
+def test_photons_of_neighbors_channels_and_copies_have_nothing_in_common() -> None:
     for dtype, level in ((np.uint8, 128), (np.uint16, 30000)):
         made = [add_poisson_noise(flat(level, dtype), {"poisson_noise": 1.0}, key, {}) for key in (KEY, OTHER)]
         noise, other = (pixels.astype(np.float64) for pixels in made)

@@ -73,10 +73,34 @@ def test_to_be_alone_in_one_class_is_more_suspicious_than_to_lie_nearer_to_two()
     assert [one.path for one in found["a"].suspects] == ["a/1", "a/0"]
 
 
-def test_no_more_than_twenty_are_named_and_all_are_counted() -> None:
-    classes, vectors = on_a_circle(a=[index * 12 for index in range(30)], b=[index * 4 + 1 for index in range(90)])
+def test_fewer_of_its_own_is_more_suspicious_whatever_the_names_say() -> None:
+    # a/0 has one a among its five, a/2 none
+    found = by_name(*on_a_circle(a=(0, 1, 90), b=(2, -1, 3, -2, 89, 91, 88, 92, 87)))
+    assert [(one.path, one.n_same) for one in found["a"].suspects] == [("a/2", 0), ("a/0", 1), ("a/1", 1)]
+
+
+def test_the_nearer_of_two_is_more_suspicious_and_like_the_nearest_of_the_other_class() -> None:
+    # each has its nearest neighbor in its own class
+    found = by_name(*on_a_circle(a=(0, 2, 90, 90.5), b=(-5, -6, 5, 6, 88, 89, 92.2, 93)))
+    assert [(one.path, one.nearest) for one in found["a"].suspects] == [
+        ("a/2", "b/5"),
+        ("a/3", "b/5"),
+        ("a/1", "b/2"),
+        ("a/0", "b/0"),
+    ]
+
+
+def test_what_a_class_is_confused_with_most_comes_first() -> None:
+    found = by_name(*on_a_circle(a=(0, 0.5), b=(90, 1, 91, 92, 93, 94, 95), c=(2, 3, 4, 200, 201, 202)))
+    assert [(one.class_name, one.share) for one in found["a"].confused_with] == [("c", 0.6), ("b", 0.2)]
+
+
+def test_an_image_counts_as_often_as_its_picture_stands_there() -> None:
+    classes, vectors = on_a_circle(a=(90, 90, 90, 0, 1, 2, 3, 4, 5), b=(89, 91, 88, 92, 93))
     found = by_name(classes, vectors)["a"]
-    assert (len(found.suspects), found.n_suspicious) == (20, 30)
+    assert found.shares["outlier"] == pytest.approx(3 / 9)
+    assert (found.n_suspicious, [(one.path, one.n_images) for one in found.suspects]) == (3, [("a/0", 3)])
+    assert found.confused_with[0].share == pytest.approx(3 / 9)
 
 
 def test_the_same_picture_of_a_class_is_no_neighbor_of_itself_and_one_of_another_class_is() -> None:
@@ -85,7 +109,7 @@ def test_the_same_picture_of_a_class_is_no_neighbor_of_itself_and_one_of_another
     assert found["a"].shares["outlier"] == 1
     assert (found["a"].suspects[0].path, found["a"].suspects[0].nearest) == ("a/0", "b/5")
     assert found["a"].suspects[0].similarity == 1
-    assert found["a"].n_suspicious == 1
+    assert found["a"].n_suspicious == 6
 
 
 def test_contents_that_are_the_same_are_the_same_picture_whatever_their_vectors_say() -> None:
@@ -124,6 +148,7 @@ def test_an_image_without_a_vector_is_left_out_and_too_few_are_refused() -> None
     found = by_name(more, vectors)
     assert (found["a"].n_images, found["empty"].n_images) == (3, 0)
     assert found["empty"].shares == {"safe": 0, "borderline": 0, "rare": 0, "outlier": 0}
+    assert found["empty"].expected == {"safe": 0, "borderline": 0, "rare": 0, "outlier": 0}
     with pytest.raises(TargetError, match="5 different pictures are too few to look at 5 neighbors: it takes 6"):
         find_neighborhood(*on_a_circle(a=(0, 1, 2), b=(3, 4, 4)))
 

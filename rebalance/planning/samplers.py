@@ -59,7 +59,7 @@ _CLEANERS = {
 
 
 def clean(method: str, pictures: Pictures, classes: Sequence[int]) -> tuple[Indices, int | None]:
-    """Return the rows that a cleaning method keeps, and to how many neighbours it looked where those are too few."""
+    """Return the rows that a cleaning method keeps, and to how many neighbors it looked where those are too few."""
     from imblearn import under_sampling  # noqa: PLC0415  takes seconds to import
 
     cleaner = _CLEANERS[method]
@@ -74,7 +74,7 @@ def clean(method: str, pictures: Pictures, classes: Sequence[int]) -> tuple[Indi
         with contextlib.suppress(ValueError):  # what is left on the way may be fewer than there were
             kept = _kept(make(n_neighbors=n_neighbors, **settings), pictures)
             return kept, n_neighbors if n_neighbors < _NEIGHBORS else None
-    raise TargetError(f"--method {method}: {len(pictures.rows)} images are too few to look at neighbours: it takes 4")
+    raise TargetError(f"--method {method}: {len(pictures.rows)} images are too few to look at neighbors: it takes 4")
 
 
 class Ranking(NamedTuple):
