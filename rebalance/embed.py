@@ -11,7 +11,7 @@ import numpy as np
 from rebalance.dataset import Dataset, ImageFile, to_bytes
 from rebalance.embedders import AskedEmbedder, open_embedder
 from rebalance.errors import OutputRefusedError, TargetError, VectorsError
-from rebalance.freshness import touched_since
+from rebalance.freshness import changed_since
 from rebalance.images.codec import library_versions
 from rebalance.images.embedding import Embedder, place_all
 from rebalance.plan import Unusable
@@ -21,8 +21,8 @@ from rebalance.storage.manifest import digest
 from rebalance.storage.npz import write_npz
 from rebalance.storage.numbers import NumbersJournal
 from rebalance.storage.output import check_output_file
-from rebalance.storage.staging import lock_path, staging_path
-from rebalance.survey import Described, describe_images, hash_files
+from rebalance.storage.staging import lock_path, making_path, numbers_path
+from rebalance.survey import Described, describe_images
 from rebalance.vectors import Rows, Vectors
 
 Progress = Callable[[int, int], None]
@@ -70,7 +70,10 @@ def embed(dataset: Dataset, asked: Embedding, progress: Progress, journal: Numbe
         table.put(described)
         progress(table.n_put, len(images))
     if table.rows is None:
-        raise TargetError("no image of the source decodes, so nothing can be told of what is alike")
+        path, image = min(table.bad.items())
+        raise TargetError(
+            f"no image of the source decodes, so nothing can be told of what is alike: {path!r}: {image.reason}"
+        )
     good = [path for path in images if path not in table.bad]
     numbers = table.rows if len(good) == len(images) else table.rows[[table.place_of[path] for path in good]]
     rows, space = place_all(numbers, embedder)
@@ -137,11 +140,11 @@ def embed_to_file(
             if not is_overwriting or standing is None:
                 way_out = "move it away" if standing is None else "--overwrite replaces it"
                 raise OutputRefusedError(f"{output}: is there and not what this run makes: {difference}; {way_out}")
-        journal = NumbersJournal(staging_path(path), _journal_key(asked))
+        journal = NumbersJournal(numbers_path(path), _journal_key(asked))
         with contextlib.closing(journal):
             embedded = embed(dataset, asked, progress, journal)
             check(embedded.bad)
-            write_npz(output, embedded.vectors, is_replacing=is_there)
+            write_npz(output, embedded.vectors, is_replacing=is_there, temporary=making_path(path))
             journal.remove()
     return embedded
 
@@ -204,9 +207,8 @@ def _difference(vectors: Vectors, dataset: Dataset, bad: Bad, written_ns: int) -
         if image.path not in bad and known.get(image.path, (-1,))[0] != image.stamp.size:
             what = "was changed" if image.path in known else "has no vector"
             return f"{image.path!r} {what}"
-    touched = [image.path for image in touched_since(dataset, written_ns) if image.path not in bad]
-    for hashed in hash_files(to_bytes(dataset.root), touched, n_workers=0):
-        if hashed.sha256 != known[hashed.path][1]:
-            return f"{hashed.path!r} was changed"
+    sums = dict(zip(vectors.paths, vectors.sums, strict=True))
+    for path in changed_since(dataset, sums, written_ns, n_workers=0)[:1]:
+        return f"{path!r} was changed"
     gone = known.keys() - {image.path for image in dataset.images()}
     return f"{min(gone)!r} is gone" if gone else None

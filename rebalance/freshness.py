@@ -10,7 +10,10 @@ from rebalance.errors import BadImageError, ManifestError, OutputRefusedError, S
 from rebalance.plan import Unusable
 from rebalance.storage.manifest import Manifest, digest, read_manifest
 from rebalance.storage.transfer import read_file, read_source
+from rebalance.survey import hash_files
 
+_FEW = 64
+"""Files that are hashed sooner than workers start."""
 _CLOCK_GRAIN_NS = 2 * 10**9
 """A source must be older than what was made of it by this for its stamp to prove that it has not changed since."""
 
@@ -34,6 +37,13 @@ def touched_since(dataset: Dataset, written_ns: int) -> Iterator[ImageFile]:
     for image in dataset.images():
         if max(image.stamp.mtime_ns, image.stamp.ctime_ns) > written_ns - _CLOCK_GRAIN_NS:
             yield image
+
+
+def changed_since(dataset: Dataset, sums: Mapping[str, str], written_ns: int, n_workers: int) -> list[str]:
+    """Return the images with other bytes than `sums` says, of those that may have changed since a file was written."""
+    touched = [image.path for image in touched_since(dataset, written_ns) if image.path in sums]
+    found = hash_files(to_bytes(dataset.root), touched, n_workers if len(touched) > _FEW else 0)
+    return sorted(hashed.path for hashed in found if hashed.sha256 != sums[hashed.path])
 
 
 def unusable_images(output: bytes) -> dict[str, Unusable]:

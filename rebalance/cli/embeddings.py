@@ -1,6 +1,7 @@
 """The vectors that a method looks at, as they are asked for."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from rebalance.cli import options
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import say
 from rebalance.dataset import Dataset, ImageFile, to_bytes
-from rebalance.errors import BadImagesError, UsageError, listed
+from rebalance.errors import BadImagesError, UsageError, VectorsError, listed
 from rebalance.plan import MAX_PIXELS, Unusable
 from rebalance.planning.methods import METHODS
 
@@ -78,6 +79,8 @@ def _read(dataset: Dataset, given: Given) -> Look:
         return [image for image in missing if image.path not in unusable]
 
     vectors, extra = joined(read_vectors(path, given["embedding_paths"]), dataset, path, needing=needing)
+    if vectors.sums:
+        _check_contents(vectors, dataset, given)
     if extra and not given["quiet"]:
         named = listed(map(repr, extra))
         say(f"note: {path} has {len(extra)} vectors for images that SOURCE does not have: {named}")
@@ -85,6 +88,20 @@ def _read(dataset: Dataset, given: Given) -> Look:
         sums = same_contents(dataset.root, dataset.images(), options.n_workers(given)).sums
         vectors = replace(vectors, sums=tuple(sums.get(path, "") for path in vectors.paths))
     return Look(vectors, _described(vectors), _as_asked(unusable, given))
+
+
+def _check_contents(vectors: "Vectors", dataset: Dataset, given: Given) -> None:
+    """Raise VectorsError where an image that may have changed since the file was written has other bytes."""
+    from rebalance.freshness import changed_since  # noqa: PLC0415  the same
+
+    path = given["embeddings"]
+    sums = dict(zip(vectors.paths, vectors.sums, strict=True))
+    written_ns = os.stat(to_bytes(path)).st_mtime_ns
+    if changed := changed_since(dataset, sums, written_ns, options.n_workers(given)):
+        raise VectorsError(
+            f"{path}: {len(changed)} of the {len(sums)} images were changed since they were embedded: "
+            f"{listed(map(repr, changed))}; embed them again"
+        )
 
 
 def _make(dataset: Dataset, given: Given) -> Look:

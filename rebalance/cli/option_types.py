@@ -57,6 +57,19 @@ class Positive(click.ParamType[float]):
         return number
 
 
+class Cosine(click.ParamType[float]):
+    """A cosine above 0."""
+
+    name = "cosine"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number = float(POSITIVE(value, param, ctx))
+        if number > 1:
+            self.fail(f"{value!r} is above 1, which no cosine is", param, ctx)
+        return number
+
+
 class Names(click.ParamType[str]):
     """Text, or from a file a number."""
 

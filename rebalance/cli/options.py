@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from rebalance.cli.config import BUNDLED, apply_config
-from rebalance.cli.option_types import Embedder, Methods, Names, Path, Quality, SettingType, Share, Size
+from rebalance.cli.option_types import Cosine, Embedder, Methods, Names, Path, Quality, SettingType, Share, Size
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
 from rebalance.images.choice import ENGINES
@@ -95,7 +95,7 @@ embedding_paths = click.option(
     "--embedding-paths", type=Path(), metavar="FILE", help="The images of an .npy, a path a line, as its rows go."
 )
 similarity = click.option(
-    "--similarity", type=click.FloatRange(0, 1, min_open=True), metavar="COSINE",
+    "--similarity", type=Cosine(), metavar="COSINE",
     help="From which two pictures count as nearly the same.  [default: 0.95; of pixels, 0.995]",
 )  # fmt: skip
 max_copies = click.option(

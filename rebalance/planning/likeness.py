@@ -1,5 +1,6 @@
 """Which images are alike: nearest neighbors, the same picture, nearly the same picture."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ Indices = NDArray[np.intp]
 
 _BLOCK = 512
 """Rows that are compared with all others at once: memory stays linear in the number of images."""
+_OFF = 1e-6
+"""How far the product of two rows of unit length may be off their cosine."""
 _SPARE = 8
 """Candidates beyond the k nearest by float32 products, among which exact distances decide."""
 
@@ -49,6 +52,15 @@ def nearest(rows: Rows, queries: Rows, k: int, *, own: Indices | None = None) ->
     return Neighbors(indices, distances)
 
 
+@contextlib.contextmanager
+def on_one_processor() -> Iterator[None]:
+    """Keep the last bits of products from depending on the number of processors."""
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415  belongs to scikit-learn
+
+    with threadpool_limits(limits=1):
+        yield
+
+
 def same_pictures(rows: Rows, sums: Sequence[str]) -> Indices:
     """Return, for each image, the first that has its vector or its content; `sums` may be empty where unknown.
 
@@ -73,6 +85,11 @@ def same_pictures(rows: Rows, sums: Sequence[str]) -> Indices:
 
 def leaders(rows: Rows, similarity: float) -> Indices:
     """Return, for each row, the first row before it that is a leader and nearly the same, else itself: a leader."""
+    with on_one_processor():
+        return _leaders(rows, similarity - _OFF)
+
+
+def _leaders(rows: Rows, similarity: float) -> Indices:
     led_by = np.arange(len(rows))
     is_leader = np.zeros(len(rows), bool)
     for start in range(0, len(rows), _BLOCK):
@@ -98,10 +115,11 @@ def near_duplicate_groups(rows: Rows, similarity: float) -> list[list[int]]:
     from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
 
     labels = np.arange(len(rows))
-    for first, second in _alike_pairs(rows, similarity):
-        links = coo_array((np.ones(len(first), bool), (labels[first], labels[second])), shape=(len(rows),) * 2)
-        _, merged = connected_components(links, directed=False)
-        labels = merged[labels]
+    with on_one_processor():
+        for first, second in _alike_pairs(rows, similarity - _OFF):
+            links = coo_array((np.ones(len(first), bool), (labels[first], labels[second])), shape=(len(rows),) * 2)
+            _, merged = connected_components(links, directed=False)
+            labels = merged[labels]
     groups: dict[int, list[int]] = {}
     for index, label in enumerate(labels.tolist()):
         groups.setdefault(label, []).append(index)

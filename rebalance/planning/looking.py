@@ -6,8 +6,8 @@ import numpy as np
 
 from rebalance.errors import TargetError
 from rebalance.planning.choice import Choice, Images, LeftOut
-from rebalance.planning.likeness import Indices, leaders, nearest
-from rebalance.planning.samplers import Pictures, clean, rank
+from rebalance.planning.likeness import leaders, nearest
+from rebalance.planning.samplers import clean, rank
 from rebalance.planning.selection import Selection, select_images
 from rebalance.planning.spreading import spread_out
 from rebalance.planning.view import View, choice_of, view_of
@@ -86,10 +86,10 @@ def _told_across(view: View, of_class: Mapping[int, Sequence[int]]) -> str:
 
 def _clean(view: View, method: str) -> None:
     """Take away what a cleaning method finds."""
-    searched, pictures = _compared(view, method)
     classes = [label for label in view.n_kept if len(view.members(label)) > 1]
-    if not classes:
+    if not classes or not _can_compare(view, method, "nothing is removed"):
         return
+    searched, pictures = view.searched()
     kept, n_neighbors = clean(method, pictures, classes)
     if n_neighbors is not None:
         view.remarks.append(f"{method} looks at {n_neighbors} neighbors, as there are {len(searched)} images")
@@ -102,12 +102,18 @@ def _clean(view: View, method: str) -> None:
     view.leave_out(view.by_key(searched[removed].tolist()), method)
 
 
-def _compared(view: View, method: str) -> tuple[Indices, Pictures]:
-    """Return what a method of imbalanced-learn looks at. Raises TargetError where there is one class alone."""
-    searched, pictures = view.searched()
-    if len(np.unique(pictures.labels)) < 2:
+def _can_compare(view: View, method: str, otherwise: str) -> bool:
+    """Return whether two classes are left that a method of imbalanced-learn can look at; where not, say so.
+
+    Raises TargetError where there never were two.
+    """
+    if len(np.unique(view.labels)) < 2:
         raise TargetError(f"{method} compares classes, and there is one that it can look at: take random or spread")
-    return searched, pictures
+    _, pictures = view.searched()
+    can_compare = len(np.unique(pictures.labels)) > 1
+    if not can_compare:
+        view.remarks.append(f"{method} compares classes, and one is left that it can look at by then: {otherwise}")
+    return can_compare
 
 
 def _keep_numbers(view: View, selection: Selection, similarity: float) -> None:
@@ -168,7 +174,11 @@ def _keep_leaders(view: View, over: Mapping[int, int], similarity: float) -> Non
 
 def _keep_first(view: View, over: Mapping[int, int], method: str) -> None:
     """Take away what an under-sampler of imbalanced-learn does not keep."""
-    searched, pictures = _compared(view, method)
+    if not _can_compare(view, method, "the smallest keys are kept"):
+        for label, n_kept in over.items():
+            view.leave_out(view.by_key(view.members(label).tolist())[n_kept:], method)
+        return
+    searched, pictures = view.searched()
     for label, ranking in rank(method, pictures, over).items():
         n_kept = over[label]
         view.leave_out(searched[ranking.rows[n_kept:]].tolist(), method)

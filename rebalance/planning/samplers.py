@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebalance.errors import TargetError
-from rebalance.planning.likeness import Indices
+from rebalance.planning.likeness import Indices, on_one_processor
 from rebalance.vectors import Rows
 
 Labels = NDArray[np.intp]
@@ -111,9 +111,7 @@ def _kept(sampler: Any, pictures: Pictures) -> Indices:
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
     """Keep what is found from depending on the number of processors, and warnings to ourselves."""
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415  belongs to scikit-learn
-
-    with warnings.catch_warnings(), threadpool_limits(limits=1):
+    with warnings.catch_warnings(), on_one_processor():
         warnings.simplefilter("ignore")
         yield
 

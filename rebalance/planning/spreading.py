@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rebalance.planning.likeness import Indices
+from rebalance.planning.likeness import Indices, on_one_processor
 from rebalance.vectors import Rows
 
 _AT_ONCE = 64
@@ -19,6 +19,11 @@ def spread_out(rows: Rows, n_kept: int, order: Sequence[int]) -> Indices:
     best (Nemhauser, Wolsey and Fisher 1978); lazily, by gains that can only shrink (Minoux 1978). Where gains are
     equal, the smaller `order` goes first.
     """
+    with on_one_processor():
+        return _spread_out(rows, n_kept, order)
+
+
+def _spread_out(rows: Rows, n_kept: int, order: Sequence[int]) -> Indices:
     gains = (rows.astype(np.float64) @ rows.sum(axis=0, dtype=np.float64) + len(rows)).tolist()
     heap = [(-gain, order[index], index, 0) for index, gain in enumerate(gains)]
     heapq.heapify(heap)

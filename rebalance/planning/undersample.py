@@ -69,7 +69,7 @@ def _numbers_to_keep(options: UndersampleOptions, counts: Mapping[str, int]) -> 
     """
     if options.selection.method is not None:
         return {**under_sampling_targets(options.strategy, counts)}
-    cleaned = classes_to_clean(options.strategy, counts, options.selection.told())
+    cleaned = classes_to_clean(options.strategy, counts, ",".join(options.selection.methods))
     return {name: None if name in cleaned else count for name, count in counts.items()}
 
 

@@ -122,7 +122,7 @@ def _parsed_head(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
     with warnings.catch_warnings(action="ignore"):  # that it was written by Python 2
         shape, is_fortran, dtype = read(file, max_header_size=_MAX_HEAD)
-    if len(shape) > 64 or not all(0 <= length < 2**63 for length in shape):
+    if len(shape) > 64 or not all(type(length) is int and 0 <= length < 2**63 for length in shape):
         message = "no array has such a shape"
         raise ValueError(message)
     return shape, is_fortran, dtype

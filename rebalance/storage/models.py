@@ -38,7 +38,7 @@ def read_settings(model: str) -> Mapping[str, Any]:
     place = settings_path(model)
     try:
         return tomllib.loads(_read(place).decode("utf-8-sig")) if os.path.lexists(to_bytes(place)) else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{place}: is not TOML: {error}") from None
 
 

@@ -159,12 +159,13 @@ class _Reader:
             return texts
 
 
-def write_npz(path: str, vectors: Vectors, *, is_replacing: bool) -> None:
-    """Write an .npz: whole or not at all, and the same bytes for the same vectors at any time.
+def write_npz(path: str, vectors: Vectors, *, is_replacing: bool, temporary: bytes | None = None) -> None:
+    """Write an .npz by way of `temporary`: whole or not at all, and the same bytes for the same vectors at any time.
 
     Raises OutputRefusedError where it exists already and nothing `is_replacing`, or its folder does not exist.
     """
-    with whole_file(to_bytes(path), is_replacing=is_replacing) as file, zipfile.ZipFile(file, "w") as archive:
+    made = whole_file(to_bytes(path), is_replacing=is_replacing, temporary=temporary)
+    with made as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in _arrays(vectors):
             info = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
             info.create_system, info.external_attr = 3, 0o644 << 16

@@ -1,6 +1,7 @@
 """What has been computed of images so far, kept beside the file it is for, so that a later run goes on from there."""
 
 import base64
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -12,6 +13,13 @@ from rebalance.errors import OutputRefusedError
 from rebalance.storage.names import decode_name, encode_name
 from rebalance.vectors import Rows
 
+_OURS = b'{"rebalance": "numbers", "key": '
+"""How the first line of a journal begins."""
+
+
+def _in_the_way(path: bytes) -> OutputRefusedError:
+    return OutputRefusedError(f"{to_text(path)}: is in the way and not of our making: move it away")
+
 
 class NumbersJournal:
     """Rows on disk, one an image; those that an earlier run wrote under the same key are found again."""
@@ -20,12 +28,18 @@ class NumbersJournal:
         """Open or make the journal: it begins anew under another key, and ends before the first spoilt row."""
         self._path = path
         try:
-            self._file = open(path, "a+b")  # noqa: SIM115  closed by `close`
-        except IsADirectoryError:
-            raise OutputRefusedError(f"{to_text(path)}: is in the way and not of our making: move it away") from None
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        except (IsADirectoryError, OSError) as error:
+            if not isinstance(error, IsADirectoryError) and error.errno != errno.ELOOP:
+                raise
+            raise _in_the_way(path) from None
+        self._file = open(descriptor, "r+b")  # noqa: SIM115  closed by `close`
+        if self._file.read(len(_OURS)) not in (b"", _OURS):
+            self._file.close()
+            raise _in_the_way(path)
         self._rows: dict[str, tuple[Stamp, str, Rows]] = {}
         self._file.seek(0)
-        head = json.dumps({"rebalance": "numbers", "key": key}).encode() + b"\n"
+        head = _OURS + json.dumps(key).encode() + b"}\n"
         end = len(head) if self._file.readline() == head else 0
         for length, name, row in self._earlier() if end else ():
             self._rows[name] = row

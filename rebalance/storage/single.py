@@ -18,14 +18,18 @@ def write_new_file(path: bytes, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: bytes, *, is_replacing: bool = False) -> Iterator[BinaryIO]:
+def whole_file(path: bytes, *, is_replacing: bool = False, temporary: bytes | None = None) -> Iterator[BinaryIO]:
     """Open a file that gets its name when it is whole and durable; else nothing is left of it.
 
+    `temporary` is where it is made; who holds a lock says so, and what a kill left there is removed.
     Raises OutputRefusedError where the name is taken and nothing `is_replacing`, or its folder does not exist.
     """
     parent = os.path.dirname(os.path.abspath(path))
-    temporary = os.path.join(parent, b".rebalance.%d.tmp" % os.getpid())
+    if temporary is None:
+        temporary = os.path.join(parent, b".rebalance.%d.tmp" % os.getpid())
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         with open(temporary, "xb") as file:
             yield file
             file.flush()

@@ -116,6 +116,16 @@ def lock_path(output: bytes) -> bytes:
     return _beside(output, b".rebalance.lock")
 
 
+def numbers_path(output: bytes) -> bytes:
+    """Return where what is computed for an OUTPUT that is a file of vectors is kept."""
+    return _beside(output, b".rebalance.numbers")
+
+
+def making_path(output: bytes) -> bytes:
+    """Return where an OUTPUT that is a file is made; who makes it holds its lock."""
+    return _beside(output, b".rebalance.tmp")
+
+
 def claim_staging(output: bytes) -> Staging:
     """Make the staging of an OUTPUT, or take over what an earlier run left. Call with the lock held.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Run, contents, start
+from tests.conftest import MakeTree, Run, contents, start
 
 
 def test_the_file_is_the_same_for_any_number_of_workers(photos: Path, tmp_path: Path, run: Run) -> None:
@@ -45,7 +45,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_file(photos: Path, t
         for copy in range(20):
             shutil.copytree(name, photos / f"{name.name}{copy}")
     process = start("embed", photos, "-o", tmp_path / "killed.npz", "-j", "1")
-    journal = tmp_path / ".killed.npz.rebalance"
+    journal = tmp_path / ".killed.npz.rebalance.numbers"
     until = time.monotonic() + 60
     while time.monotonic() < until and not (journal.exists() and journal.stat().st_size > 100_000):
         time.sleep(0.01)
@@ -182,3 +182,42 @@ def test_a_bad_image_needs_no_vector_where_bad_images_are_passed_over(
         3,
         True,
     )
+
+
+def test_what_lies_in_the_way_of_the_journal_is_not_touched(photos: Path, tmp_path: Path, run: Run) -> None:
+    first = min((photos / "Hat").iterdir())
+    data = first.read_bytes()
+    journal = tmp_path / ".v.npz.rebalance.numbers"
+    journal.symlink_to(first)
+    done = run("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
+    assert (done.code, "is in the way and not of our making" in done.err) == (5, True), done.err
+    assert first.read_bytes() == data
+    journal.unlink()
+    journal.write_text("notes of mine")
+    assert run("embed", photos, "-o", tmp_path / "v.npz", "-j", "1").code == 5
+    assert journal.read_text() == "notes of mine"
+
+
+def test_what_a_kill_left_of_the_file_is_removed(photos: Path, tmp_path: Path, run: Run) -> None:
+    (tmp_path / ".v.npz.rebalance.tmp").write_bytes(b"half a file")
+    assert run("embed", photos, "-o", tmp_path / "v.npz", "-j", "1").code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "v.npz"]
+
+
+def test_vectors_of_an_image_that_has_changed_and_kept_its_size_are_not_used(
+    make_tree: MakeTree, tmp_path: Path, run: Run
+) -> None:
+    tree = make_tree({"a": 6, "b": 3}, suffix=".bmp")
+    run("embed", tree, "-o", tmp_path / "v.npz", "-j", "1")
+    shutil.copy(tree / "a" / "000.bmp", tree / "a" / "001.bmp")
+    done = run("undersample", tree, "-n", "--method", "spread", "--embeddings", tmp_path / "v.npz")
+    told = "1 of the 9 images were changed since they were embedded: 'a/001.bmp'; embed them again"
+    assert (done.code, told in done.err) == (3, True), done.err
+
+
+def test_where_no_image_decodes_the_first_is_told(make_tree: MakeTree, tmp_path: Path, run: Run) -> None:
+    tree = make_tree({"a": 2, "b": 1})
+    for path in tree.rglob("*.png"):
+        path.write_bytes(b"nothing")
+    done = run("embed", tree, "-o", tmp_path / "v.npz", "-j", "1")
+    assert (done.code, "'a/000.png': not an image" in done.err) == (3, True), done.err

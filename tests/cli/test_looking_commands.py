@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from rebalance.planning.methods import METHODS
-from tests.conftest import Run, contents, manifest_head, manifest_rows
+from tests.conftest import MakeTree, Run, contents, manifest_head, manifest_rows, start
 
 LOOKING = [name for name, method in METHODS.items() if method.is_looking]
 
@@ -199,3 +200,24 @@ def test_what_counts_as_nearly_the_same_is_asked_for(photos: Path, tmp_path: Pat
     assert sum("nearly the same" in reason for reason in reasons["0.2"]) > 5
     assert not any("nearly the same" in reason for reason in reasons["1"])
     assert any("the same picture" in reason for reason in reasons["1"])
+
+
+def test_what_is_kept_does_not_depend_on_the_number_of_processors(clothing: Path) -> None:
+    asked = ("undersample", clothing, "-n", "-q", "--method", "enn,spread", "-s", "20", "--format", "json", "-j", "1")
+    told = []
+    for n_threads in ("1", "2"):
+        environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), n_threads)
+        told.append(start(*asked, env=environment).communicate()[0])
+    assert len(told[0]) > 1000
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("method", ["oss,cluster", "enn,renn,random", "tomek,random", "enn,nearmiss-1"])
+def test_a_chain_goes_on_where_a_step_leaves_one_class_to_look_at(method: str, make_tree: MakeTree, run: Run) -> None:
+    tree = make_tree({"a": 6, "b": 3})
+    for path in (tree / "b").iterdir():  # which leaves nothing of b that can be looked at
+        shutil.copy(tree / "a" / path.name, path)
+    done = run("undersample", tree, "-n", "--method", method, "-s", "2", "--format", "json")
+    assert done.code == 0, done.err
+    assert [row["n_after"] for row in done.document["classes"]] == [2, 2]
+    assert "one is left that it can look at by then" in " ".join(done.document["remarks"])

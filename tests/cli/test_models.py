@@ -141,5 +141,7 @@ def test_settings_beside_the_model_that_are_wrong_are_told_with_their_place(
     beside = tmp_path / "net.toml"
     beside.write_text("size = ")
     assert f"{beside}: is not TOML: " in run(*asked).err
+    beside.write_text("size = " + "[" * 20_000)
+    assert f"{beside}: is not TOML: " in run(*asked).err
     beside.write_text('std = "wide"')
     assert f"{beside}: std = 'wide' is not a number" in run(*asked).err

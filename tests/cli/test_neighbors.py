@@ -88,7 +88,9 @@ def test_vectors_that_tell_nothing_are_said_to_tell_nothing(make_tree: MakeTree,
         (("--similarity", "0.9"), "--similarity goes with --neighbors"),
         (("--embedder", "pixels"), "--embedder goes with --neighbors"),
         (("--embeddings", "v.npz"), "--embeddings goes with --neighbors"),
-        (("--neighbors", "--similarity", "0"), "0 is not in the range 0<x<=1"),
+        (("--neighbors", "--similarity", "0"), "'0' is not a number above 0"),
+        (("--neighbors", "--similarity", "nan"), "'nan' is not a number above 0"),
+        (("--neighbors", "--similarity", "1.1"), "'1.1' is above 1, which no cosine is"),
         (("--neighbors", "--embedder", "onnx:nowhere.onnx"), "nowhere.onnx: cannot be read"),
         (("--neighbors", "--model-setting", "size=3"), "--model-setting is for --embedder onnx:MODEL"),
     ],
@@ -107,3 +109,11 @@ def test_too_few_pictures_are_refused(make_tree: MakeTree, run: Run) -> None:
     assert (done.code, done.err) == (
         3, "rebalance: error: 5 different pictures are too few to look at 5 neighbors: it takes 6\n"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("embedder", ["descriptor", "pixels"])
+def test_copies_are_as_similar_as_can_be(embedder: str, photos: Path, run: Run) -> None:
+    for path in list(photos.rglob("*.jpg")):
+        shutil.copy(path, path.with_name(f"{path.stem}-2.jpg"))
+    done = run("inspect", photos, "--neighbors", "--similarity", "1", "--embedder", embedder)
+    assert "31 groups of near-duplicates (cosine 1 and more) with 62 images" in done.out

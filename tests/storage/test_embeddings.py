@@ -313,7 +313,7 @@ def test_a_trillion_texts_without_a_character_are_refused(tmp_path: Path) -> Non
         (b"", "is not an array as numpy.save writes it"), (b"\x93NUM", "is not an array"),
         (b"1.0,2.0\n", "is not an array"), (b"\x93NUMPY\2\0\xff\xff\xff\x7f{", "is not an array"),
         (saved(ROWS)[:40], "its head is not that of an array"), (head("<f4", "(3, 2"), "its head is not that"),
-        (head("<f4", "3"), "its head is not that"), (head("x", "(3, 2)"), "its head is not that"),
+        (head("<f4", "3"), "its head is not that"), (head("<f4", "(True, 2)") + bytes(8), "its head is not that"), (head("x", "(3, 2)"), "its head is not that"),
         (head("<f4", "(" * 90), "its head is not that"), (head("<f4", "(3.0, 2)"), "its head is not that"),
         (b"\x93NUMPY\3" + saved(ROWS)[7:], "is not"), (b"\x93NUMPY\x09" + saved(ROWS)[7:], "is not"),
     ],
