@@ -192,6 +192,9 @@ def test_what_lies_in_the_way_of_the_journal_is_not_touched(photos: Path, tmp_pa
     done = run("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
     assert (done.code, "is in the way and not of our making" in done.err) == (5, True), done.err
     assert first.read_bytes() == data
+    first.write_bytes(b"")
+    assert run("embed", photos, "-o", tmp_path / "v.npz", "-j", "1").code == 5
+    assert first.read_bytes() == b""
     journal.unlink()
     journal.write_text("notes of mine")
     assert run("embed", photos, "-o", tmp_path / "v.npz", "-j", "1").code == 5
