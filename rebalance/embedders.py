@@ -1,15 +1,17 @@
 """The embedder that is asked for, opened once in each process."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rebalance.errors import StorageError, UsageError
 from rebalance.images.embedding import EMBEDDERS, Embedder, embedder_of
 from rebalance.images.model import model_sums, open_model
 from rebalance.images.model_settings import ModelSettings, parse_settings
+from rebalance.images.pixels import Pixels
 from rebalance.storage.manifest import digest
 from rebalance.storage.models import read_model, read_settings, settings_path
+from rebalance.vectors import Rows
 
 
 class ModelFile(NamedTuple):
@@ -25,6 +27,29 @@ AskedEmbedder = str | ModelFile
 """One of EMBEDDERS by its name, or a model."""
 
 
+class Visible(NamedTuple):
+    """How synthetic samples are made visible."""
+
+    render: str
+    """nearest: the copy of either image that lies nearest; blend: both, one over the other."""
+    n_candidates: int = 0
+    """Copies among which the nearest is chosen."""
+    embedder: AskedEmbedder = ""
+    space: Mapping[str, Any] = {}
+    """What places further images among the vectors, as the embedder said it."""
+
+    def digest(self) -> str:
+        """Return what names it: a sample depends on nothing else of it."""
+        identity = open_embedder(self.embedder).identity if self.embedder else None
+        return digest([self.render, self.n_candidates, identity, self.space])
+
+    def embed(self, rgb: Pixels) -> Rows:
+        """Return the vector of upright 8-bit colors [height, width, 3]."""
+        embedder = open_embedder(self.embedder)
+        vector: Rows = embedder.place_further(embedder.describe(rgb)[None], self.space)[0]
+        return vector
+
+
 def find_model(path: str, given: Sequence[str]) -> ModelFile:
     """Return the model of a file, with the settings of the TOML beside it and those `given` as KEY=VALUE over them.
 
@@ -36,7 +61,7 @@ def find_model(path: str, given: Sequence[str]) -> ModelFile:
     return ModelFile(path, digest(model_sums(stored.data, stored.weights)), settings)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def open_embedder(asked: AskedEmbedder) -> Embedder:
     """Return what was asked for. Raises UsageError where a model does not run, StorageError where it has changed."""
     if isinstance(asked, str):

@@ -181,7 +181,7 @@ class _Run:
         self.n_planned, self.n_reused, self.n_done = plan.n_outputs, 0, 0
         failed: dict[str, Failed] = {}
         root, staged = to_bytes(self.dataset.root), self.staging.for_workers(self.options.link)
-        worker = Worker(root, staged)
+        worker = Worker(root, staged, self.options.visible)
         results = run_batches(
             worker.perform_all,
             _batches(self._tasks(plan, unusable)),
@@ -204,7 +204,7 @@ class _Run:
             is_carried = target.split != plan.targets[0].split
             recipe: Recipe = {} if is_carried else plan.recipe(target.class_name)
             conditions = self._conditions(plan, recipe, is_carried=is_carried)
-            made = sorted(_made(plan, target), key=lambda operation: to_bytes(operation.source.path))
+            made = sorted(map(plan.aimed, _made(plan, target)), key=lambda made: to_bytes(made.source.path))
             for source, operations in groupby(made, key=lambda operation: operation.source):
                 reason = unusable[source.path].reason if source.path in unusable else None
                 wanted = list(self._wanted(operations, conditions, reason))
@@ -225,6 +225,7 @@ class _Run:
             link=self.options.link,
             check=request["check"],
             rendering=rendering,
+            shown_by=self.options.visible.digest() if self.options.visible else "",
         )
 
     def _wanted(

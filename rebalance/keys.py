@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from rebalance import __version__
 from rebalance.drawing import draw_key
-from rebalance.plan import Augment, Keep, Made, Recipe, Rendering
+from rebalance.plan import Augment, Interpolate, Keep, Made, Recipe, Rendering
 from rebalance.storage.manifest import digest
 
 
@@ -21,6 +21,8 @@ class Conditions(NamedTuple):
     link: str
     check: str
     rendering: Rendering
+    shown_by: str = ""
+    """Names how synthetic samples are made visible."""
 
 
 def fingerprint_of(
@@ -33,12 +35,18 @@ def fingerprint_of(
 
 def is_encoded(operation: Made, rendering: Rendering, unusable: str | None) -> bool:
     """Return whether a file goes through decoder and encoder; what nothing can be made of stays as it is."""
-    return isinstance(operation, Augment) or (rendering.originals != "keep" and unusable is None)
+    return isinstance(operation, Augment | Interpolate) or (rendering.originals != "keep" and unusable is None)
 
 
-def key_of(operation: Made, conditions: Conditions, unusable: str | None, source_sha256: str) -> str:
+def key_of(
+    operation: Made, conditions: Conditions, unusable: str | None, source_sha256: str, neighbor_sha256: str | None
+) -> str:
     """Return what names the bytes and the line of an output: equal keys, equal both."""
-    if isinstance(operation, Augment):
+    if isinstance(operation, Interpolate):
+        copy = draw_key(conditions.seed, operation.source.path, operation.copy_number)
+        lies = [operation.neighbor.path, str(neighbor_sha256), repr(operation.step), operation.aim.hex()]
+        made_by = [conditions.drawn_by, conditions.shown_by, copy.hex(), *lies]
+    elif isinstance(operation, Augment):
         copy = draw_key(conditions.seed, operation.source.path, operation.copy_number)
         made_by = [conditions.drawn_by, copy.hex()]
     elif is_encoded(operation, conditions.rendering, unusable):

@@ -5,16 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from rebalance.dataset import ImageFile
 from rebalance.drawing import attempt_key
+from rebalance.embedders import Visible
 from rebalance.errors import BadImageError, UnfitImageError, WorkerError
 from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_image
-from rebalance.images.pipeline import Making, make_copy, remake
+from rebalance.images.pipeline import Draw, Making, make_copy, remake
+from rebalance.images.synthetic import Parent, Shown, blend, nearest_copy
 from rebalance.keys import Conditions, is_encoded, key_of
 from rebalance.matrices import Values
-from rebalance.plan import NOTES, Augment, Failed, Finished, Keep, Made, Recipe, Written
+from rebalance.plan import NOTES, Augment, Failed, Finished, Interpolate, Keep, Made, Recipe, Written
 from rebalance.planning.naming import format_of
-from rebalance.recipes import draw_values
+from rebalance.recipes import draw_candidate, draw_values
 from rebalance.storage.transfer import SourceBytes, StagedTree, read_file, read_source
 
 
@@ -46,6 +50,8 @@ class Worker:
 
     root: bytes
     staged: StagedTree
+    visible: Visible | None = None
+    """How synthetic samples are made visible, where there are such."""
 
     def perform_all(self, tasks: Sequence[Task]) -> list[Finished | Failed]:
         """Perform some tasks."""
@@ -70,7 +76,7 @@ class Worker:
         results: list[Finished | Failed] = []
         missing = []
         for operation, candidate in task.wanted:
-            finished = candidate and self._confirmed(candidate, source)
+            finished = candidate and self._confirmed(candidate, operation, source)
             if finished:
                 results.append(finished)
             else:
@@ -79,7 +85,7 @@ class Worker:
             results += self._make_missing(task, missing, source)
         return results
 
-    def _confirmed(self, candidate: Candidate, source: SourceBytes) -> Finished | None:
+    def _confirmed(self, candidate: Candidate, operation: Made, source: SourceBytes) -> Finished | None:
         """Return the row of a candidate that still holds what it held, taken into the staged tree."""
         written = candidate.finished.written
         try:
@@ -88,9 +94,15 @@ class Worker:
             return None
         if source.sha256 != written.source_sha256 or hashlib.sha256(data).hexdigest() != written.sha256:
             return None
+        neighbor_stamp = None
+        if isinstance(operation, Interpolate):
+            neighbor = read_source(self.root, operation.neighbor)
+            if neighbor.sha256 != written.neighbor_sha256:
+                return None
+            neighbor_stamp = neighbor.stamp
         if not candidate.is_staged:
             self.staged.put(written.output, data)
-        return candidate.finished._replace(stamp=source.stamp, is_reused=True)
+        return candidate.finished._replace(stamp=source.stamp, is_reused=True, neighbor_stamp=neighbor_stamp)
 
     def _make_missing(self, task: Task, operations: Sequence[Made], source: SourceBytes) -> list[Finished | Failed]:
         picture = None
@@ -100,13 +112,63 @@ class Worker:
         header = picture.header if picture else self._header(source, task)
         made: list[Finished | Failed] = []
         for operation in operations:
+            if isinstance(operation, Interpolate) and picture is not None:
+                made.append(self._interpolate(operation, task, source, picture))
+                continue
             if picture is not None and is_encoded(operation, task.conditions.rendering, task.unusable):
                 written = self._encode(operation, task, source, picture)
             else:
                 written = self._copy(operation, task, source, header)
-            key = key_of(operation, task.conditions, task.unusable, source.sha256)
+            key = key_of(operation, task.conditions, task.unusable, source.sha256, None)
             made.append(Finished(written, key, source.stamp))
         return made
+
+    def _interpolate(
+        self, operation: Interpolate, task: Task, source: SourceBytes, picture: Picture
+    ) -> Finished | Failed:
+        """Make a synthetic sample visible, or say why its neighbor is of no use."""
+        rendering = task.conditions.rendering
+        sha256 = None
+        try:
+            other = read_source(self.root, operation.neighbor)
+            sha256 = other.sha256
+            neighbor = load_image(other.data, engine=rendering.engine, max_pixels=rendering.max_pixels)
+        except BadImageError as error:
+            return Failed(operation.neighbor.path, str(error), isinstance(error, UnfitImageError), sha256)
+        parents = (
+            Parent("base", picture, _making(task, operation, operation.source)),
+            Parent("neighbor", neighbor, _making(task, operation, operation.neighbor)),
+        )
+        shown = self._shown(operation, task, parents)
+        data = shown.made.data
+        if data is None:
+            data = source.data if shown.parent != "neighbor" else other.data
+        self.staged.put(operation.output, data)
+        written = replace(
+            _copied(operation, task, source, shown.made.header),
+            sha256=hashlib.sha256(data).hexdigest(),
+            n_bytes=len(data),
+            source_bytes=len(source.data),
+            neighbor=operation.neighbor.path,
+            neighbor_sha256=other.sha256,
+            step=operation.step,
+            shows=shown.parent,
+            candidate=shown.candidate,
+            values=shown.made.values if shown.parent else None,
+            attempt=shown.made.attempt or None,
+            note=NOTES.join(shown.made.notes) or None,
+        )
+        key = key_of(operation, task.conditions, task.unusable, source.sha256, other.sha256)
+        return Finished(written, key, source.stamp, neighbor_stamp=other.stamp)
+
+    def _shown(self, operation: Interpolate, task: Task, parents: tuple[Parent, Parent]) -> Shown:
+        visible = self.visible
+        if visible is None or visible.render == "blend":
+            return Shown(blend(parents[0], parents[1].picture, operation.step), None, None)
+        aim = np.frombuffer(operation.aim, "<f4").astype(np.float32)
+        return nearest_copy(
+            parents, visible.n_candidates, partial(_draw_candidate, task, operation), visible.embed, aim
+        )
 
     @staticmethod
     def _header(source: SourceBytes, task: Task) -> Header | None:
@@ -152,6 +214,16 @@ class Worker:
             source_bytes=len(source.data),
             is_reencoded=None if is_drawn else True,
         )
+
+
+def _making(task: Task, operation: Interpolate, parent: ImageFile) -> Making:
+    """Return how a copy of either image of a synthetic sample is made."""
+    return Making(task.recipe, task.conditions.rendering, format_of(operation.output, parent.path))
+
+
+def _draw_candidate(task: Task, operation: Interpolate, candidate: int) -> Draw:
+    sample = operation.source.path, operation.copy_number
+    return lambda attempt: draw_candidate(task.recipe, task.conditions.seed, sample, candidate, attempt)
 
 
 def _draw(task: Task, operation: Augment, attempt: int) -> tuple[Values, bytes]:

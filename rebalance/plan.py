@@ -84,6 +84,21 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True)
+class Interpolate:
+    """Synthetic sample number `copy_number` of a source, its base: so much of the way from there to a neighbor."""
+
+    kind: ClassVar[str] = "synthetic"
+    source: ImageFile
+    output: str
+    copy_number: int
+    neighbor: ImageFile
+    step: float
+    """0 at the base, 1 at the neighbor."""
+    aim: bytes = b""
+    """Where it lies, as little-endian float32; empty where nothing that is made of it depends on that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Repeat:
     """A source in a list instead of a tree, and how many files a tree would have of it."""
 
@@ -107,7 +122,7 @@ class Drop:
     """Of the source, where it could be read and is the reason."""
 
 
-Made = Keep | Augment | Duplicate
+Made = Keep | Augment | Duplicate | Interpolate
 """The operations that put a file into OUTPUT."""
 Operation = Made | Repeat | Drop
 
@@ -144,6 +159,8 @@ class Plan:
     """Of the classes of other splits, which go over as they are."""
     remarks: tuple[str, ...] = ()
     """What there is to say of how images were chosen."""
+    aimed: Callable[[Made], Made] = lambda operation: operation
+    """Adds to a synthetic sample where it lies, if that decides what is made of it."""
 
     @property
     def all_targets(self) -> tuple[ClassTarget, ...]:
@@ -180,6 +197,14 @@ class Written:
     mode: str | None
     format: str | None
     copy_number: int | None = None
+    neighbor: str | None = None
+    """Of a synthetic sample, the other image that it lies between."""
+    neighbor_sha256: str | None = None
+    step: float | None = None
+    shows: str | None = None
+    """Which of both a synthetic sample shows, where it is a copy of one: base or neighbor."""
+    candidate: int | None = None
+    """The number of that copy among those that were made, from 1."""
     values: Mapping[str, Any] | None = None
     attempt: int | None = None
     """Times that values were drawn again, where they were."""
@@ -212,3 +237,5 @@ class Finished(NamedTuple):
     stamp: Stamp
     is_reused: bool = False
     """Whether an earlier run made it."""
+    neighbor_stamp: Stamp | None = None
+    """Of the second image, where a file is made of two."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial, reduce
 
-from rebalance.drawing import draw_unit
+from rebalance.drawing import attempt_key, draw_unit
 from rebalance.matrices import IDENTITY, Matrix, Values, multiply
 from rebalance.plan import Recipe
 from rebalance.transforms import BY_KEY, TRANSFORMS, Setting
@@ -41,6 +41,14 @@ def draw_values(recipe: Recipe, seed: int, path: str, copy_number: int, attempt:
         if key in BY_KEY
         for name, value in BY_KEY[key].draw(setting, unit).items()
     }
+
+
+def draw_candidate(
+    recipe: Recipe, seed: int, sample: tuple[str, int], candidate: int, attempt: int = 0
+) -> tuple[dict[str, float | bool], bytes]:
+    """Return the values and the key of one candidate for a synthetic sample: its base's path and its copy number."""
+    name = f"{sample[0]}\0{sample[1]}"
+    return draw_values(recipe, seed, name, candidate, attempt), attempt_key(seed, name, candidate, attempt)
 
 
 def compose_matrix(recipe: Recipe, values: Values, width: float, height: float) -> Matrix:

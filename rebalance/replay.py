@@ -10,7 +10,9 @@ from rebalance.drawing import attempt_key
 from rebalance.errors import CheckFailedError, SourceTreeError, UsageError, did_you_mean
 from rebalance.images.codec import library_versions, load_image
 from rebalance.images.pipeline import Making, remake
+from rebalance.images.synthetic import Parent, blend
 from rebalance.planning.naming import format_of
+from rebalance.recipes import draw_candidate
 from rebalance.storage.manifest import Manifest, read_manifest
 from rebalance.storage.output import check_apart
 from rebalance.storage.request import recipe_of, rendering_of
@@ -28,16 +30,44 @@ def replay(output: str, path: str, *, source: str, destination: str) -> None:
     check_apart(output, destination)
     manifest = read_manifest(to_bytes(output))
     row = _find_row(manifest, path)
-    try:
-        data = read_file(to_bytes(source), row["source"])
-    except OSError as error:
-        raise SourceTreeError(f"{row['source']!r} of SOURCE cannot be read: {error.strerror}") from None
-    if hashlib.sha256(data).hexdigest() != row["source_sha256"]:
-        raise CheckFailedError(f"{row['source']!r} of SOURCE is not the file that {path!r} was made from")
-    made = _made_again(data, row, manifest.head["request"])
+    data = _read_source(source, row["source"], row["source_sha256"], path)
+    request = manifest.head["request"]
+    if row["kind"] == "synthetic":
+        neighbor = _read_source(source, row["neighbor"], row["neighbor_sha256"], path)
+        made = _synthesized_again(data, neighbor, row, request)
+    else:
+        made = _made_again(data, row, request)
     if hashlib.sha256(made).hexdigest() != row["sha256"]:
         raise CheckFailedError(f"{path!r} does not come out as it was written: {_told_versions(manifest)}")
     write_new_file(to_bytes(destination), made)
+
+
+def _read_source(source: str, path: str, sha256: str, output: str) -> bytes:
+    try:
+        data = read_file(to_bytes(source), path)
+    except OSError as error:
+        raise SourceTreeError(f"{path!r} of SOURCE cannot be read: {error.strerror}") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise CheckFailedError(f"{path!r} of SOURCE is not the file that {output!r} was made from")
+    return data
+
+
+def _synthesized_again(base: bytes, neighbor: bytes, row: Mapping[str, Any], request: Mapping[str, Any]) -> bytes:
+    """Return a synthetic sample: the copy that was chosen for it, or the blend."""
+    rendering = rendering_of(request)
+    pictures = {
+        name: (data, load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels))
+        for name, data in (("base", base), ("neighbor", neighbor))
+    }
+    if "candidate" not in row:
+        parent = Parent("base", pictures["base"][1], Making({}, rendering, format_of(row["path"], row["source"])))
+        return blend(parent, pictures["neighbor"][1], row["step"]).data or base
+    data, picture = pictures[row["shows"]]
+    parent_path = row["source"] if row["shows"] == "base" else row["neighbor"]
+    making = Making(recipe_of(request, row["class"]), rendering, format_of(row["path"], parent_path))
+    sample = row["source"], row["copy_number"]
+    _, key = draw_candidate(making.recipe, request["seed"], sample, row["candidate"], row.get("attempt", 0))
+    return remake(picture, making, row["values"], key).data or data
 
 
 def _made_again(data: bytes, row: Mapping[str, Any], request: Mapping[str, Any]) -> bytes:

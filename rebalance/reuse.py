@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rebalance.keys import Conditions, fingerprint_of, is_encoded, key_of
 from rebalance.perform import Candidate
-from rebalance.plan import Augment, Finished, Made
+from rebalance.plan import Augment, Finished, Interpolate, Made
 from rebalance.storage.previous import PreviousOutput
 from rebalance.storage.request import recipe_of, rendering_of
 from rebalance.storage.staging import Staging
@@ -25,6 +25,7 @@ class EarlierWork:
             found is not None
             and found[1] == self.boot
             and found[0].stamp == operation.source.stamp
+            and found[0].neighbor_stamp == (operation.neighbor.stamp if isinstance(operation, Interpolate) else None)
             and self._is_same(operation, found[0], conditions, unusable)
         )
 
@@ -41,7 +42,8 @@ class EarlierWork:
         return self._candidate_of_previous(operation, conditions, unusable)
 
     def _candidate_of_previous(self, operation: Made, conditions: Conditions, unusable: str | None) -> Candidate | None:
-        if self.previous is None or not is_encoded(operation, conditions.rendering, unusable):
+        is_told = not isinstance(operation, Interpolate)  # whose line does not say where it lay
+        if self.previous is None or not is_told or not is_encoded(operation, conditions.rendering, unusable):
             return None
         head = self.previous.head
         written = self.previous.find(operation.output)
@@ -56,10 +58,11 @@ class EarlierWork:
         made_by = fingerprint_of(recipe, rendering_of(head["request"]), head["versions"], head["rebalance"])
         if made_by != (conditions.drawn_by if is_drawn else conditions.encoded_by):
             return None
-        key = key_of(operation, conditions, None, written.source_sha256)
+        key = key_of(operation, conditions, None, written.source_sha256, None)
         return Candidate(self.previous.folder, Finished(written, key, operation.source.stamp), is_staged=False)
 
     def _is_same(self, operation: Made, finished: Finished, conditions: Conditions, unusable: str | None) -> bool:
         written = finished.written
-        is_keyed = finished.key == key_of(operation, conditions, unusable, written.source_sha256)
+        sums = written.source_sha256, written.neighbor_sha256
+        is_keyed = finished.key == key_of(operation, conditions, unusable, *sums)
         return is_keyed and self.staging.holds(operation.output, written.n_bytes)

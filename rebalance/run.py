@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from rebalance.embedders import Visible
 from rebalance.plan import Plan, Unusable
 
 Planner = Callable[[Mapping[str, Unusable]], Plan]
@@ -18,6 +19,8 @@ class RunOptions:
     is_overwriting: bool = False
     unusable: Mapping[str, Unusable] = field(default_factory=dict)
     """Images that are known to be of no use before any file is made."""
+    visible: Visible | None = None
+    """How synthetic samples are made visible, where there are such."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,47 @@ Rows = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class RowView:
+    """Rows that lie in a file, perhaps larger than the memory, as `Rows` when they are looked at."""
+
+    stored: NDArray[Any]
+    """Floats of any size and any length of row."""
+    order: NDArray[np.intp]
+    """Which of them, in which order."""
+    lengths: NDArray[np.float64] | None = None
+    """Euclidean, of those stored; None where all are 1."""
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.order)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return how many rows there are, of how many numbers."""
+        return len(self.order), int(self.stored.shape[1])
+
+    def __getitem__(self, key: "slice | NDArray[np.intp]") -> Rows:
+        """Return rows, read and scaled."""
+        places = self.order[key]
+        read = self.stored[places]
+        if self.lengths is None:
+            return np.asarray(read, np.float32)
+        return np.asarray(read / self.lengths[places][..., None], np.float32)
+
+    def picked(self, places: NDArray[np.intp]) -> "RowView":
+        """Return some of the rows, unread."""
+        return RowView(self.stored, self.order[places], self.lengths)
+
+
+RowSource = Rows | RowView
+
+
+def picked(rows: RowSource, places: NDArray[np.intp]) -> RowSource:
+    """Return some of the rows without reading those that lie in a file."""
+    return rows.picked(places) if isinstance(rows, RowView) else rows[places]
+
+
+@dataclass(frozen=True, slots=True)
 class Vectors:
     """Vectors by path, as they were computed or read."""
 

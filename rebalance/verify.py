@@ -9,7 +9,7 @@ from typing import Any
 
 from rebalance.dataset import directory_of, to_bytes, to_text
 from rebalance.planning.naming import KINDS, Place, generated_path, original_path
-from rebalance.recipes import draw_values
+from rebalance.recipes import draw_candidate, draw_values
 from rebalance.storage.foreign import find_foreign
 from rebalance.storage.lists import LIST_NAME, render_list
 from rebalance.storage.manifest import NAME, Manifest, carried_entries, class_entries, digest, read_manifest
@@ -121,16 +121,25 @@ def _check_row(row: Mapping[str, Any], head: Mapping[str, Any], source_sums: dic
     sha256 = row["source_sha256"] if "path" in row else None
     if sha256 and source_sums.setdefault(row["source"], sha256) != sha256:
         yield Finding("manifest", path, "has another sum of its source than its other files")
-    if row["kind"] != "augmented":
-        return
-    recipe = recipe_of(head["request"], row["class"])
-    drawn = draw_values(recipe, head["seed"], row["source"], row["copy_number"], row.get("attempt", 0))
-    if row.get("values") != drawn:
+    if "neighbor" in row and source_sums.setdefault(row["neighbor"], row["neighbor_sha256"]) != row["neighbor_sha256"]:
+        yield Finding("manifest", path, "has another sum of its neighbor than its other files")
+    if row.get("values") != _drawn(row, head):
         yield Finding("manifest", path, "does not have the values that are drawn for it")
 
 
+def _drawn(row: Mapping[str, Any], head: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the values that a file is made by, or None where nothing is drawn."""
+    recipe, seed = recipe_of(head["request"], row["class"]), head["seed"]
+    if row["kind"] == "augmented":
+        return draw_values(recipe, seed, row["source"], row["copy_number"], row.get("attempt", 0))
+    if "candidate" in row:
+        sample = row["source"], row["copy_number"]
+        return draw_candidate(recipe, seed, sample, row["candidate"], row.get("attempt", 0))[0]
+    return None
+
+
 def _expected_path(row: Mapping[str, Any], head: Mapping[str, Any]) -> str:
-    is_encoded = row["kind"] == "augmented" or row.get("reencoded")
+    is_encoded = row["kind"] in ("augmented", "synthetic") or row.get("reencoded")
     output_format = rendering_of(head["request"]).output_format if is_encoded else None
     place = Place.of(row["source"], row["class"], row.get("split"), _prefix_of(row, head))
     if row["kind"] in KINDS:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -20,6 +20,9 @@ from rebalance.planning.targets import parse_strategy
 from rebalance.planning.undersample import UndersampleOptions
 from rebalance.recipes import FILL_SETTINGS, make_recipe
 from rebalance.transforms import BY_KEY
+
+if TYPE_CHECKING:
+    from rebalance.planning.smote import SmoteOptions
 
 Given = Mapping[str, Any]
 _NEUTRAL = {"size": None, "output_format": "same", "quality": "source", "orientation": "keep"}
@@ -54,6 +57,31 @@ def augment_options(given: Given, dataset: Dataset, seen: Look) -> AugmentOption
         class_recipes=_class_recipes(given, recipe, dataset),
         identity_share=given["identity_share"] or Fraction(0),
         rendering=_rendering_asked(given),
+    )
+
+
+def smote_options(given: Given, dataset: Dataset, seen: Look) -> "SmoteOptions":
+    """Return what decides what `smote` makes of a dataset. Raises UsageError likewise."""
+    from rebalance.planning.smote import Showing, SmoteOptions  # noqa: PLC0415  NumPy, nothing for --help
+    from rebalance.planning.synthesis import Asked, check_method  # noqa: PLC0415  the same
+
+    check_method(given["method"])
+    rendering = _rendering_asked(given)
+    if rendering.originals == "transform":
+        raise UsageError("--originals transform replaces what samples lie between: take reencode, or augment")
+    recipe = make_recipe(given)
+    return SmoteOptions(
+        strategy=parse_strategy(given["sampling_strategy"], read_text),
+        asked=Asked(given["method"], given["k_neighbors"], given["m_neighbors"], given["seed"]),
+        vectors=seen.vectors,
+        singletons=given["singletons"],
+        clean=given["clean"],
+        showing=Showing(given["render"], given["candidates"] if given["render"] == "nearest" else 0),
+        recipe=recipe,
+        class_recipes=_class_recipes(given, recipe, dataset),
+        rendering=rendering,
+        max_copies=given["max_copies"] or MAX_COPIES,
+        others=_others(given, seen.described),
     )
 
 

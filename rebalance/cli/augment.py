@@ -46,7 +46,7 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
         output,
         given,
         Balancing(
-            selection=selection_asked(given, "cap_method"),
+            is_looking=selection_asked(given, "cap_method").is_looking,
             planner=lambda dataset, seen: partial(plan_augment, dataset, augment_options(given, dataset, seen)),
             remarks=lambda plan, dataset: _remarks(plan, dataset, given),
         ),

@@ -21,7 +21,6 @@ from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.plan import Plan, Unusable
 from rebalance.planning.carrying import with_carried
 from rebalance.planning.listing import as_list
-from rebalance.planning.selection import Selection
 from rebalance.run import Listener, Outcome, Planner, RunOptions
 from rebalance.storage.lists import LIST_NAME, check_listable
 from rebalance.storage.manifest import request_of
@@ -36,14 +35,16 @@ Given = Mapping[str, Any]
 class Balancing:
     """What tells one such command from another."""
 
-    selection: Selection
-    """How images are chosen where there are too many."""
+    is_looking: bool
+    """Whether the plan takes vectors of the images."""
     planner: Callable[[Dataset, Look], Planner]
     """From a dataset, what is known of its pictures and what a request records of both."""
     remarks: Callable[[Plan, Dataset], Iterable[str]]
     """What there is to say of the settings, the first line included."""
     check: Callable[[Dataset], None] = lambda _dataset: None
     """Raises what can be raised before any picture is looked at."""
+    visible: Callable[[Look], Any] = lambda _seen: None
+    """How synthetic samples are made visible, where there are such."""
 
 
 def balance(source: str | None, output: str | None, given: Given, balancing: Balancing) -> int:
@@ -62,7 +63,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     dataset = opened.dataset
     balancing.check(dataset)
     is_there = output is not None and check_output(dataset, output, files_read(source, given))
-    seen = look(dataset, given, is_looking=balancing.selection.is_looking)
+    seen = look(dataset, given, is_looking=balancing.is_looking)
     described = {**opened.described, **seen.described}
     planned = balancing.planner(dataset, replace(seen, described=described))
     planner = _planning_once(partial(_plan, planned, dataset, given["write"]))
@@ -77,7 +78,14 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     if is_there and _is_up_to_date(output, plan, dataset, given):
         remove_leftovers(to_bytes(output))
         return _tell_standing(planner, output, given)
-    return _carry_out(planner, opened, output, given, seen.unusable, plan.command)
+    run_options = RunOptions(
+        n_workers=options.n_workers(given),
+        link=given["link"],
+        is_overwriting=given["overwrite"],
+        unusable=seen.unusable,
+        visible=balancing.visible(seen),
+    )
+    return _carry_out(planner, opened, output, given, run_options, plan.command)
 
 
 def _plan(planner: Planner, dataset: Dataset, write: str, unusable: Mapping[str, Unusable]) -> Plan:
@@ -114,16 +122,10 @@ def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> b
 
 
 def _carry_out(
-    planner: Planner, source: Source, output: str, given: Given, unusable: Mapping[str, Unusable], command: str
+    planner: Planner, source: Source, output: str, given: Given, run_options: RunOptions, command: str
 ) -> int:
     from rebalance.execute import execute  # noqa: PLC0415  the same
 
-    run_options = RunOptions(
-        n_workers=options.n_workers(given),
-        link=given["link"],
-        is_overwriting=given["overwrite"],
-        unusable=unusable,
-    )
     with progress_bar(command, is_quiet=given["quiet"]) as progress:
         listener = Listener(
             progress=progress,

@@ -26,6 +26,9 @@ BUNDLED = tuple(
         if file.name.endswith(".toml")
     )
 )
+COMMANDS = ("augment", "smote")
+"""Those that have settings; smote draws as [augment] says where [smote] says nothing else."""
+_DRAWN = frozenset({*BY_KEY, *FILL_SETTINGS, "class"})
 _NOT_IN_FILES = frozenset({"source", "output", "configuration", "print_config", "dry_run", "overwrite", "help"})
 
 Settings = dict[str, Any]
@@ -96,14 +99,14 @@ def _table_of(name: str, command: str) -> dict[str, Any]:
         tables = tomllib.loads(_read(name).removeprefix("\ufeff"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{name}: not a TOML file: {error}") from None
-    for table in tables:
-        if table != command:
-            hint = ": say [augment.class.NAME]" if table == "class" else did_you_mean(table, [command])
+    for table, settings in tables.items():
+        if table not in COMMANDS:
+            hint = ": say [augment.class.NAME]" if table == "class" else did_you_mean(table, COMMANDS)
             raise UsageError(f"{name}: [{table}] is no command with settings{hint}")
-    settings = tables.get(command, {})
-    if not isinstance(settings, dict):
-        raise UsageError(f"{name}: {command} is to be a table: [{command}]")
-    return settings
+        if not isinstance(settings, dict):
+            raise UsageError(f"{name}: {table} is to be a table: [{table}]")
+    drawn = {key: value for key, value in tables.get("augment", {}).items() if key in _DRAWN}
+    return {**drawn, **tables.get(command, {})}
 
 
 def _read(name: str) -> str:

@@ -16,6 +16,7 @@ from rebalance.planning.methods import METHODS
 
 if TYPE_CHECKING:
     from rebalance.embed import Embedding
+    from rebalance.embedders import AskedEmbedder, Visible
     from rebalance.vectors import Vectors
 
 Given = Mapping[str, Any]
@@ -42,7 +43,7 @@ def look(dataset: Dataset, given: Given, *, is_looking: bool, purpose: str = _FO
 
     Raises UsageError where options contradict each other, or serve no `purpose`.
     """
-    _check_asked([name for name in _OPTIONS if given[name]], is_looking=is_looking, purpose=purpose)
+    _check_asked([name for name in _OPTIONS if given.get(name)], is_looking=is_looking, purpose=purpose)
     if not is_looking:
         return Look()
     return _read(dataset, given) if given["embeddings"] is not None else _make(dataset, given)
@@ -133,6 +134,25 @@ def embedding_asked(given: Given) -> "Embedding":
         raise UsageError("--model-setting is for --embedder onnx:MODEL: leave it out")
     embedder = find_model(model, given["model_setting"]) if model else kind
     return Embedding(embedder, options.n_workers(given), _most_pixels(given))
+
+
+def visible_asked(seen: Look, given: Given) -> "Visible":
+    """Return how synthetic samples are to be made visible. Raises UsageError where nothing is there to embed copies."""
+    from rebalance.embedders import Visible  # noqa: PLC0415  the same
+    from rebalance.images.embedding import EMBEDDERS, VERSION  # noqa: PLC0415  the same
+
+    if given["render"] == "blend" or seen.vectors is None:
+        return Visible(given["render"])
+    space = seen.vectors.embedder
+    asked: AskedEmbedder = str(space.get("name"))
+    if given["embeddings"] is None:
+        asked = embedding_asked(given).embedder
+    elif asked not in EMBEDDERS or space.get("version") != VERSION:
+        raise UsageError(
+            f"--render nearest embeds the copies it chooses from, and {given['embeddings']} was not made by an "
+            "embedder that is at hand: leave it out for --embedder, or take --render blend"
+        )
+    return Visible(given["render"], given["candidates"], asked, space)
 
 
 def refuse_bad(bad: Mapping[str, Unusable], given: Given) -> None:

@@ -18,6 +18,7 @@ from rebalance.cli.inspect import inspect
 from rebalance.cli.replay import replay
 from rebalance.cli.report import StdoutError, say
 from rebalance.cli.signals import Interrupted, die_of
+from rebalance.cli.smote import smote
 from rebalance.cli.undersample import undersample
 from rebalance.cli.verify import verify
 from rebalance.dataset import to_text
@@ -47,7 +48,7 @@ def rebalance() -> None:
     """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched."""
 
 
-for command in (inspect, augment, undersample, embed, verify, replay, configs, demo):
+for command in (inspect, augment, undersample, smote, embed, verify, replay, configs, demo):
     rebalance.add_command(command)
 
 
@@ -65,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command; say what went wrong in one line and return the exit code."""
     kept = (
         "; the finished work is kept: run again to resume"
-        if arguments[:1] in (["augment"], ["undersample"], ["embed"])
+        if arguments[:1] in (["augment"], ["undersample"], ["smote"], ["embed"])
         else ""
     )
     try:

@@ -11,7 +11,7 @@ from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
 from rebalance.images.choice import ENGINES
 from rebalance.plan import INTERPOLATIONS, MAX_PIXELS, ORIGINALS, OUTPUT_FORMATS
-from rebalance.planning.methods import CLEANING, COUNTED
+from rebalance.planning.methods import CLEANING, COUNTED, SMOTE_METHODS
 from rebalance.planning.selection import ORDERS
 from rebalance.planning.targets import LEGAL
 from rebalance.recipes import ERASING_FILLS, FILL_MODES
@@ -98,6 +98,49 @@ similarity = click.option(
     "--similarity", type=Cosine(), metavar="COSINE",
     help="From which two pictures count as nearly the same.  [default: 0.95; of pixels, 0.995]",
 )  # fmt: skip
+
+
+def together(*options: Decorator[Any]) -> Decorator[Any]:
+    """Return the decorator that applies these, so that help lists them in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+synthesizing = together(
+    click.option(
+        "--method", type=Names(), default="smote", show_default=True, metavar="METHOD",
+        help=f"How samples are placed: {', '.join(SMOTE_METHODS)}.",
+    ),
+    click.option(
+        "--k-neighbors", type=click.IntRange(min=1), default=5, show_default=True, metavar="K",
+        help="Images of the class that a sample may lie towards; fewer where there are fewer.",
+    ),
+    click.option(
+        "--m-neighbors", type=click.IntRange(min=1), default=10, show_default=True, metavar="M",
+        help="Of borderline-1 and -2: images of any class that tell whether one is in danger.",
+    ),
+    click.option(
+        "--singletons", type=click.Choice(["augment", "copy", "error"]), default="augment", show_default=True,
+        help="A class of one image, which has no neighbor: copies of it by drawn values, byte for byte, or an error.",
+    ),
+    click.option(
+        "--clean", type=click.Choice(["tomek", "enn"]),
+        help="Then leave out images of the full classes, as SMOTETomek and SMOTEENN do.",
+    ),
+    click.option(
+        "--render", type=click.Choice(["nearest", "blend"]), default="nearest", show_default=True,
+        help="What shows a sample: the nearest of some copies of its two images, or one blended into the other.",
+    ),
+    click.option(
+        "--candidates", type=click.IntRange(min=2), default=8, show_default=True, metavar="N",
+        help="Of --render nearest: how many copies.",
+    ),
+)  # fmt: skip
 max_copies = click.option(
     "--max-copies", type=click.IntRange(min=1), metavar="N", help="Allow this many copies of one image.  [default: 100]"
 )
@@ -122,17 +165,6 @@ def read_text(path: str) -> str:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-
-
-def together(*options: Decorator[Any]) -> Decorator[Any]:
-    """Return the decorator that applies these, so that help lists them in this order."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
 
 
 def _transform_option(transform: Transform) -> Decorator[Any]:
@@ -253,10 +285,12 @@ write = click.option(
     help="A tree, or only a .csv of the balanced set that says how often each image counts.",
 )  # fmt: skip
 reading = together(group_by, images, column, exclude, symlinks)
-arranging = together(split, holdout, leakage, write)
+splitting = together(split, holdout, leakage)
+arranging = together(splitting, write)
 running = together(seed, workers, dry_run, overwrite, link, bad_images, check, report_format, quiet)
 configuring = together(config, print_config)
 embedding = together(embedder, model_setting)
+looking_smote = together(embedding, embeddings, embedding_paths)
 looking = together(embedding, embeddings, embedding_paths, similarity)
 capping = together(cap, cap_method, window, order, looking)
 choosing = together(method, window, order, looking)

@@ -33,7 +33,7 @@ def undersample(source: str | None, output: str | None, **given: Any) -> int:
         output,
         given,
         Balancing(
-            selection=selection,
+            is_looking=selection.is_looking,
             planner=lambda dataset, seen: partial(plan_undersample, dataset, undersample_options(given, seen)),
             remarks=lambda _plan, _dataset: [f"seed {given['seed']}, method {selection.told()}"],
             check=lambda dataset: check_numbers(undersample_options(given, Look()), dataset),

@@ -27,6 +27,8 @@ class Embedder(NamedTuple):
     describe: Callable[[Pixels], Rows]
     place: Callable[[Rows], tuple[Rows, dict[str, Any]]]
     """Returns the vectors, and what places further images among them."""
+    place_further: Callable[[Rows, Mapping[str, Any]], Rows]
+    """Returns the vectors of images that such a space was not made from."""
     has_zeros: bool = True
     """Whether it may say nothing but zeros of an image and still place it."""
     settings: Mapping[str, Any] = {}
@@ -58,6 +60,7 @@ def embedder_of(model: Model) -> Embedder:
         least=max(model.image_input.size),
         describe=model.embed_one,
         place=_scaled,
+        place_further=_scaled_too,
         has_zeros=False,
         settings=model.described(),
         versions={"onnxruntime": str(import_onnxruntime().__version__)},
@@ -85,8 +88,12 @@ def _scaled(rows: Rows) -> tuple[Rows, dict[str, Any]]:
     return scaled, {}
 
 
+def _scaled_too(rows: Rows, _space: Mapping[str, Any]) -> Rows:
+    return _scaled(rows)[0]
+
+
 EMBEDDERS = {
-    "descriptor": Embedder("descriptor", SIDE, describe, _place_in_own_space),
-    "pixels": Embedder("pixels", _THUMBNAIL, _thumbnail, _scaled),
+    "descriptor": Embedder("descriptor", SIDE, describe, _place_in_own_space, placed),
+    "pixels": Embedder("pixels", _THUMBNAIL, _thumbnail, _scaled, _scaled_too),
 }
 """Those that need nothing installed."""

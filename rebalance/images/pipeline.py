@@ -12,7 +12,7 @@ from rebalance.images.encoding import encode
 from rebalance.images.engines import engine_of
 from rebalance.images.geometry import Fill, sample
 from rebalance.images.levels import adjust
-from rebalance.images.pixels import Pixels, border_of, colors_of, level_of, part_of, size_of, top_of
+from rebalance.images.pixels import Pixels, Size, border_of, colors_of, level_of, part_of, size_of, top_of
 from rebalance.images.placing import Place, place
 from rebalance.images.quality import MOST_ATTEMPTS, is_alike, is_bordered, is_flat, is_still
 from rebalance.matrices import Values
@@ -47,6 +47,15 @@ class MadeFile:
     notes: tuple[str, ...]
 
 
+class Drawn(NamedTuple):
+    """A copy before it is encoded."""
+
+    pixels: Pixels
+    values: Values
+    attempt: int
+    notes: tuple[str, ...]
+
+
 class _Stages(NamedTuple):
     """The pixels of a copy after the geometry, after the levels too, and after every step."""
 
@@ -57,10 +66,12 @@ class _Stages(NamedTuple):
 
 
 def make_copy(picture: Picture, making: Making, draw: Draw) -> MadeFile:
-    """Return a copy by values that are drawn again while it shows too little or nearly is its source.
+    """Return a copy by drawn values as a file. Raises UnfitImageError where its format does not hold the mode."""
+    return finish(picture, making, draw_copy(picture, making, draw))
 
-    Raises UnfitImageError where the format to write does not hold the mode.
-    """
+
+def draw_copy(picture: Picture, making: Making, draw: Draw) -> Drawn:
+    """Return a copy by values that are drawn again while it shows too little or nearly is its source."""
     for attempt in range(MOST_ATTEMPTS + 1):
         values, key = draw(attempt)
         where = _place(picture, making, values)
@@ -73,13 +84,38 @@ def make_copy(picture: Picture, making: Making, draw: Draw) -> MadeFile:
         if objection is None or is_last:
             break
     notes = (f"{objection}, even when drawn again {MOST_ATTEMPTS} times",) if objection else ()
-    return _finished(picture, making, stages.done, values, attempt, notes)
+    return Drawn(stages.done, values, attempt, notes)
 
 
 def remake(picture: Picture, making: Making, values: Values, key: bytes) -> MadeFile:
     """Return the file that these values make; without a recipe, the picture as it is."""
     stages = _render(picture, making, _place(picture, making, values), values, key)
-    return _finished(picture, making, stages.done, values, 0, ())
+    return finish(picture, making, Drawn(stages.done, values, 0, ()))
+
+
+def rendered(picture: Picture, rendering: Rendering) -> Pixels:
+    """Return the pixels of a picture for which nothing is drawn."""
+    making = Making({}, rendering)
+    return _render(picture, making, _place(picture, making, {}), {}, b"").done
+
+
+def resized(pixels: Pixels, size: Size, rendering: Rendering) -> Pixels:
+    """Return upright pixels in another size, sampled as the rendering has it."""
+    return _sampled(pixels, place(size_of(pixels), 1, {}, {}, rendering._replace(size=size)), {}, rendering)
+
+
+def finish(picture: Picture, making: Making, drawn: Drawn) -> MadeFile:
+    """Return a copy as a file. Raises UnfitImageError where its format does not hold the mode."""
+    encoding = encoding_of(picture, making.rendering, making.file_format)
+    is_same = drawn.pixels is picture.pixels or np.array_equal(drawn.pixels, picture.pixels)
+    if is_same and making.rendering.originals == "keep" and encoding.format == picture.own.format:
+        return MadeFile(None, picture.header, drawn.values, drawn.attempt, (UNCHANGED,))
+    encoded = encode(drawn.pixels, encoding)
+    opened, header = picture.header.mode, Header(*size_of(drawn.pixels), encoded.mode, encoding.format)
+    notes = drawn.notes
+    if opened != encoded.mode:
+        notes = (f"mode {opened} became {encoded.mode}", *notes)
+    return MadeFile(encoded.data, header, drawn.values, drawn.attempt, notes)
 
 
 def _render(picture: Picture, making: Making, where: Place, values: Values, key: bytes) -> _Stages:
@@ -137,17 +173,3 @@ def _objection(picture: Picture, making: Making, stages: _Stages) -> str | None:
         return None
     is_like = is_alike(stages.toned, stages.sampled) and np.array_equal(stages.done, stages.toned)
     return "is its source within a pixel, a degree and 2 %" if is_like else None
-
-
-def _finished(
-    picture: Picture, making: Making, pixels: Pixels, values: Values, attempt: int, notes: tuple[str, ...]
-) -> MadeFile:
-    encoding = encoding_of(picture, making.rendering, making.file_format)
-    is_same = pixels is picture.pixels or np.array_equal(pixels, picture.pixels)
-    if is_same and making.rendering.originals == "keep" and encoding.format == picture.own.format:
-        return MadeFile(None, picture.header, values, attempt, (UNCHANGED,))
-    encoded = encode(pixels, encoding)
-    opened, header = picture.header.mode, Header(*size_of(pixels), encoded.mode, encoding.format)
-    if opened != encoded.mode:
-        notes = (f"mode {opened} became {encoded.mode}", *notes)
-    return MadeFile(encoded.data, header, values, attempt, notes)

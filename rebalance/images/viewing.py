@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rebalance.images.pixels import Pixels, colors_of, has_alpha
+
 
 def shown_on_white(image: Image.Image) -> Image.Image:
     """Return an image in RGB: what is transparent over white, deep gray by its high byte, other numbers stretched."""
@@ -22,3 +24,14 @@ def _stretched(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
     levels = np.where(np.isfinite(levels), levels, 0.0)
     low, high = levels.min(), levels.max()
     return np.asarray((levels - low) * (255.0 / (high - low) if high > low else 0.0), np.uint8)
+
+
+def pixels_on_white(pixels: Pixels) -> Pixels:
+    """Return pixels [height, width, channels] of any depth as they are shown: 8-bit colors, over white."""
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    colors = np.broadcast_to(colors_of(pixels), (*pixels.shape[:2], 3))
+    if not has_alpha(pixels):
+        return np.ascontiguousarray(colors)
+    shown = np.dstack([colors, pixels[:, :, -1]])
+    return np.asarray(shown_on_white(Image.fromarray(shown)))

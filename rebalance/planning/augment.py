@@ -6,21 +6,20 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
+from rebalance.dataset import Dataset, ImageFile, to_bytes
 from rebalance.errors import TargetError
 from rebalance.plan import (
     SOURCE_LIKE,
     ClassTarget,
-    Drop,
     Keep,
     Made,
     Operation,
     Plan,
     Recipe,
     Rendering,
-    Repeat,
     Unusable,
 )
+from rebalance.planning.checks import check_copies, check_names
 from rebalance.planning.choice import Choice
 from rebalance.planning.choosing import choose
 from rebalance.planning.copies import most_copies, spread_copies
@@ -85,11 +84,12 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     left = {folder.name: images_left(folder, unusable) for folder in dataset.classes}
     choice = choose(left, {**n_capped}, options.selection, options.vectors, seed=options.seed)
     shares = {name: _share_out(name, used, n_targets[name], options, unusable) for name, used in choice.kept.items()}
-    _check_copies(shares, options.max_copies)
+    sources = {name: (share.n_sources, share.most_copies) for name, share in shares.items()}
+    check_copies(sources, options.max_copies, grouped={name for name, share in shares.items() if share.is_grouped})
     operations = _operations(dataset, shares, choice, options, unusable)
     for folder in dataset.classes:
         if options.made_format or any(looks_generated(image.path) for image in folder.images):
-            _check_names(folder, operations(folder.directory))
+            check_names(folder, operations(folder.directory))
     return Plan(
         command="augment",
         request=_request(options),
@@ -128,17 +128,6 @@ def _share_out(
     return _Share(
         used, len(sources), n_copies, most_copies(sources, n_copies, options.seed, each_once=options.is_transforming)
     )
-
-
-def _check_copies(shares: Mapping[str, _Share], max_copies: int) -> None:
-    name, share = max(shares.items(), key=lambda item: item[1].most_copies)
-    if share.most_copies > max_copies:
-        of_what = "one" if share.is_grouped else "each"
-        raise TargetError(
-            f"class {name!r} would need {share.most_copies} copies of {of_what} of its {share.n_sources} usable images "
-            f"({max_copies} are allowed), and copies are no information: ask for less (-s sqrt, -s 0.1, --cap N), "
-            f"weight the loss instead (rebalance inspect), or allow it with --max-copies {share.most_copies}"
-        )
 
 
 def _operations(
@@ -194,25 +183,6 @@ def _drawn_share(class_name: str, options: AugmentOptions) -> Fraction:
 
 def _output_bytes(operation: Made) -> bytes:
     return to_bytes(operation.output)
-
-
-def _check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
-    """Raise TargetError where a file would take the name of another."""
-    originals = {original_path(Place.in_folder(folder, image), None) for image in folder.images}
-    made: dict[str, str] = {}
-    for operation in operations:
-        if isinstance(operation, Drop | Repeat):
-            continue
-        if not isinstance(operation, Keep) and operation.output in originals:
-            raise TargetError(
-                f"{operation.output!r} would be generated and is there already: SOURCE looks like an output of "
-                "rebalance; start from its source, or take another --seed"
-            )
-        other = made.setdefault(operation.output, operation.source.path)
-        if other != operation.source.path:
-            raise TargetError(
-                f"{other!r} and {operation.source.path!r} would both become {operation.output!r}: rename one of them"
-            )
 
 
 def _request(options: AugmentOptions) -> dict[str, object]:

@@ -7,16 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rebalance.vectors import Rows
+from rebalance.vectors import Rows, RowSource
 
 Indices = NDArray[np.intp]
 
 _BLOCK = 512
-"""Rows that are compared with all others at once: memory stays linear in the number of images."""
-_OFF = 1e-6
-"""How far the product of two rows of unit length may be off their cosine."""
+"""Rows that are compared with others at once."""
+_TILE = 16_384
+"""Others that they are compared with at once: memory does not depend on how many there are."""
 _SPARE = 8
 """Candidates beyond the k nearest by float32 products, among which exact distances decide."""
+_OFF = 1e-6
+"""How far the product of two rows of unit length may be off their cosine."""
 
 
 class Neighbors(NamedTuple):
@@ -28,28 +30,76 @@ class Neighbors(NamedTuple):
     """Euclidean, of the same shape."""
 
 
-def nearest(rows: Rows, queries: Rows, k: int, *, own: Indices | None = None) -> Neighbors:
+def nearest(rows: RowSource, queries: RowSource, k: int, *, own: Indices | None = None) -> Neighbors:
     """Return the k nearest rows of each query, but for the row that it is itself, as `own` says.
 
-    k must be at most the number of rows, less one where there is `own`.
+    Rows are of unit length. Candidates are found by float32 products; exact distances decide among them, and where one
+    that is no candidate could be as near, among all rows. k must be at most the number of rows, less one where there is
+    `own`.
     """
-    n_candidates = min(len(rows), k + 1 + _SPARE)
-    indices = np.empty((len(queries), k), np.intp)
-    distances = np.empty((len(queries), k))
+    indices, distances = np.empty((len(queries), k), np.intp), np.empty((len(queries), k))
     for start in range(0, len(queries), _BLOCK):
-        block = queries[start : start + _BLOCK]
-        products = block @ rows.T
-        if own is not None:
-            products[np.arange(len(block)), own[start : start + _BLOCK]] = -np.inf
-        found = np.argpartition(-products, n_candidates - 1, axis=1)[:, :n_candidates]
-        found.sort(axis=1)
-        exact = np.linalg.norm(rows[found].astype(np.float64) - block[:, None].astype(np.float64), axis=2)
-        if own is not None:
-            exact[found == own[start : start + _BLOCK, None]] = np.inf
-        first = np.argsort(exact, axis=1, kind="stable")[:, :k]
-        indices[start : start + _BLOCK] = np.take_along_axis(found, first, axis=1)
-        distances[start : start + _BLOCK] = np.take_along_axis(exact, first, axis=1)
+        part = slice(start, start + _BLOCK)
+        excluded = own[part] if own is not None else np.full(len(queries[part]), -1)
+        indices[part], distances[part] = _nearest_to_few(rows, queries[part], k, excluded)
     return Neighbors(indices, distances)
+
+
+def _nearest_to_few(rows: RowSource, queries: Rows, k: int, excluded: Indices) -> Neighbors:
+    candidates, bound = _candidates(rows, queries, min(len(rows), k + 1 + _SPARE), excluded)
+    exact = np.linalg.norm(rows[candidates].astype(np.float64) - queries[:, None].astype(np.float64), axis=2)
+    exact[candidates == excluded[:, None]] = np.inf
+    first = np.lexsort((candidates, exact))[:, :k]
+    indices, distances = np.take_along_axis(candidates, first, axis=1), np.take_along_axis(exact, first, axis=1)
+    error = queries.shape[1] * 2.0**-24 + _OFF
+    for place in np.flatnonzero(bound + error >= 1 - distances[:, -1] ** 2 / 2).tolist():
+        indices[place], distances[place] = _nearest_of_all(rows, queries[place], k, int(excluded[place]))
+    return Neighbors(indices, distances)
+
+
+def _candidates(
+    rows: RowSource, queries: Rows, n_candidates: int, excluded: Indices
+) -> tuple[Indices, NDArray[np.float64]]:
+    """Return the rows with the largest products with each query, and what the products of all others do not pass."""
+    found = np.zeros((len(queries), 0), np.intp)
+    products = np.zeros((len(queries), 0), np.float32)
+    bound = np.full(len(queries), -np.inf)
+    for start in range(0, len(rows), _TILE):
+        tile = queries @ rows[start : start + _TILE].T
+        inside = np.flatnonzero((excluded >= start) & (excluded < start + tile.shape[1]))
+        tile[inside, excluded[inside] - start] = -np.inf
+        first = _largest(tile, n_candidates)
+        found = np.concatenate([found, first + start], axis=1)
+        products = np.concatenate([products, np.take_along_axis(tile, first, axis=1)], axis=1)
+        if first.shape[1] < tile.shape[1]:
+            bound = np.maximum(bound, products[:, -n_candidates:].min(axis=1))
+        first = _largest(products, n_candidates)
+        if first.shape[1] < products.shape[1]:
+            found = np.take_along_axis(found, first, axis=1)
+            products = np.take_along_axis(products, first, axis=1)
+            bound = np.maximum(bound, products.min(axis=1))
+    return found, bound
+
+
+def _largest(products: Rows, n_largest: int) -> Indices:
+    """Return the places of the largest numbers of each row, in any order."""
+    if n_largest >= products.shape[1]:
+        return np.broadcast_to(np.arange(products.shape[1]), products.shape)
+    return np.argpartition(-products, n_largest - 1, axis=1)[:, :n_largest]
+
+
+def _nearest_of_all(rows: RowSource, query: Rows, k: int, excluded: int) -> tuple[Indices, NDArray[np.float64]]:
+    """Return the k nearest rows of a query by exact distances to all that could be."""
+    wide = query.astype(np.float64)
+    starts = range(0, len(rows), _TILE)
+    products = np.concatenate([rows[start : start + _TILE].astype(np.float64) @ wide for start in starts])
+    products[max(excluded, 0)] = -np.inf if excluded >= 0 else products[0]
+    near = np.flatnonzero(products >= np.partition(products, -k)[-k] - 2 * _OFF)
+    distances = np.concatenate(
+        [np.linalg.norm(rows[near[start : start + _BLOCK]] - wide, axis=1) for start in range(0, len(near), _BLOCK)]
+    )
+    first = np.lexsort((near, distances))[:k]
+    return near[first], distances[first]
 
 
 @contextlib.contextmanager

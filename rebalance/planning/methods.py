@@ -36,3 +36,6 @@ METHODS = {
 }
 COUNTED = tuple(name for name, method in METHODS.items() if method.is_counted)
 CLEANING = tuple(name for name, method in METHODS.items() if not method.is_counted)
+
+SMOTE_METHODS = ("smote", "borderline-1", "borderline-2", "adasyn")
+"""Ways to place synthetic samples."""

@@ -15,9 +15,9 @@ NAME_MAX = 255
 _SUFFIXES = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "webp": (".webp",)}
 """What may end the names of each --output-format; the first is taken where a source has none of them."""
 _FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
-KINDS = {"augmented": "aug", "duplicate": "dup"}
+KINDS = {"augmented": "aug", "duplicate": "dup", "synthetic": "smote"}
 """Kind of an operation -> what the names of its files say."""
-_GENERATED = re.compile(r"_(?:aug|dup)\d+-[0-9a-f]{12}\.[^./]*$")
+_GENERATED = re.compile(r"_(?:aug|dup|smote)\d+-[0-9a-f]{12}\.[^./]*$")
 _WINDOWS_NAMES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 )

@@ -33,6 +33,7 @@ class Journal:
         """Add the row of a finished file."""
         row = row_of(finished.written) | {"key": finished.key, "stamp": finished.stamp, "boot": boot}
         row["is_reused"] = finished.is_reused
+        row["neighbor_stamp"] = finished.neighbor_stamp
         place = self._end
         self._write(row)
         self._places[to_bytes(finished.written.output)] = place
@@ -88,4 +89,6 @@ def _checked(line: bytes) -> dict[str, Any]:
 
 
 def _parsed(row: dict[str, Any]) -> tuple[Finished, str]:
-    return Finished(written_of(row), row["key"], Stamp(*row["stamp"]), row["is_reused"]), row["boot"]
+    neighbor_stamp = None if row["neighbor_stamp"] is None else Stamp(*row["neighbor_stamp"])
+    finished = Finished(written_of(row), row["key"], Stamp(*row["stamp"]), row["is_reused"], neighbor_stamp)
+    return finished, row["boot"]

@@ -20,7 +20,7 @@ NAME = "rebalance.jsonl"
 SCHEMA = 1
 
 Row = Mapping[str, Any]
-NAMES = ("path", "class", "split", "group", "source", "counterpart")
+NAMES = ("path", "class", "split", "group", "source", "neighbor", "counterpart")
 
 
 def digest(content: object) -> str:
@@ -40,7 +40,8 @@ def request_of(plan: Plan, dataset: Dataset) -> dict[str, Any]:
 
 _FIELDS = {
     "output": "path", "class_name": "class", "split": "split", "group": "group", "kind": "kind", "source": "source",
-    "copy_number": "copy_number", "values": "values", "attempt": "attempt", "is_reencoded": "reencoded",
+    "copy_number": "copy_number", "neighbor": "neighbor", "neighbor_sha256": "neighbor_sha256", "step": "step",
+    "shows": "shows", "candidate": "candidate", "values": "values", "attempt": "attempt", "is_reencoded": "reencoded",
     "width": "width", "height": "height", "mode": "mode", "format": "format", "n_bytes": "bytes",
     "sha256": "sha256", "source_sha256": "source_sha256", "source_bytes": "source_bytes",
     "is_unusable": "unusable", "note": "note",
@@ -236,6 +237,7 @@ _FILE_TYPES = {**_SOURCE_TYPES, "path": str, "sha256": str, "source_sha256": str
 _COPY_TYPES = {**_FILE_TYPES, "copy_number": int}
 _TYPES = {
     "original": _FILE_TYPES, "augmented": _COPY_TYPES, "duplicate": _COPY_TYPES,
+    "synthetic": {**_COPY_TYPES, "neighbor": str, "neighbor_sha256": str, "step": float},
     "removed": {**_SOURCE_TYPES, "is_bad": bool, "reason": str}, "listed": {**_SOURCE_TYPES, "repetitions": int},
 }  # fmt: skip
 """Kind of a line -> what it holds at least."""

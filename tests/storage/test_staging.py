@@ -14,7 +14,9 @@ from rebalance.storage.transfer import StagedTree, read_source
 
 
 def finished(output: str, n_bytes: int = 3) -> Finished:
-    written = Written(output, "c", "augmented", "c/a.png", "12", "34", n_bytes, 5, 6, "L", "PNG", 1, {"rotation": 0.5})
+    written = Written(
+        output, "c", "augmented", "c/a.png", "12", "34", n_bytes, 5, 6, "L", "PNG", 1, values={"rotation": 0.5}
+    )
     return Finished(written, "key of it", Stamp(1, 2, 3, 4))
 
 

@@ -1,0 +1,98 @@
+"""`rebalance smote`: synthetic samples of the small classes, between images that look alike, made visible."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rebalance.cli import options
+from rebalance.cli.asked import smote_options
+from rebalance.cli.balancing import Balancing, balance
+from rebalance.cli.config import render_settings
+from rebalance.cli.embeddings import Look, visible_asked
+from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
+from rebalance.cli.report import emit, say
+from rebalance.dataset import Dataset
+from rebalance.plan import Plan
+from rebalance.run import Planner
+
+if TYPE_CHECKING:
+    from rebalance.planning.smote import SmoteOptions
+
+Given = Mapping[str, Any]
+_PRODUCTS_A_SECOND = 2e10
+"""Of a search for neighbors, on an ordinary processor of today."""
+_LONG = 60
+"""Seconds of a search that are announced."""
+
+
+@click.command(short_help="Synthetic samples between images that look alike (SMOTE), written back as a tree.")
+@options.source
+@options.output
+@options.sampling_strategy
+@options.synthesizing
+@options.looking_smote
+@options.max_copies
+@options.transforms
+@options.rendering
+@options.splitting
+@options.reading
+@options.running
+@options.configuring
+def smote(source: str | None, output: str | None, **given: Any) -> int:
+    """Write a balanced copy of SOURCE to OUTPUT: its images, and synthetic ones of the small classes.
+
+    A synthetic sample lies between two images of a class that look alike. It is shown by a copy of either that comes
+    nearest to it (--render nearest), or by one blended into the other, of which nobody has shown that it helps a
+    network (Zhang et al. 2018 found no gain from mixing within a class).
+
+    \b
+    rebalance smote data/train -o data/balanced
+    rebalance smote data/train -o data/balanced -s 0.5 --method borderline-1 --embeddings vectors.npz
+    """
+    if given["print_config"]:
+        emit(render_settings("smote", given, given["configuration"].class_settings))
+        return 0
+    given["write"] = "tree"
+    return balance(
+        source,
+        output,
+        given,
+        Balancing(
+            is_looking=True,
+            planner=lambda dataset, seen: _planner(dataset, smote_options(given, dataset, seen), given),
+            remarks=lambda plan, dataset: _remarks(plan, dataset, given),
+            check=lambda dataset: _check(dataset, given),
+            visible=lambda seen: visible_asked(seen, given),
+        ),
+    )
+
+
+def _check(dataset: Dataset, given: Given) -> None:
+    """Raise what is wrong with the options before any picture is looked at."""
+    from rebalance.planning.smote import check_numbers  # noqa: PLC0415  with what it imports, nothing for --help
+
+    check_numbers(dataset, smote_options(given, dataset, Look()))
+
+
+def _planner(dataset: Dataset, asked: "SmoteOptions", given: Given) -> Planner:
+    from rebalance.planning.smote import plan_smote, search_size  # noqa: PLC0415  as above
+
+    seconds = search_size(dataset, asked) / _PRODUCTS_A_SECOND
+    if seconds > _LONG and not given["quiet"]:
+        say(f"note: to find the neighbors takes about {seconds / 60:.0f} minutes; -s for less, or --method smote")
+    return partial(plan_smote, dataset, asked)
+
+
+def _remarks(plan: Plan, dataset: Dataset, given: Given) -> Iterator[str]:
+    smote, showing = plan.request["smote"], plan.request["showing"]
+    shown = f"the nearest of {showing['n_candidates']} copies" if showing["n_candidates"] else "blended"
+    neighbors = f"{smote['k_neighbors']} neighbors"
+    if smote["method"].startswith("borderline"):
+        neighbors += f", {smote['m_neighbors']} to be in danger"
+    yield f"{smote['method']}, {neighbors}; shown by {shown}"
+    yield told_settings(plan)
+    yield from given["configuration"].remarks
+    yield from setting_remarks(given, plan)
+    yield from rendering_remarks(given, plan, dataset)

@@ -1,0 +1,42 @@
+"""What a plan that generates files is refused for: too many copies of one image, and names that are taken."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from rebalance.dataset import ClassFolder
+from rebalance.errors import TargetError
+from rebalance.plan import Drop, Keep, Operation, Repeat
+from rebalance.planning.naming import Place, original_path
+
+
+def check_copies(copies: Mapping[str, tuple[int, int]], max_copies: int, grouped: Collection[str] = ()) -> None:
+    """Raise TargetError where more files than allowed are made of one image.
+
+    By class, how many images can be copied and how often the most used one is; `grouped` are those with groups.
+    """
+    name, (n_sources, n_most) = max(copies.items(), key=lambda item: item[1][1])
+    if n_most > max_copies:
+        of_what = "one" if name in grouped else "each"
+        raise TargetError(
+            f"class {name!r} would need {n_most} copies of {of_what} of its {n_sources} usable images "
+            f"({max_copies} are allowed), and copies are no information: ask for less (-s sqrt, -s 0.1, --cap N), "
+            f"weight the loss instead (rebalance inspect), or allow it with --max-copies {n_most}"
+        )
+
+
+def check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
+    """Raise TargetError where a file would take the name of another."""
+    originals = {original_path(Place.in_folder(folder, image), None) for image in folder.images}
+    made: dict[str, str] = {}
+    for operation in operations:
+        if isinstance(operation, Drop | Repeat):
+            continue
+        if not isinstance(operation, Keep) and operation.output in originals:
+            raise TargetError(
+                f"{operation.output!r} would be generated and is there already: SOURCE looks like an output of "
+                "rebalance; start from its source, or take another --seed"
+            )
+        other = made.setdefault(operation.output, operation.source.path)
+        if other != operation.source.path:
+            raise TargetError(
+                f"{other!r} and {operation.source.path!r} would both become {operation.output!r}: rename one of them"
+            )

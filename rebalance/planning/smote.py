@@ -1,0 +1,319 @@
+"""The plan of `smote`: every class brought to its target by synthetic samples between images of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
+from rebalance.errors import TargetError
+from rebalance.plan import (
+    SOURCE_LIKE,
+    ClassTarget,
+    Interpolate,
+    Keep,
+    Made,
+    Operation,
+    Plan,
+    Recipe,
+    Rendering,
+    Unusable,
+)
+from rebalance.planning.augment import MAX_COPIES
+from rebalance.planning.checks import check_copies, check_names
+from rebalance.planning.choice import Choice, LeftOut
+from rebalance.planning.copies import spread_copies
+from rebalance.planning.leaving import drop_others, images_left
+from rebalance.planning.naming import Place, generated_path, original_path
+from rebalance.planning.samplers import Pictures, clean
+from rebalance.planning.selection import selection_key
+from rebalance.planning.synthesis import Asked, Points, Synthetic, aims, numbered, synthesize
+from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
+from rebalance.vectors import Vectors, picked
+
+SINGLETONS = ("augment", "copy", "error")
+CLEANERS = ("tomek", "enn")
+
+
+class Showing(NamedTuple):
+    """How a synthetic sample is made visible."""
+
+    render: str = "nearest"
+    n_candidates: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SmoteOptions:
+    """Everything that decides what `smote` makes of a dataset."""
+
+    strategy: SamplingStrategy
+    asked: Asked
+    vectors: Vectors | None
+    """None before any picture is looked at."""
+    singletons: str = "augment"
+    clean: str | None = None
+    showing: Showing = field(default_factory=Showing)
+    recipe: Recipe = field(default_factory=dict)
+    class_recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    rendering: Rendering = SOURCE_LIKE
+    max_copies: int = MAX_COPIES
+    others: Mapping[str, object] = field(default_factory=dict)
+    """Options that decide which files are made and are no business of the plan, for the request alone."""
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of everything that is drawn."""
+        return self.asked.seed
+
+    @property
+    def made_format(self) -> str | None:
+        """Return the format that originals are encoded in; None where they stay as they are."""
+        return None if self.rendering.originals == "keep" else self.rendering.output_format
+
+    def recipe_of(self, class_name: str) -> Recipe:
+        """Return the recipe of a class."""
+        return self.class_recipes.get(class_name, self.recipe)
+
+
+def plan_smote(dataset: Dataset, options: SmoteOptions, unusable: Mapping[str, Unusable]) -> Plan:
+    """Return the plan; `unusable` names images that are known to be no sources, and have no vector.
+
+    Raises TargetError where the target cannot be reached, or a sample would lie between images of two classes.
+    """
+    n_targets = over_sampling_targets(options.strategy, dataset.class_counts)
+    left = {folder.name: images_left(folder, unusable) for folder in dataset.classes}
+    sources = {name: tuple(image for image in images if image.path not in unusable) for name, images in left.items()}
+    n_missing = {name: n_targets[name] - len(left[name]) for name in left}
+    _check_sources(sources, n_missing, options)
+    assert options.vectors is not None
+    cloud = _cloud(sources, options.vectors)
+    wanted = {label: n_missing[name] for label, name in enumerate(sources) if len(sources[name]) > 1}
+    samples, remarks = synthesize(cloud.points, wanted, options.asked)
+    _check_one_class(cloud, samples, options)
+    choice = _cleaned(cloud, samples, left, n_missing, options)
+    by_class = {name: samples.get(label, _NONE) for label, name in enumerate(sources)}
+    folders = {folder.directory: folder for folder in dataset.classes}
+    made = _Made(folders, options, cloud, choice, by_class, sources, n_missing, unusable)
+    for folder in dataset.classes:
+        check_names(folder, made.operations(folder.directory))
+    kept = choice.kept
+    return Plan(
+        command="smote",
+        request=_request(options),
+        targets=tuple(
+            ClassTarget(name, len(kept[name]), len(kept[name]) + max(0, n_missing[name]), dataset.split)
+            for name in n_targets
+        ),
+        class_counts=dataset.class_counts,
+        most_copies={name: made.most_copies(name) for name in n_targets},
+        n_generated={name: max(0, n_missing[name]) for name in n_targets},
+        operations=made.operations,
+        recipe=options.recipe_of,
+        remarks=(*remarks, *choice.remarks),
+        aimed=made.aimed,
+    )
+
+
+def check_numbers(dataset: Dataset, options: SmoteOptions) -> None:
+    """Raise what planning would raise of the numbers that are asked for, before any picture is looked at."""
+    n_targets = over_sampling_targets(options.strategy, dataset.class_counts)
+    n_missing = {name: n_targets[name] - count for name, count in dataset.class_counts.items()}
+    _check_sources({folder.name: folder.images for folder in dataset.classes}, n_missing, options)
+
+
+def search_size(dataset: Dataset, options: SmoteOptions) -> float:
+    """Return how many products of numbers it takes to find the neighbors."""
+    if options.vectors is None:
+        return 0.0
+    counts = dataset.class_counts
+    n_targets = over_sampling_targets(options.strategy, counts)
+    n_own = sum(count**2 for name, count in counts.items() if n_targets[name] > count)
+    n_all = sum(count for name, count in counts.items() if n_targets[name] > count) * sum(counts.values())
+    n_pairs = n_own + (0 if options.asked.method == "smote" else n_all)
+    return float(n_pairs * options.vectors.rows.shape[1])
+
+
+_NONE = Synthetic(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
+
+
+class _Cloud(NamedTuple):
+    """The sources as points, the image of each, and the place of each path."""
+
+    points: Points
+    images: tuple[ImageFile, ...]
+    place_of: Mapping[str, int]
+
+
+def _cloud(sources: Mapping[str, Sequence[ImageFile]], vectors: Vectors) -> _Cloud:
+    place_of = {path: place for place, path in enumerate(vectors.paths)}
+    labeled = [
+        (label, image) for label, images in enumerate(sources.values()) for image in images if image.path in place_of
+    ]
+    rows = picked(vectors.rows, np.array([place_of[image.path] for _, image in labeled], np.intp))
+    labels = np.array([label for label, _ in labeled], np.intp)
+    images = tuple(image for _, image in labeled)
+    paths = [image.path for image in images]
+    return _Cloud(
+        Points(rows, labels, tuple(sources), paths), images, {path: place for place, path in enumerate(paths)}
+    )
+
+
+def _check_sources(
+    sources: Mapping[str, Sequence[ImageFile]], n_missing: Mapping[str, int], options: SmoteOptions
+) -> None:
+    """Raise TargetError where a class has too few images to make others from."""
+    for name, images in sources.items():
+        if n_missing[name] > 0 and not images:
+            raise TargetError(f"class {name!r} has no image left that another can be made from: mend or add some")
+        if n_missing[name] > 0 and len(images) == 1 and options.singletons == "error":
+            raise TargetError(f"class {name!r} has 1 image; SMOTE needs 2: --singletons augment")
+    counts = {name: (len(images), max(0, n_missing[name])) for name, images in sources.items()}
+    check_copies({name: (n, -(-missing // max(n, 1))) for name, (n, missing) in counts.items()}, options.max_copies)
+
+
+def _check_one_class(cloud: _Cloud, samples: Mapping[int, Synthetic], options: SmoteOptions) -> None:
+    """Raise TargetError where a picture would be made of images of two classes."""
+    if options.showing.render == "none":
+        return
+    points = cloud.points
+    for label, own in samples.items():
+        for place in np.flatnonzero(points.labels[own.neighbors] != label)[:1].tolist():
+            base, other = points.paths[own.bases[place]], points.paths[own.neighbors[place]]
+            raise TargetError(
+                f"{base!r} of class {points.names[label]!r} would be mixed with {other!r} of class "
+                f"{points.names[points.labels[own.neighbors[place]]]!r} (--method {options.asked.method}): "
+                "no picture shows that; take --write vectors, or another method"
+            )
+
+
+def _cleaned(
+    cloud: _Cloud,
+    samples: Mapping[int, Synthetic],
+    left: Mapping[str, Sequence[ImageFile]],
+    n_missing: Mapping[str, int],
+    options: SmoteOptions,
+) -> Choice:
+    """Return what stays of the images: all of them, or without those of full classes that cleaning removes."""
+    kept = {name: tuple(images) for name, images in left.items()}
+    if options.clean is None:
+        return Choice(kept, LeftOut("cannot be used"))
+    points = cloud.points
+    n_real = len(points.labels)
+    full = [label for label, name in enumerate(points.names) if n_missing[name] <= 0]
+    made = [aims(points.rows, own) for own in samples.values()]
+    labels = [np.full(len(own.steps), label) for label, own in samples.items()]
+    everything = np.arange(n_real)
+    pictures = Pictures(
+        np.concatenate([points.rows[everything], *made]),
+        np.concatenate([points.labels, *labels]).astype(np.intp),
+        np.arange(n_real + sum(map(len, labels))),
+        options.seed,
+    )
+    stays = np.zeros(len(pictures.labels), bool)
+    stays[clean(options.clean, pictures, full)[0]] = True
+    gone = [index for index in np.flatnonzero(~stays[:n_real]).tolist() if points.labels[index] in full]
+    return _without(cloud, gone, kept, options)
+
+
+def _without(
+    cloud: _Cloud, gone: Sequence[int], kept: Mapping[str, tuple[ImageFile, ...]], options: SmoteOptions
+) -> Choice:
+    """Return the choice without these points; of a class that would vanish, the smallest key stays."""
+    paths = {cloud.images[index].path for index in gone}
+    remaining, remarks = dict(kept), []
+    for name, images in kept.items():
+        own = tuple(image for image in images if image.path not in paths)
+        if images and not own:
+            own = (min(images, key=lambda image: selection_key(options.seed, image.path)),)
+            paths.discard(own[0].path)
+        if n_gone := len(images) - len(own):
+            remarks.append(f"class {name!r}: --clean {options.clean} leaves {n_gone} images out")
+        remaining[name] = own
+    reason = LeftOut(f"--clean {options.clean}")
+    return Choice(remaining, LeftOut("cannot be used"), dict.fromkeys(sorted(paths), reason), tuple(remarks))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What is made of each class."""
+
+    folders: Mapping[str, ClassFolder]
+    options: SmoteOptions
+    cloud: _Cloud
+    choice: Choice
+    samples: Mapping[str, Synthetic]
+    sources: Mapping[str, Sequence[ImageFile]]
+    n_missing: Mapping[str, int]
+    unusable: Mapping[str, Unusable]
+
+    def most_copies(self, name: str) -> int:
+        """Return how many files are made of the most used base."""
+        own = self.samples[name]
+        return int(np.bincount(own.bases).max()) if len(own.bases) else max(0, self.n_missing[name])
+
+    def operations(self, directory: str) -> Iterator[Operation]:
+        folder = self.folders[directory]
+        place_of = partial(Place.in_folder, folder)
+        made_format = self.options.made_format
+        made: list[Made] = [
+            Keep(image, original_path(place_of(image), None if image.path in self.unusable else made_format))
+            for image in self.choice.kept[folder.name]
+        ]
+        made += self._copies(folder) if len(self.sources[folder.name]) == 1 else self._samples(folder)
+        yield from sorted(made, key=lambda operation: to_bytes(operation.output))
+        yield from drop_others(folder, self.choice, "smote", self.unusable)
+
+    def _samples(self, folder: ClassFolder) -> Iterator[Interpolate]:
+        own, images = self.samples[folder.name], self.cloud.images
+        numbers = numbered(own.bases)
+        for base, neighbor, step, number in zip(*(part.tolist() for part in (*own, numbers)), strict=True):
+            place = Place.in_folder(folder, images[base])
+            output_format = self.options.rendering.output_format
+            path = generated_path(place, Interpolate.kind, self.options.seed, number, output_format)
+            yield Interpolate(images[base], path, number, images[neighbor], step)
+
+    def _copies(self, folder: ClassFolder) -> Iterator[Made]:
+        """Yield what is made of the only image of a class."""
+        is_drawn = self.options.singletons == "augment" and bool(self.options.recipe_of(folder.name))
+        copies = spread_copies(
+            self.sources[folder.name],
+            max(0, self.n_missing[folder.name]),
+            self.options.seed,
+            each_once=False,
+            drawn_share=Fraction(int(is_drawn)),
+        )
+        made_format = self.options.rendering.output_format if is_drawn else self.options.made_format
+        for kind, image, number in copies:
+            place = Place.in_folder(folder, image)
+            yield kind(image, generated_path(place, kind.kind, self.options.seed, number, made_format), number)
+
+    def aimed(self, operation: Made) -> Made:
+        """Return a sample with where it lies, where that decides what it shows."""
+        if not isinstance(operation, Interpolate) or self.options.showing.render == "blend":
+            return operation
+        place_of = self.cloud.place_of
+        base, neighbor = (np.array([place_of[image.path]]) for image in (operation.source, operation.neighbor))
+        lies = aims(self.cloud.points.rows, Synthetic(base, neighbor, np.array([operation.step])))
+        return replace(operation, aim=lies[0].astype("<f4").tobytes())
+
+
+def _request(options: SmoteOptions) -> dict[str, object]:
+    return {
+        "sampling_strategy": options.strategy.described(),
+        "seed": options.seed,
+        "smote": {
+            "method": options.asked.method,
+            "k_neighbors": options.asked.k_neighbors,
+            "m_neighbors": options.asked.m_neighbors,
+            "singletons": options.singletons,
+            "clean": options.clean,
+        },
+        "showing": options.showing._asdict(),
+        "recipe": options.recipe,
+        "class_recipes": options.class_recipes,
+        "rendering": options.rendering._asdict(),
+        **options.others,
+    }

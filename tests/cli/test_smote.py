@@ -1,0 +1,289 @@
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from imblearn.over_sampling import SMOTE
+
+from tests.conftest import MakeTree, Run, contents, manifest_head, manifest_rows, start
+
+
+def counts(output: Path) -> dict[str, int]:
+    return {folder.name: len(list(folder.iterdir())) for folder in sorted(output.iterdir()) if folder.is_dir()}
+
+
+def synthetic(output: Path) -> list[dict[str, Any]]:
+    return [row for row in manifest_rows(output) if row["kind"] == "synthetic"]
+
+
+@pytest.mark.parametrize("render", ["nearest", "blend"])
+@pytest.mark.parametrize("method", ["smote", "borderline-1", "adasyn"])
+def test_every_method_makes_a_tree_that_verifies(
+    method: str, render: str, photos: Path, output: Path, run: Run
+) -> None:
+    before = contents(photos)
+    done = run("smote", photos, "-o", output, "--method", method, "--render", render, "-j", "2")
+    assert done.code == 0, done.err
+    assert counts(output) == {"Hat": 14, "Skirt": 14, "Top": 14}
+    assert run("verify", output, "--source", photos).code == 0
+    assert contents(photos) == before
+    assert len(synthetic(output)) == 11
+    assert all(Path(row["source"]).parent == Path(row["neighbor"]).parent for row in synthetic(output))
+
+
+def test_the_vectors_that_lines_tell_are_those_of_the_library(
+    photos: Path, output: Path, tmp_path: Path, run: Run
+) -> None:
+    run("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
+    run("smote", photos, "-o", output, "--seed", "7", "--render", "blend", "--embeddings", tmp_path / "v.npz")
+    with np.load(tmp_path / "v.npz") as file:
+        paths, rows = file["paths"].tolist(), file["vectors"]
+    labels = np.array([sorted({path.split("/")[0] for path in paths}).index(path.split("/")[0]) for path in paths])
+    theirs = SMOTE(random_state=7).fit_resample(rows, labels)[0][len(rows) :]
+    at = dict(zip(paths, rows, strict=True))
+    ours = [(1 - row["step"]) * at[row["source"]] + row["step"] * at[row["neighbor"]] for row in synthetic(output)]
+    distances = np.abs(theirs[:, None] - np.array(ours)[None]).max(axis=2)
+    assert (distances.min(axis=0) < 1e-5).all()
+    assert (distances.min(axis=1) < 1e-5).all()
+
+
+def test_the_tree_is_the_same_for_any_number_of_workers_and_after_a_kill(
+    photos: Path, tmp_path: Path, run: Run
+) -> None:
+    asked = ("smote", photos, "-s", "60", "--max-copies", "30")
+    for n_workers in ("1", "3"):
+        assert run(*asked, "-o", tmp_path / n_workers, "-j", n_workers).code == 0
+    process = start(*asked, "-o", tmp_path / "killed", "-j", "1")
+    journal = tmp_path / ".killed.rebalance" / "journal.jsonl"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (journal.exists() and journal.read_bytes().count(b"synthetic") > 20):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (tmp_path / "killed").exists()
+    done = run(*asked, "-o", tmp_path / "killed", "-j", "2")
+    assert "reused " in done.err
+    assert contents(tmp_path / "1") == contents(tmp_path / "3") == contents(tmp_path / "killed")
+
+
+def test_running_again_is_up_to_date_and_another_setting_is_another_request(
+    photos: Path, output: Path, run: Run
+) -> None:
+    asked = ("smote", photos, "-o", output, "-j", "1")
+    run(*asked)
+    assert "up to date" in run(*asked).err
+    for more in (("--k-neighbors", "3"), ("--candidates", "4"), ("--render", "blend"), ("--seed", "1")):
+        assert run(*asked, *more).code == 5
+    assert run(*asked, "--k-neighbors", "3", "--overwrite").code == 0
+    assert manifest_head(output)["request"]["smote"]["k_neighbors"] == 3
+
+
+def test_the_copy_that_is_shown_lies_nearer_than_others(photos: Path, tmp_path: Path, run: Run) -> None:
+    """More candidates come nearer to where a sample lies, which is measured by the thumbnails of what was made."""
+    run("embed", photos, "-o", tmp_path / "v.npz", "--embedder", "pixels", "-j", "1")
+    with np.load(tmp_path / "v.npz") as file:
+        at = dict(zip(file["paths"].tolist(), file["vectors"], strict=True))
+    mean = {}
+    for n_candidates in ("2", "16"):
+        tree = tmp_path / n_candidates
+        run("smote", photos, "-o", tree, "--embeddings", tmp_path / "v.npz", "--candidates", n_candidates)
+        run("embed", tree, "-o", tmp_path / f"{n_candidates}.npz", "--embedder", "pixels", "-j", "1")
+        with np.load(tmp_path / f"{n_candidates}.npz") as file:
+            made = dict(zip(file["paths"].tolist(), file["vectors"], strict=True))
+        distances = [
+            made[row["path"]] - (1 - row["step"]) * at[row["source"]] - row["step"] * at[row["neighbor"]]
+            for row in synthetic(tree)
+        ]
+        mean[n_candidates] = np.linalg.norm(distances, axis=1).mean()
+    assert mean["16"] < mean["2"]
+
+
+@pytest.mark.parametrize("render", ["nearest", "blend"])
+def test_a_file_is_made_again_from_its_line(render: str, photos: Path, output: Path, tmp_path: Path, run: Run) -> None:
+    run("smote", photos, "-o", output, "--render", render, "-j", "1")
+    shown = set()
+    for number, row in enumerate(synthetic(output)):
+        done = run("replay", output, row["path"], "--source", photos, "-o", tmp_path / f"{number}.jpg")
+        assert done.code == 0, done.err
+        assert (tmp_path / f"{number}.jpg").read_bytes() == (output / row["path"]).read_bytes()
+        shown.add(row.get("shows"))
+    assert shown == ({"base", "neighbor"} if render == "nearest" else {None})
+
+
+@pytest.mark.parametrize("n_images", [1, 2, 3, 4])
+@pytest.mark.parametrize("method", ["smote", "borderline-1", "adasyn"])
+def test_tiny_classes_are_planned(method: str, n_images: int, make_tree: MakeTree, output: Path, run: Run) -> None:
+    tree = make_tree({"big": 20, "tiny": n_images})
+    done = run("smote", tree, "-o", output, "--method", method, "-j", "1")
+    assert done.code == 0, done.err
+    assert counts(output) == {"big": 20, "tiny": 20}
+    assert run("verify", output, "--source", tree).code == 0
+    told = f"class 'tiny' has {n_images} images: k_neighbors is {n_images - 1} there"
+    assert (told in done.err) == (n_images > 1)
+
+
+@pytest.mark.parametrize(("singletons", "kind"), [("augment", "augmented"), ("copy", "duplicate")])
+def test_the_only_image_of_a_class_is_copied(
+    singletons: str, kind: str, make_tree: MakeTree, output: Path, run: Run
+) -> None:
+    tree = make_tree({"big": 9, "one": 1})
+    done = run("smote", tree, "-o", output, "--singletons", singletons, "-j", "1")
+    assert done.code == 0, done.err
+    assert [row["kind"] for row in manifest_rows(output) if row["class"] == "one"].count(kind) == 8
+
+
+def test_the_only_image_of_a_class_may_end_the_run(make_tree: MakeTree, run: Run) -> None:
+    done = run("smote", make_tree({"big": 9, "one": 1}), "-n", "--singletons", "error")
+    assert (done.code, done.err) == (
+        3,
+        "rebalance: error: class 'one' has 1 image; SMOTE needs 2: --singletons augment\n",
+    )
+    done = run("smote", make_tree({"big": 150, "one": 1}, name="more"), "-n")
+    assert (done.code, "--max-copies 149" in done.err) == (3, True), done.err
+
+
+def test_images_that_are_all_the_same_and_classes_that_are_the_same(
+    make_tree: MakeTree, output: Path, run: Run
+) -> None:
+    tree = make_tree({"a": 9, "b": 5, "c": 4})
+    for number in range(1, 5):
+        shutil.copy(tree / "b" / "000.png", tree / "b" / f"00{number}.png")
+    for path in (tree / "c").iterdir():
+        shutil.copy(tree / "a" / path.name, path)
+    for method in ("smote", "borderline-1", "adasyn"):
+        shutil.rmtree(output, ignore_errors=True)
+        done = run("smote", tree, "-o", output, "--method", method, "-j", "1")
+        assert done.code == 0, done.err
+        assert counts(output) == {"a": 9, "b": 9, "c": 9}
+
+
+@pytest.mark.parametrize("cleaner", ["tomek", "enn"])
+def test_cleaning_removes_what_the_library_removes_of_full_classes(
+    cleaner: str, clothing: Path, tmp_path: Path, output: Path, run: Run
+) -> None:
+    from imblearn.combine import SMOTEENN, SMOTETomek  # noqa: PLC0415  takes seconds to import
+
+    tree = tmp_path / "tree"
+    for name, n_images in {"Skirt": 60, "Top": 20}.items():
+        (tree / name).mkdir(parents=True)
+        for path in sorted((clothing / name).iterdir())[:n_images]:
+            shutil.copy(path, tree / name)
+    run("embed", tree, "-o", tmp_path / "v.npz", "-j", "1")
+    asked = ("smote", tree, "-o", output, "--clean", cleaner, "--render", "blend", "--embeddings", tmp_path / "v.npz")
+    done = run(*asked)
+    assert done.code == 0, done.err
+    assert run("verify", output, "--source", tree).code == 0
+    with np.load(tmp_path / "v.npz") as file:
+        paths, rows = file["paths"].tolist(), file["vectors"]
+    labels = np.array([int(path.startswith("Top")) for path in paths])
+    sampler = {"tomek": SMOTETomek, "enn": SMOTEENN}[cleaner](random_state=0)
+    theirs = sampler.fit_resample(rows, labels)[0]
+    left = {row.tobytes() for row in theirs}
+    full = [(path, row) for path, row in zip(paths, rows, strict=True) if path.startswith("Skirt")]
+    gone = {path for path, row in full if row.tobytes() not in left}
+    removed = {row["source"] for row in manifest_rows(output) if row["kind"] == "removed"}
+    assert removed == gone
+    assert removed
+    assert counts(output) == {"Skirt": 60 - len(gone), "Top": 60}
+    assert f"class 'Skirt': --clean {cleaner} leaves {len(gone)} images out" in done.err
+
+
+def test_bad_images_are_made_up_for(photos: Path, output: Path, run: Run) -> None:
+    first = min((photos / "Top").iterdir())
+    first.write_bytes(first.read_bytes()[:2000])
+    assert run("smote", photos, "-o", output, "-j", "1").code == 4
+    done = run("smote", photos, "-o", output, "-j", "1", "--bad-images", "skip")
+    assert done.code == 0, done.err
+    assert counts(output) == {"Hat": 14, "Skirt": 14, "Top": 14}
+    assert f"left out: 'Top/{first.name}'" in done.err
+    shutil.rmtree(output)
+    done = run("smote", photos, "-o", output, "-j", "1", "--bad-images", "carry")
+    assert done.code == 0, done.err
+    assert counts(output) == {"Hat": 14, "Skirt": 14, "Top": 14}
+    assert not any(f"Top/{first.name}" in (row["source"], row["neighbor"]) for row in synthetic(output))
+
+
+def test_all_files_have_the_size_and_format_asked_for(photos: Path, output: Path, run: Run) -> None:
+    asked = ("--size", "64x48", "--output-format", "png")
+    done = run("smote", photos, "-o", output, *asked, "-j", "1")
+    assert done.code == 0, done.err
+    assert {(row["width"], row["height"], row["format"]) for row in manifest_rows(output)} == {(64, 48, "PNG")}
+    assert run("verify", output, "--source", photos).code == 0
+
+
+def test_train_alone_is_balanced_and_val_is_held_out(photos: Path, output: Path, run: Run) -> None:
+    done = run("smote", photos, "-o", output, "--holdout", "0.3", "-j", "1", "--render", "blend")
+    assert done.code == 0, done.err
+    assert set(counts(output / "train").values()) == {10}
+    held = {path.name for path in (output / "val").rglob("*.jpg")}
+    assert held
+    assert not any({Path(row["source"]).name, Path(row["neighbor"]).name} & held for row in synthetic(output))
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (("--method", "svm"), 2, "it extrapolates, so no picture lies where its samples do"),
+        (("--method", "kmeans"), 2, "it would cluster the rows of an identity matrix"),
+        (("--method", "borderline-3"), 2, "did you mean 'borderline-2'?"),
+        (("--originals", "transform"), 2, "--originals transform replaces what samples lie between"),
+        (("--identity-share", "0.2"), 2, "--identity-share goes with --originals transform"),
+        (("-s", "Hat=2"), 3, "class 'Hat' has 14 images and 2 are asked for"),
+        (("--candidates", "1"), 2, "1 is not in the range x>=2"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_image_is_looked_at(
+    options: tuple[str, ...], code: int, told: str, photos: Path, run: Run
+) -> None:
+    for path in photos.rglob("*.jpg"):
+        path.write_bytes(b"no picture, which would be told with another code")
+    done = run("smote", photos, "-n", *options)
+    assert (done.code, told in done.err) == (code, True), done.err
+
+
+def test_a_sample_between_two_classes_has_no_picture(photos: Path, run: Run) -> None:
+    done = run("smote", photos, "-n", "--method", "borderline-2")
+    if done.code == 0:
+        pytest.skip("no image of these is in danger")
+    assert done.code == 3
+    assert "would be mixed with" in done.err
+    assert "take --write vectors, or another method" in done.err
+
+
+def test_vectors_that_say_not_what_made_them_serve_a_blend(photos: Path, tmp_path: Path, run: Run) -> None:
+    run("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
+    with np.load(tmp_path / "v.npz") as file:
+        np.savez(tmp_path / "mine.npz", paths=file["paths"], vectors=file["vectors"])
+    asked = ("smote", photos, "-o", tmp_path / "out", "--embeddings", tmp_path / "mine.npz")
+    done = run(*asked)
+    assert (done.code, "--render nearest embeds the copies it chooses from" in done.err) == (2, True), done.err
+    assert run(*asked, "--render", "blend").code == 0
+
+
+def test_settings_come_from_a_file_of_augment_and_one_of_its_own(photos: Path, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "c.toml").write_text("[augment]\nrotation_range = 3\ncap = 9\n[smote]\nk_neighbors = 2\n")
+    done = run("smote", photos, "-o", tmp_path / "out", "--config", tmp_path / "c.toml", "-j", "1")
+    assert done.code == 0, done.err
+    request = manifest_head(tmp_path / "out")["request"]
+    assert request["recipe"] == {"rotation_range": 3.0, "fill_mode": "reflect"}
+    assert request["smote"]["k_neighbors"] == 2
+    printed = run("smote", "--print-config", "--config", tmp_path / "c.toml").out
+    assert "[smote]" in printed
+    assert "k_neighbors = 2" in printed
+
+
+def test_a_line_says_what_a_sample_is(photos: Path, output: Path, run: Run) -> None:
+    run("smote", photos, "-o", output, "-j", "1")
+    row = synthetic(output)[0]
+    assert {"neighbor", "neighbor_sha256", "step", "shows", "candidate", "values"} <= row.keys()
+    assert f"_smote{row['copy_number']}-" in row["path"]
+    document = json.loads(json.dumps(manifest_head(output)["request"]))
+    assert document["smote"] == {
+        "method": "smote", "k_neighbors": 5, "m_neighbors": 10, "singletons": "augment", "clean": None
+    }  # fmt: skip
+    assert document["showing"] == {"render": "nearest", "n_candidates": 8}
