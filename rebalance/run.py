@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from rebalance.embedders import Visible
 from rebalance.plan import Plan, Unusable
+
+if TYPE_CHECKING:
+    from rebalance.embedders import Visible
 
 Planner = Callable[[Mapping[str, Unusable]], Plan]
 """Makes the plan again, knowing which images turned out to be of no use."""
@@ -19,7 +22,7 @@ class RunOptions:
     is_overwriting: bool = False
     unusable: Mapping[str, Unusable] = field(default_factory=dict)
     """Images that are known to be of no use before any file is made."""
-    visible: Visible | None = None
+    visible: "Visible | None" = None
     """How synthetic samples are made visible, where there are such."""
 
 
