@@ -22,6 +22,7 @@ from rebalance.plan import (
     Plan,
     Recipe,
     Repeat,
+    Row,
     Unusable,
     Written,
 )
@@ -35,6 +36,7 @@ from rebalance.storage.output import check_link, check_output, check_path_length
 from rebalance.storage.previous import read_previous
 from rebalance.storage.publish import publish, sync_filesystem
 from rebalance.storage.request import rendering_of
+from rebalance.storage.rows import INDEX_NAME, ROWS_NAME, render_index
 from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
 
 _FILES_A_BATCH = 16
@@ -102,7 +104,7 @@ class _Run:
         while True:
             plan = self._plan(planner, unusable)
             self.versions = library_versions(rendering_of(plan.request).engine)
-            if plan.is_list:
+            if not plan.has_images:
                 return plan, unusable
             self._check_names(plan)
             failed = self._make(plan, unusable)
@@ -141,6 +143,9 @@ class _Run:
             return
         self.staging.settle_directories(target.directory for target in plan.all_targets)
         for target in plan.all_targets:
+            if not plan.has_images:
+                self.staging.settle(target.directory, ())
+                continue
             outputs = [operation.output for operation in _made(plan, target)]
             if len(set(outputs)) != target.n_target:
                 message = f"{target.directory!r} was planned as {target.n_target} files and has {len(set(outputs))}"
@@ -153,13 +158,20 @@ class _Run:
         head = head_of(plan, request_of(plan, self.dataset), engine=engine, versions=self.versions)
         if plan.is_list:
             head["list"] = self.staging.write(LIST_NAME, render_list(lambda: map(decoded, self._rows(plan))))
+        if plan.rows:
+            arrays = [
+                self.staging.write_rows(f"{target.directory}/{ROWS_NAME}", target.n_target, plan.rows(target.directory))
+                for target in plan.all_targets
+            ]
+            index = self.staging.write(INDEX_NAME, render_index(lambda: map(decoded, self._rows(plan))))
+            head["vectors"] = [*arrays, index]
         sync_filesystem(self.staging.folder)
         write_manifest(self.staging.tree, head, self._rows(plan), self.staging.temporary)
 
     def _rows(self, plan: Plan) -> Iterator[Mapping[str, object]]:
         for target in plan.all_targets:
             for operation in plan.operations(target.directory):
-                if isinstance(operation, Drop | Repeat):
+                if isinstance(operation, Drop | Repeat | Row):
                     yield row_without_file(operation, target)
                     continue
                 found = self.staging.journal.find(operation.output)
@@ -255,7 +267,7 @@ class _Run:
 
 
 def _made(plan: Plan, target: ClassTarget) -> Iterator[Made]:
-    return (made for made in plan.operations(target.directory) if not isinstance(made, Drop | Repeat))
+    return (made for made in plan.operations(target.directory) if not isinstance(made, Drop | Repeat | Row))
 
 
 def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:

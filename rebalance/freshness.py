@@ -87,11 +87,14 @@ def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | 
     suspects = {image.path: image for image in touched_since(dataset, manifest.mtime_ns)}
     if manifest.list_row and (what := _content_of_list(output, manifest.list_row)):
         return f"its {manifest.list_row['path']!r} {what}"
+    for whole in manifest.rows_of_all:
+        if what := _size_problem(output, whole):
+            return f"its {whole['path']!r} {what}"
     for row in manifest.rows():
         if "path" in row and (what := _size_problem(output, row)):
             return f"its {row['path']!r} {what}"
         suspect = suspects.pop(row["source"], None)
-        depends_on_content = row["kind"] != "listed" and row.get("is_bad", True)
+        depends_on_content = row["kind"] not in ("listed", "vector") and row.get("is_bad", True)
         if suspect and depends_on_content and (what := _content_problem(dataset, suspect, row)):
             return f"SOURCE is not what it was: {row['source']!r} {what}"
     return None

@@ -108,6 +108,17 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """A vector instead of a file: that of a source, of a copy of it, or of a synthetic sample."""
+
+    kind: ClassVar[str] = "vector"
+    source: ImageFile
+    copy_number: int | None = None
+    neighbor: ImageFile | None = None
+    step: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """An original that the output leaves out, and why."""
 
@@ -124,7 +135,7 @@ class Drop:
 
 Made = Keep | Augment | Duplicate | Interpolate
 """The operations that put a file into OUTPUT."""
-Operation = Made | Repeat | Drop
+Operation = Made | Repeat | Row | Drop
 
 
 class Unusable(NamedTuple):
@@ -161,6 +172,14 @@ class Plan:
     """What there is to say of how images were chosen."""
     aimed: Callable[[Made], Made] = lambda operation: operation
     """Adds to a synthetic sample where it lies, if that decides what is made of it."""
+
+    rows: Callable[[str], Iterator[Any]] | None = None
+    """By the directory of a target, the vectors of its files or lines, float32, in blocks; None: not written."""
+
+    @property
+    def has_images(self) -> bool:
+        """Return whether OUTPUT holds images."""
+        return self.request.get("write") not in ("list", "vectors")
 
     @property
     def all_targets(self) -> tuple[ClassTarget, ...]:

@@ -88,6 +88,8 @@ def _made_again(data: bytes, row: Mapping[str, Any], request: Mapping[str, Any])
 def _find_row(manifest: Manifest, path: str) -> Mapping[str, Any]:
     if manifest.list_row:
         raise UsageError(f"{path!r}: OUTPUT is a list, of which no file was made that could be made again")
+    if path in {row["path"] for row in manifest.rows_of_all}:
+        raise UsageError(f"{path!r}: holds vectors, which no image alone makes again: run the command of OUTPUT again")
     paths = []
     for row in manifest.rows():
         if row.get("path") == path:

@@ -14,6 +14,7 @@ from rebalance.storage.foreign import find_foreign
 from rebalance.storage.lists import LIST_NAME, render_list
 from rebalance.storage.manifest import NAME, Manifest, carried_entries, class_entries, digest, read_manifest
 from rebalance.storage.request import recipe_of, rendering_of
+from rebalance.storage.rows import INDEX_NAME, render_index
 from rebalance.survey import hash_files
 
 
@@ -64,7 +65,7 @@ def verify(
     if source is not None:
         by_size = _check_sizes(to_bytes(source), manifest)
         by_content = _check_hashes(to_bytes(source), source_sums, n_workers, progress, kind="source")
-        yield from by_size if is_quick or manifest.list_row else by_content
+        yield from by_size if is_quick or not source_sums else by_content
 
 
 def _files(manifest: Manifest, source_sums: dict[str, str]) -> Iterator[Mapping[str, Any] | Finding]:
@@ -73,10 +74,12 @@ def _files(manifest: Manifest, source_sums: dict[str, str]) -> Iterator[Mapping[
         yield from _check_row(row, manifest.head, source_sums)
         if "path" in row:
             yield row
-    if manifest.list_row:
-        if hashlib.sha256(render_list(manifest.rows)).hexdigest() != manifest.list_row["sha256"]:
-            yield Finding("manifest", LIST_NAME, "is not the list that the lines make")
-        yield manifest.list_row
+    made = {LIST_NAME: render_list, INDEX_NAME: render_index}
+    for whole in manifest.rows_of_all:
+        render = made.get(whole["path"])
+        if render and hashlib.sha256(render(manifest.rows)).hexdigest() != whole["sha256"]:
+            yield Finding("manifest", whole["path"], "is not what the lines make")
+        yield whole
 
 
 def _check_head(manifest: Manifest) -> Iterator[Finding]:
@@ -101,7 +104,7 @@ def _counted(manifest: Manifest) -> tuple[dict[str, Any], dict[str, dict[str, in
     after: Counter[str] = Counter()
     carried: Counter[tuple[str, str]] = Counter()
     for row in manifest.rows():
-        n_files = row["repetitions"] if row["kind"] == "listed" else "path" in row
+        n_files = row["repetitions"] if row["kind"] == "listed" else "path" in row or row["kind"] == "vector"
         if row.get("split") == manifest.split:
             sources.setdefault(row["class"], set()).add(row["source"])
             after[row["class"]] += n_files
@@ -121,7 +124,10 @@ def _check_row(row: Mapping[str, Any], head: Mapping[str, Any], source_sums: dic
     sha256 = row["source_sha256"] if "path" in row else None
     if sha256 and source_sums.setdefault(row["source"], sha256) != sha256:
         yield Finding("manifest", path, "has another sum of its source than its other files")
-    if "neighbor" in row and source_sums.setdefault(row["neighbor"], row["neighbor_sha256"]) != row["neighbor_sha256"]:
+    if (
+        "neighbor_sha256" in row
+        and source_sums.setdefault(row["neighbor"], row["neighbor_sha256"]) != row["neighbor_sha256"]
+    ):
         yield Finding("manifest", path, "has another sum of its neighbor than its other files")
     if row.get("values") != _drawn(row, head):
         yield Finding("manifest", path, "does not have the values that are drawn for it")

@@ -1,6 +1,6 @@
 """What was asked for, as the plan takes it: options that go together, and those that do not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ _NEUTRAL = {"size": None, "output_format": "same", "quality": "source", "orienta
 """What leaves originals as they are."""
 _OF_FILES = (
     "originals", "identity_share", "size", "output_format", "quality", "orientation", "interpolation", "engine",
-    "max_pixels", "link", "bad_images", "check",
+    "link", "check",
 )  # fmt: skip
 """Options that have no meaning for a list, the transforms and fills aside."""
 
@@ -66,6 +66,17 @@ def smote_options(given: Given, dataset: Dataset, seen: Look) -> "SmoteOptions":
     from rebalance.planning.synthesis import Asked, check_method  # noqa: PLC0415  the same
 
     check_method(given["method"])
+    if given["write"] == "vectors":
+        return SmoteOptions(
+            strategy=parse_strategy(given["sampling_strategy"], read_text),
+            asked=Asked(given["method"], given["k_neighbors"], given["m_neighbors"], given["seed"]),
+            vectors=seen.vectors,
+            singletons="error" if given["singletons"] == "error" else "copy",
+            clean=given["clean"],
+            showing=Showing("none", 0),
+            max_copies=given["max_copies"] or MAX_COPIES,
+            others={"bad_images": given["bad_images"], **seen.described},
+        )
     rendering = _rendering_asked(given)
     if rendering.originals == "transform":
         raise UsageError("--originals transform replaces what samples lie between: take reencode, or augment")
@@ -104,14 +115,15 @@ def _others(given: Given, described: Mapping[str, object]) -> dict[str, object]:
     return {**checks, **described}
 
 
-def check_list_options(given: Given) -> None:
+def check_list_options(
+    given: Given, write: str = "--write list", more: Sequence[str] = ("bad_images", "max_pixels")
+) -> None:
     """Raise UsageError where `--write list` meets an option of files on the command line, which would do nothing."""
     context = click.get_current_context()
-    for name in (*BY_KEY, *FILL_SETTINGS, *_OF_FILES):
+    for name in (*BY_KEY, *FILL_SETTINGS, *_OF_FILES, *more):
         if name in given and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UsageError(
-                f"--{name.replace('_', '-')} is for files that are made, and --write list makes none: leave one of "
-                "them out"
+                f"--{name.replace('_', '-')} is for files that are made, and {write} makes none: leave one of them out"
             )
 
 

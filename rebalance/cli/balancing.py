@@ -45,6 +45,8 @@ class Balancing:
     """Raises what can be raised before any picture is looked at."""
     visible: Callable[[Look], Any] = lambda _seen: None
     """How synthetic samples are made visible, where there are such."""
+    written: Callable[[Plan, Look], Plan] = lambda plan, _seen: plan
+    """The plan of what is written instead of a tree of images, or beside it."""
 
 
 def balance(source: str | None, output: str | None, given: Given, balancing: Balancing) -> int:
@@ -66,7 +68,8 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     seen = look(dataset, given, is_looking=balancing.is_looking)
     described = {**opened.described, **seen.described}
     planned = balancing.planner(dataset, replace(seen, described=described))
-    planner = _planning_once(partial(_plan, planned, dataset, given["write"]))
+    plan_all = partial(_plan, planned, dataset, given["write"])
+    planner = _planning_once(lambda unusable: balancing.written(plan_all(unusable), seen))
     plan = planner(seen.unusable)
     if not given["quiet"]:
         remarks = balancing.remarks(plan, dataset), dataset_remarks(dataset), plan_remarks(plan), group_remarks(plan)

@@ -133,6 +133,10 @@ synthesizing = together(
         help="Then leave out images of the full classes, as SMOTETomek and SMOTEENN do.",
     ),
     click.option(
+        "--write", type=click.Choice(["images", "vectors", "both"]), default="images", show_default=True,
+        help="A tree of images, of CLASS/vectors.npy with an index vectors.csv, or of both.",
+    ),
+    click.option(
         "--render", type=click.Choice(["nearest", "blend"]), default="nearest", show_default=True,
         help="What shows a sample: the nearest of some copies of its two images, or one blended into the other.",
     ),

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import click
 
-from rebalance.plan import Augment, Drop, Duplicate, Plan, Repeat
+from rebalance.plan import Drop, Interpolate, Operation, Plan, Repeat, Row
 from rebalance.storage.names import encode_names
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -99,7 +99,9 @@ def print_plan(plan: Plan, report_format: str) -> None:
         )
 
 
-_FILE_KEYS = ("path", "class", "kind", "source", "copy_number", "repetitions", "split", "group")
+_FILE_KEYS = (
+    "path", "class", "kind", "source", "copy_number", "neighbor", "step", "repetitions", "split", "group"
+)  # fmt: skip
 _COLUMNS = {
     False: (
         ("class", "before", "kept", "after", "generated", "copies/image"),
@@ -134,7 +136,8 @@ def _total(plan: Plan, splits: Sequence[str]) -> str:
         carried = {name: sum(target.n_target for target in plan.carried if target.split == name) for name in splits}
         total += f" in {plan.targets[0].split}"
         total += "".join(f"; {n_files} in {name} as they are" for name, n_files in carried.items())
-    return f"{total}, as a list" if plan.is_list else total
+    how = {"list": ", as a list", "vectors": ", as vectors", "both": ", and their vectors"}
+    return total + how.get(str(plan.request.get("write")), "")
 
 
 def class_rows(plan: Plan) -> list[dict[str, Any]]:
@@ -156,6 +159,11 @@ def class_rows(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
+def _neighbor_of(operation: Operation) -> str | None:
+    neighbor = operation.neighbor if isinstance(operation, Interpolate | Row) else None
+    return None if neighbor is None else neighbor.path
+
+
 def _files(plan: Plan) -> Iterator[dict[str, Any]]:
     """Yield the files of a plan, or the sources of a list."""
     for target in plan.all_targets:
@@ -163,11 +171,15 @@ def _files(plan: Plan) -> Iterator[dict[str, Any]]:
             if isinstance(operation, Drop):
                 continue
             row = {
-                "path": None if isinstance(operation, Repeat) else operation.output,
+                "path": None if isinstance(operation, Repeat | Row) else operation.output,
                 "class": target.class_name,
                 "kind": operation.kind,
                 "source": operation.source.path,
-                "copy_number": operation.copy_number if isinstance(operation, Augment | Duplicate) else None,
+                "copy_number": getattr(operation, "copy_number", None),
+                "neighbor": operation.neighbor.path
+                if isinstance(operation, Interpolate | Row) and operation.neighbor
+                else None,
+                "step": getattr(operation, "step", None),
                 "repetitions": operation.repetitions if isinstance(operation, Repeat) else None,
                 "split": target.split,
                 "group": operation.source.group,

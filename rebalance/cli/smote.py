@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rebalance.cli import options
-from rebalance.cli.asked import smote_options
+from rebalance.cli.asked import check_list_options, smote_options
 from rebalance.cli.balancing import Balancing, balance
 from rebalance.cli.config import render_settings
 from rebalance.cli.embeddings import Look, visible_asked
 from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
 from rebalance.cli.report import emit, say
 from rebalance.dataset import Dataset
+from rebalance.errors import UsageError
 from rebalance.plan import Plan
 from rebalance.run import Planner
 
@@ -54,7 +55,10 @@ def smote(source: str | None, output: str | None, **given: Any) -> int:
     if given["print_config"]:
         emit(render_settings("smote", given, given["configuration"].class_settings))
         return 0
-    given["write"] = "tree"
+    if given["write"] != "images" and given["bad_images"] == "carry":
+        raise UsageError("--bad-images carry keeps images that have no vector: take fail or skip for --write vectors")
+    if given["write"] == "vectors":
+        check_list_options(given, "--write vectors", ("render", "candidates"))
     return balance(
         source,
         output,
@@ -64,9 +68,18 @@ def smote(source: str | None, output: str | None, **given: Any) -> int:
             planner=lambda dataset, seen: _planner(dataset, smote_options(given, dataset, seen), given),
             remarks=lambda plan, dataset: _remarks(plan, dataset, given),
             check=lambda dataset: _check(dataset, given),
-            visible=lambda seen: visible_asked(seen, given),
+            visible=lambda seen: None if given["write"] == "vectors" else visible_asked(seen, given),
+            written=lambda plan, seen: _written(plan, seen, given["write"]),
         ),
     )
+
+
+def _written(plan: Plan, seen: Look, write: str) -> Plan:
+    from rebalance.planning.rows import as_rows, with_rows  # noqa: PLC0415  as below
+
+    if seen.vectors is None or write == "images":
+        return plan
+    return as_rows(plan, seen.vectors) if write == "vectors" else with_rows(plan, seen.vectors)
 
 
 def _check(dataset: Dataset, given: Given) -> None:
@@ -87,6 +100,9 @@ def _planner(dataset: Dataset, asked: "SmoteOptions", given: Given) -> Planner:
 
 def _remarks(plan: Plan, dataset: Dataset, given: Given) -> Iterator[str]:
     smote, showing = plan.request["smote"], plan.request["showing"]
+    if plan.request.get("write") == "vectors":
+        yield f"seed {plan.request['seed']}, {smote['method']}; written as vectors"
+        return
     shown = f"the nearest of {showing['n_candidates']} copies" if showing["n_candidates"] else "blended"
     neighbors = f"{smote['k_neighbors']} neighbors"
     if smote["method"].startswith("borderline"):

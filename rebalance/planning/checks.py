@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from rebalance.dataset import ClassFolder
 from rebalance.errors import TargetError
-from rebalance.plan import Drop, Keep, Operation, Repeat
+from rebalance.plan import Drop, Keep, Operation, Repeat, Row
 from rebalance.planning.naming import Place, original_path
 
 
@@ -28,7 +28,7 @@ def check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
     originals = {original_path(Place.in_folder(folder, image), None) for image in folder.images}
     made: dict[str, str] = {}
     for operation in operations:
-        if isinstance(operation, Drop | Repeat):
+        if isinstance(operation, Drop | Repeat | Row):
             continue
         if not isinstance(operation, Keep) and operation.output in originals:
             raise TargetError(

@@ -13,13 +13,13 @@ from typing import Any, BinaryIO
 from rebalance import __version__
 from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import ManifestError
-from rebalance.plan import ClassTarget, Drop, Plan, Repeat, Written
+from rebalance.plan import ClassTarget, Drop, Plan, Repeat, Row, Written
 from rebalance.storage.names import decode_name, encode_key, encode_name, encode_names
 
 NAME = "rebalance.jsonl"
 SCHEMA = 1
 
-Row = Mapping[str, Any]
+Line = Mapping[str, Any]
 NAMES = ("path", "class", "split", "group", "source", "neighbor", "counterpart")
 
 
@@ -55,13 +55,13 @@ def row_of(written: Written) -> dict[str, Any]:
     return {key: encode_name(value) if key in NAMES else value for key, value in fields.items() if value is not None}
 
 
-def written_of(row: Row) -> Written:
+def written_of(row: Line) -> Written:
     """Return the finished file of a line whose names are decoded."""
     fields: dict[str, Any] = {name: row.get(key) for name, key in _FIELDS.items()}
     return Written(**fields)
 
 
-def decoded(row: Row) -> dict[str, Any]:
+def decoded(row: Line) -> dict[str, Any]:
     """Return a line with its names as `to_text` has them. Raises ValueError where one is no name."""
     if not isinstance(row, dict):
         message = f"not a line: {row!r}"
@@ -69,14 +69,18 @@ def decoded(row: Row) -> dict[str, Any]:
     return {key: decode_name(value) if key in NAMES else value for key, value in row.items()}
 
 
-def row_without_file(operation: Drop | Repeat, target: ClassTarget) -> dict[str, Any]:
-    """Return the line of an original that was left out, or of one that is listed instead of written."""
+def row_without_file(operation: Drop | Repeat | Row, target: ClassTarget) -> dict[str, Any]:
+    """Return the line of an original that was left out, or of what is listed, or a vector, instead of a file."""
     image = operation.source
     names = {"class": target.class_name, "split": target.split, "group": image.group}
     row: dict[str, Any] = {key: encode_name(name) for key, name in names.items() if name is not None}
     row |= {"kind": operation.kind, "source": encode_name(image.path), "bytes": image.stamp.size}
     if isinstance(operation, Repeat):
         return row | {"repetitions": operation.repetitions}
+    if isinstance(operation, Row):
+        neighbor = operation.neighbor and encode_name(operation.neighbor.path)
+        more = {"copy_number": operation.copy_number, "neighbor": neighbor, "step": operation.step}
+        return row | {key: value for key, value in more.items() if value is not None}
     row |= {"is_bad": operation.is_bad, "reason": operation.reason}
     if operation.counterpart is not None:
         row["counterpart"] = encode_name(operation.counterpart)
@@ -133,7 +137,7 @@ def class_entries(counts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
     }
 
 
-def write_manifest(tree: bytes, head: Mapping[str, Any], rows: Iterable[Row], scratch: bytes) -> None:
+def write_manifest(tree: bytes, head: Mapping[str, Any], rows: Iterable[Line], scratch: bytes) -> None:
     """Write head and lines to a new file of a tree, durable when this returns; `scratch` is a folder for the lines."""
     body = os.path.join(scratch, b"lines")
     lines, n_lines = hashlib.sha256(), 0
@@ -169,10 +173,15 @@ class Manifest:
                 yield checked_row(line, f"{to_text(self.path)}: line {number}")
 
     @property
-    def list_row(self) -> Row | None:
+    def list_row(self) -> Line | None:
         """Return path, bytes and sha256 of the list that OUTPUT is, or None of a tree."""
-        row: Row | None = self.head.get("list")
+        row: Line | None = self.head.get("list")
         return row
+
+    @property
+    def rows_of_all(self) -> list[Line]:
+        """Return path, bytes and sha256 of the files that no line is about: a list, or vectors and their index."""
+        return [{**row, "path": decode_name(row["path"])} for row in _whole_files(self.head)]
 
     @property
     def split(self) -> str | None:
@@ -239,6 +248,7 @@ _TYPES = {
     "original": _FILE_TYPES, "augmented": _COPY_TYPES, "duplicate": _COPY_TYPES,
     "synthetic": {**_COPY_TYPES, "neighbor": str, "neighbor_sha256": str, "step": float},
     "removed": {**_SOURCE_TYPES, "is_bad": bool, "reason": str}, "listed": {**_SOURCE_TYPES, "repetitions": int},
+    "vector": _SOURCE_TYPES,
 }  # fmt: skip
 """Kind of a line -> what it holds at least."""
 _HEAD_TYPES = {
@@ -281,10 +291,16 @@ def _checked_head(line: bytes, path: str) -> dict[str, Any]:
         raise ManifestError(f"{path}: has schema {schema}, this is rebalance {__version__}, which reads {SCHEMA}")
     if seal != hashlib.sha256(content).hexdigest().encode() + b'"}\n':
         raise ManifestError(f"{path}: its head was edited: it does not have the sha256 that it says")
-    parts = [(head, _HEAD_TYPES), *([(head["list"], _LIST_TYPES)] if "list" in head else [])]
+    parts = [(head, _HEAD_TYPES), *((row, _LIST_TYPES) for row in _whole_files(head))]
     if not all(type(part) is dict and _has(part, types) for part, types in parts):
         raise ManifestError(f"{path}: its first line is not the head of a manifest of rebalance")
     return head
+
+
+def _whole_files(head: Mapping[str, Any]) -> list[Any]:
+    """Return what a head says of files that no line is about."""
+    vectors = head.get("vectors", [])
+    return [*([head["list"]] if "list" in head else []), *(vectors if isinstance(vectors, list) else [None])]
 
 
 def _has(part: Mapping[str, Any], types: Mapping[str, type]) -> bool:

@@ -24,7 +24,7 @@ class PreviousOutput:
         self.head: Mapping[str, Any] = manifest.head
         self._path = manifest.path
         self._places: dict[bytes, int] = {}
-        self._list = {to_bytes(manifest.list_row["path"])} if manifest.list_row else frozenset()
+        self._of_all = {to_bytes(row["path"]) for row in manifest.rows_of_all}
         with open(manifest.path, "rb") as file:
             place = len(next(file))
             for line in file:
@@ -44,7 +44,7 @@ class PreviousOutput:
 
     def check_only_ours(self) -> None:
         """Raise OutputRefusedError where the tree holds what its manifest does not list, common litter aside."""
-        for path in find_foreign(self.folder, self._places.keys() | self._list):
+        for path in find_foreign(self.folder, self._places.keys() | self._of_all):
             if os.path.basename(path) not in _LITTER:
                 raise OutputRefusedError(
                     f"{to_text(os.path.join(self.folder, path))}: is in OUTPUT and not of our making; "

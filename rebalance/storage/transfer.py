@@ -39,10 +39,16 @@ class StagedTree:
 
     def put(self, output: str, data: bytes) -> None:
         """Write a file whole or not at all."""
+        with self.made(output) as file:
+            file.write(data)
+
+    @contextlib.contextmanager
+    def made(self, output: str) -> Iterator[BinaryIO]:
+        """Open a file that gets its name when it is whole."""
         temporary = self._new_name()
         with _removed_on_error(temporary):
             with open(_created(temporary), "wb") as file:
-                file.write(data)
+                yield file
             self._move(temporary, output)
 
     def carry(self, source: SourceBytes, output: str) -> None:

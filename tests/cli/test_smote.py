@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
 
+from rebalance.planning.methods import SMOTE_METHODS
 from tests.conftest import MakeTree, Run, contents, manifest_head, manifest_rows, start
 
 
@@ -287,3 +289,93 @@ def test_a_line_says_what_a_sample_is(photos: Path, output: Path, run: Run) -> N
         "method": "smote", "k_neighbors": 5, "m_neighbors": 10, "singletons": "augment", "clean": None
     }  # fmt: skip
     assert document["showing"] == {"render": "nearest", "n_candidates": 8}
+
+
+def rows_by_class(output: Path) -> dict[str, Any]:
+    return {path.parent.name: np.load(path) for path in sorted(output.rglob("vectors.npy"))}
+
+
+@pytest.mark.parametrize("method", SMOTE_METHODS)
+def test_vectors_are_balanced_in_rows_and_said_by_an_index(
+    method: str, photos: Path, output: Path, tmp_path: Path, run: Run
+) -> None:
+    run("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
+    asked = ("smote", photos, "-o", output, "--write", "vectors", "--embeddings", tmp_path / "v.npz")
+    done = run(*asked, "--method", method)
+    assert done.code == 0, done.err
+    assert "3 classes, 31 files -> 42, as vectors" in done.out
+    assert run("verify", output, "--source", photos).code == 0
+    assert {name: rows.shape for name, rows in rows_by_class(output).items()} == dict.fromkeys(
+        ("Hat", "Skirt", "Top"), (14, 501)
+    )
+    with np.load(tmp_path / "v.npz") as file:
+        at = dict(zip(file["paths"].tolist(), file["vectors"], strict=True))
+    with (output / "vectors.csv").open() as table:
+        index = list(csv.DictReader(table))
+    assert len(index) == 42
+    for line in index:
+        row = rows_by_class(output)[line["class"]][int(line["row"])]
+        assert row.dtype == np.float32
+        if line["kind"] == "original":
+            assert (row == at[line["source"]]).all()
+        else:
+            step = float(line["step"])
+            assert row == pytest.approx((1 - step) * at[line["source"]] + step * at[line["neighbor"]], abs=1e-6)
+    assert "up to date" in run(*asked, "--method", method).err
+    assert sorted(path.name for path in output.rglob("*") if path.is_file()) == [
+        "rebalance.jsonl", "vectors.csv", "vectors.npy", "vectors.npy", "vectors.npy"
+    ]  # fmt: skip
+
+
+def test_vectors_stand_beside_the_images_they_are_of(photos: Path, output: Path, run: Run) -> None:
+    done = run("smote", photos, "-o", output, "--write", "both", "--render", "blend", "-j", "1")
+    assert done.code == 0, done.err
+    assert run("verify", output, "--source", photos).code == 0
+    with (output / "vectors.csv").open() as table:
+        index = list(csv.DictReader(table))
+    assert {line["path"] for line in index} == {row["path"] for row in manifest_rows(output)}
+    assert {name: len(rows) for name, rows in rows_by_class(output).items()} == {"Hat": 14, "Skirt": 14, "Top": 14}
+    assert run("smote", photos, "-o", output, "--write", "vectors", "--overwrite").code == 0
+    assert not list(output.rglob("*.jpg"))
+
+
+def test_vectors_of_a_split_that_is_carried_over_are_written_too(photos: Path, output: Path, run: Run) -> None:
+    done = run("smote", photos, "-o", output, "--write", "vectors", "--holdout", "0.3", "-j", "1")
+    assert done.code == 0, done.err
+    assert run("verify", output, "--source", photos).code == 0
+    assert np.load(output / "val" / "Hat" / "vectors.npy").shape == (4, 501)
+    assert np.load(output / "train" / "Top" / "vectors.npy").shape == (10, 501)
+
+
+def test_a_vector_that_changes_is_found(photos: Path, output: Path, run: Run) -> None:
+    run("smote", photos, "-o", output, "--write", "vectors", "-j", "1")
+    path = output / "Top" / "vectors.npy"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    done = run("verify", output)
+    assert (done.code, "Top/vectors.npy" in done.out + done.err) == (1, True)
+    path.unlink()
+    assert "is missing" in run("smote", photos, "-o", output, "--write", "vectors", "-j", "1").err
+
+
+def test_the_only_image_of_a_class_has_its_row_repeated(make_tree: MakeTree, output: Path, run: Run) -> None:
+    tree = make_tree({"big": 9, "one": 1})
+    assert run("smote", tree, "-o", output, "--write", "vectors", "-j", "1").code == 0
+    rows = rows_by_class(output)["one"]
+    assert rows.shape == (9, 501)
+    assert (rows == rows[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--render", "blend"), "--render is for files that are made, and --write vectors makes none"),
+        (("--rotation-range", "5"), "--rotation-range is for files that are made, and --write vectors makes none"),
+        (("--size", "9x9"), "--size is for files that are made, and --write vectors makes none"),
+        (("--bad-images", "carry"), "--bad-images carry keeps images that have no vector"),
+    ],
+)
+def test_options_of_images_are_refused_for_vectors(options: tuple[str, ...], told: str, photos: Path, run: Run) -> None:
+    done = run("smote", photos, "-n", "--write", "vectors", *options)
+    assert (done.code, told in done.err) == (2, True), done.err

@@ -150,7 +150,7 @@ def test_a_manifest_that_contradicts_itself_is_found_out_though_its_sums_are_rig
     [
         (["--holdout", "0.3"], lambda head, _rows: head["carried"]["val"].update(cat=9), "count the other splits"),
         (["--holdout", "0.3"], lambda _head, rows: rows[0].update(split="val"), "not lie in the folder of its class"),
-        (["--write", "list"], lambda _head, rows: rows[0].update(repetitions=9), "is not the list that the lines make"),
+        (["--write", "list"], lambda _head, rows: rows[0].update(repetitions=9), "is not what the lines make"),
         (["--write", "list"], lambda _head, rows: rows[0].update(source="a/b.png"), "not lie in the folder"),
         (["--write", "list"], lambda head, _rows: head["list"].update(sha256="12"), "changed: rebalance.csv"),
     ],
