@@ -13,7 +13,7 @@ from rebalance.embedders import AskedEmbedder, open_embedder
 from rebalance.errors import OutputRefusedError, TargetError, VectorsError
 from rebalance.freshness import changed_since
 from rebalance.images.codec import library_versions
-from rebalance.images.embedding import Embedder, place_all
+from rebalance.images.embedding import Embedder, lengths_of, place_all
 from rebalance.plan import Unusable
 from rebalance.storage.embeddings import read_vectors
 from rebalance.storage.lock import exclusive_lock
@@ -83,6 +83,7 @@ def embed(dataset: Dataset, asked: Embedding, progress: Progress, journal: Numbe
         embedder=space,
         sizes=tuple(images[path].stamp.size for path in good),
         sums=tuple(str(table.sums[path]) for path in good),
+        lengths=lengths_of(numbers, embedder),
     )
     return Embedded(vectors, {path: table.bad[path] for path in images if path in table.bad}, n_reused)
 

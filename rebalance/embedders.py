@@ -1,10 +1,12 @@
 """The embedder that is asked for, opened once in each process."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from rebalance.errors import StorageError, UsageError
+from rebalance.images.decoder import PLAIN, Decoded, Decoder, open_decoder
 from rebalance.images.embedding import EMBEDDERS, Embedder, embedder_of
 from rebalance.images.model import model_sums, open_model
 from rebalance.images.model_settings import ModelSettings, parse_settings
@@ -22,6 +24,10 @@ class ModelFile(NamedTuple):
     """Of the model and its weights, as they were when it was asked for."""
     settings: ModelSettings
 
+    def told(self) -> dict[str, Any]:
+        """Return what names it, ready for JSON."""
+        return {"sha256": self.digest, "settings": asdict(self.settings)}
+
 
 AskedEmbedder = str | ModelFile
 """One of EMBEDDERS by its name, or a model."""
@@ -31,23 +37,29 @@ class Visible(NamedTuple):
     """How synthetic samples are made visible."""
 
     render: str
-    """nearest: the copy of either image that lies nearest; blend: both, one over the other."""
+    """nearest: the nearest copy of either image; blend: one over the other; decoder: what a model makes of it."""
     n_candidates: int = 0
     """Copies among which the nearest is chosen."""
     embedder: AskedEmbedder = ""
     space: Mapping[str, Any] = {}
     """What places further images among the vectors, as the embedder said it."""
+    decoder: ModelFile | None = None
 
     def digest(self) -> str:
         """Return what names it: a sample depends on nothing else of it."""
         identity = open_embedder(self.embedder).identity if self.embedder else None
-        return digest([self.render, self.n_candidates, identity, self.space])
+        return digest([self.render, self.n_candidates, identity, self.space, self.decoder and self.decoder.told()])
 
     def embed(self, rgb: Pixels) -> Rows:
         """Return the vector of upright 8-bit colors [height, width, 3]."""
         embedder = open_embedder(self.embedder)
         vector: Rows = embedder.place_further(embedder.describe(rgb)[None], self.space)[0]
         return vector
+
+    def decode(self, vector: Rows) -> Decoded:
+        """Return what the decoder makes of a vector of the length that images' vectors had."""
+        assert self.decoder is not None
+        return _open_decoder(self.decoder).decode(vector)
 
 
 def find_model(path: str, given: Sequence[str]) -> ModelFile:
@@ -61,7 +73,7 @@ def find_model(path: str, given: Sequence[str]) -> ModelFile:
     return ModelFile(path, digest(model_sums(stored.data, stored.weights)), settings)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def open_embedder(asked: AskedEmbedder) -> Embedder:
     """Return what was asked for. Raises UsageError where a model does not run, StorageError where it has changed."""
     if isinstance(asked, str):
@@ -71,6 +83,26 @@ def open_embedder(asked: AskedEmbedder) -> Embedder:
     if digest(model.sums) != asked.digest:
         raise StorageError(f"{asked.path}: was changed while it was used: run again")
     return embedder_of(model)
+
+
+def find_decoder(path: str) -> ModelFile:
+    """Return the decoder of a file, with the settings of the TOML beside it, opened once to see that it is one.
+
+    Raises UsageError where it is not.
+    """
+    settings = parse_settings(read_settings(path), settings_path(path), PLAIN)
+    stored = read_model(path)
+    asked = ModelFile(path, digest(model_sums(stored.data, stored.weights)), settings)
+    _open_decoder(asked)
+    return asked
+
+
+@lru_cache(maxsize=1)
+def _open_decoder(asked: ModelFile) -> Decoder:
+    stored = read_model(asked.path)
+    if digest(model_sums(stored.data, stored.weights)) != asked.digest:
+        raise StorageError(f"{asked.path}: was changed while it was used: run again")
+    return open_decoder(stored.data, stored.weights, asked.settings, asked.path)
 
 
 def _split_setting(text: str) -> tuple[str, str]:

@@ -29,14 +29,15 @@ from rebalance.plan import (
 from rebalance.planning.naming import look_alikes
 from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
+from rebalance.storage.heads import head_of
 from rebalance.storage.lists import LIST_NAME, render_list
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.manifest import decoded, head_of, request_of, row_of, row_without_file, write_manifest
+from rebalance.storage.manifest import decoded, request_of, row_of, row_without_file, write_manifest
 from rebalance.storage.output import check_link, check_output, check_path_lengths
 from rebalance.storage.previous import read_previous
 from rebalance.storage.publish import publish, sync_filesystem
 from rebalance.storage.request import rendering_of
-from rebalance.storage.rows import INDEX_NAME, ROWS_NAME, render_index
+from rebalance.storage.rows import INDEX_NAME, ROWS_NAME, render_index, write_rows
 from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
 
 _FILES_A_BATCH = 16
@@ -138,11 +139,9 @@ class _Run:
     def settle(self, plan: Plan) -> None:
         """Leave in the staged tree exactly what the plan asks for, and check that it is all there."""
         self.staging.clear_temporary()
-        if plan.is_list:
-            self.staging.settle_directories(())
-            return
-        self.staging.settle_directories(target.directory for target in plan.all_targets)
-        for target in plan.all_targets:
+        targets = () if plan.is_list else plan.all_targets
+        self.staging.settle_directories(target.directory for target in targets)
+        for target in targets:
             if not plan.has_images:
                 self.staging.settle(target.directory, ())
                 continue
@@ -159,8 +158,9 @@ class _Run:
         if plan.is_list:
             head["list"] = self.staging.write(LIST_NAME, render_list(lambda: map(decoded, self._rows(plan))))
         if plan.rows:
+            staged = self.staging.for_workers("copy")
             arrays = [
-                self.staging.write_rows(f"{target.directory}/{ROWS_NAME}", target.n_target, plan.rows(target.directory))
+                write_rows(staged, f"{target.directory}/{ROWS_NAME}", target.n_target, plan.rows(target.directory))
                 for target in plan.all_targets
             ]
             index = self.staging.write(INDEX_NAME, render_index(lambda: map(decoded, self._rows(plan))))

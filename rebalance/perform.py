@@ -13,7 +13,7 @@ from rebalance.embedders import Visible
 from rebalance.errors import BadImageError, UnfitImageError, WorkerError
 from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_image
 from rebalance.images.pipeline import Draw, Making, make_copy, remake
-from rebalance.images.synthetic import Parent, Shown, blend, nearest_copy
+from rebalance.images.synthetic import Parent, Shown, blend, decoded, nearest_copy
 from rebalance.keys import Conditions, is_encoded, key_of
 from rebalance.matrices import Values
 from rebalance.plan import NOTES, Augment, Failed, Finished, Interpolate, Keep, Made, Recipe, Written
@@ -166,6 +166,8 @@ class Worker:
         if visible is None or visible.render == "blend":
             return Shown(blend(parents[0], parents[1].picture, operation.step), None, None)
         aim = np.frombuffer(operation.aim, "<f4").astype(np.float32)
+        if visible.render == "decoder":
+            return Shown(decoded(parents[0], visible.decode(aim)), None, None)
         return nearest_copy(
             parents, visible.n_candidates, partial(_draw_candidate, task, operation), visible.embed, aim
         )

@@ -55,6 +55,8 @@ def _read_source(source: str, path: str, sha256: str, output: str) -> bytes:
 def _synthesized_again(base: bytes, neighbor: bytes, row: Mapping[str, Any], request: Mapping[str, Any]) -> bytes:
     """Return a synthetic sample: the copy that was chosen for it, or the blend."""
     rendering = rendering_of(request)
+    if request["showing"]["render"] == "decoder":
+        raise UsageError(f"{row['path']!r}: was decoded from a vector: run the command of OUTPUT again")
     pictures = {
         name: (data, load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels))
         for name, data in (("base", base), ("neighbor", neighbor))

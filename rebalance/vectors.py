@@ -71,6 +71,8 @@ class Vectors:
     """Bytes of each image as it was embedded; empty where nobody knows."""
     sums: tuple[str, ...] = ()
     """sha256 of each image as it was embedded; empty where nobody knows."""
+    lengths: NDArray[np.float64] | None = None
+    """Of each row before it was brought to unit length; None where all were 1."""
 
     def near_duplicate_from(self, asked: float | None) -> float:
         """Return the cosine from which two pictures are nearly the same: what is asked for, or what is usual."""

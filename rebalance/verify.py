@@ -11,8 +11,9 @@ from rebalance.dataset import directory_of, to_bytes, to_text
 from rebalance.planning.naming import KINDS, Place, generated_path, original_path
 from rebalance.recipes import draw_candidate, draw_values
 from rebalance.storage.foreign import find_foreign
+from rebalance.storage.heads import carried_entries, class_entries
 from rebalance.storage.lists import LIST_NAME, render_list
-from rebalance.storage.manifest import NAME, Manifest, carried_entries, class_entries, digest, read_manifest
+from rebalance.storage.manifest import NAME, Manifest, digest, read_manifest
 from rebalance.storage.request import recipe_of, rendering_of
 from rebalance.storage.rows import INDEX_NAME, render_index
 from rebalance.survey import hash_files

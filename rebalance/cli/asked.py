@@ -22,7 +22,7 @@ from rebalance.recipes import FILL_SETTINGS, make_recipe
 from rebalance.transforms import BY_KEY
 
 if TYPE_CHECKING:
-    from rebalance.planning.smote import SmoteOptions
+    from rebalance.planning.smote import Showing, SmoteOptions
 
 Given = Mapping[str, Any]
 _NEUTRAL = {"size": None, "output_format": "same", "quality": "source", "orientation": "keep"}
@@ -87,13 +87,23 @@ def smote_options(given: Given, dataset: Dataset, seen: Look) -> "SmoteOptions":
         vectors=seen.vectors,
         singletons=given["singletons"],
         clean=given["clean"],
-        showing=Showing(given["render"], given["candidates"] if given["render"] == "nearest" else 0),
+        showing=_showing_asked(given),
         recipe=recipe,
         class_recipes=_class_recipes(given, recipe, dataset),
         rendering=rendering,
         max_copies=given["max_copies"] or MAX_COPIES,
         others=_others(given, seen.described),
     )
+
+
+def _showing_asked(given: Given) -> "Showing":
+    """Return how samples are to be shown. Raises UsageError where a decoder cannot be read."""
+    from rebalance.embedders import find_decoder  # noqa: PLC0415  the same
+    from rebalance.planning.smote import Showing  # noqa: PLC0415  the same
+
+    kind, _, model = given["render"].partition(":")
+    decoder = find_decoder(model).told() if model else None
+    return Showing(kind, given["candidates"] if kind == "nearest" else 0, decoder)
 
 
 def undersample_options(given: Given, seen: Look) -> UndersampleOptions:

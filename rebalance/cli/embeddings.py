@@ -138,11 +138,14 @@ def embedding_asked(given: Given) -> "Embedding":
 
 def visible_asked(seen: Look, given: Given) -> "Visible":
     """Return how synthetic samples are to be made visible. Raises UsageError where nothing is there to embed copies."""
-    from rebalance.embedders import Visible  # noqa: PLC0415  the same
+    from rebalance.embedders import Visible, find_decoder  # noqa: PLC0415  the same
     from rebalance.images.embedding import EMBEDDERS, VERSION  # noqa: PLC0415  the same
 
-    if given["render"] == "blend" or seen.vectors is None:
-        return Visible(given["render"])
+    kind, _, model = given["render"].partition(":")
+    if model:
+        return Visible(kind, decoder=find_decoder(model))
+    if kind == "blend" or seen.vectors is None:
+        return Visible(kind)
     space = seen.vectors.embedder
     asked: AskedEmbedder = str(space.get("name"))
     if given["embeddings"] is None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rebalance.errors import UsageError, did_you_mean
-from rebalance.images.choice import EMBEDDERS
+from rebalance.images.choice import EMBEDDERS, RENDERS
 from rebalance.planning.selection import parse_methods
 from rebalance.transforms import Transform
 
@@ -104,6 +104,20 @@ class Embedder(click.ParamType[str]):
         if not (value in EMBEDDERS or (kind == "onnx" and model and "\0" not in model)):
             hint = "; name the file of the model" if kind == "onnx" else did_you_mean(kind, [*EMBEDDERS, "onnx"])
             self.fail(f"{value!r} is none of: {', '.join(EMBEDDERS)}, onnx:MODEL{hint}", param, ctx)
+        return str(value)
+
+
+class Render(click.ParamType[str]):
+    """What shows a synthetic sample: by its name, or a model."""
+
+    name = "render"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it as it was asked for."""
+        kind, _, model = str(value).partition(":")
+        if not (value in RENDERS or (kind == "decoder" and model and "\0" not in model)):
+            hint = "; name the file of the model" if kind == "decoder" else did_you_mean(kind, [*RENDERS, "decoder"])
+            self.fail(f"{value!r} is none of: {', '.join(RENDERS)}, decoder:MODEL{hint}", param, ctx)
         return str(value)
 
 

@@ -1,27 +1,21 @@
 """Every shared option, declared once."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from rebalance.cli.config import BUNDLED, apply_config
-from rebalance.cli.option_types import Cosine, Embedder, Methods, Names, Path, Quality, SettingType, Share, Size
+from rebalance.cli.option_types import Cosine, Embedder, Methods, Names, Path, Render, Share
+from rebalance.cli.pixel_options import max_pixels, rendering, transforms
+from rebalance.cli.together import together
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
-from rebalance.images.choice import ENGINES
-from rebalance.plan import INTERPOLATIONS, MAX_PIXELS, ORIGINALS, OUTPUT_FORMATS
 from rebalance.planning.methods import CLEANING, COUNTED, SMOTE_METHODS
 from rebalance.planning.selection import ORDERS
 from rebalance.planning.targets import LEGAL
-from rebalance.recipes import ERASING_FILLS, FILL_MODES
 from rebalance.storage.tables import ROLES
 from rebalance.storage.transfer import LINKS
-from rebalance.transforms import TRANSFORMS, Transform
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-Decorator = Callable[[Command], Command]
-
 
 source = click.argument("source", type=Path(), required=False)
 output = click.option("-o", "--output", type=Path(), metavar="OUTPUT", help="The tree to make; it must not exist.")
@@ -100,17 +94,6 @@ similarity = click.option(
 )  # fmt: skip
 
 
-def together(*options: Decorator[Any]) -> Decorator[Any]:
-    """Return the decorator that applies these, so that help lists them in this order."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
 synthesizing = together(
     click.option(
         "--method", type=Names(), default="smote", show_default=True, metavar="METHOD",
@@ -137,8 +120,9 @@ synthesizing = together(
         help="A tree of images, of CLASS/vectors.npy with an index vectors.csv, or of both.",
     ),
     click.option(
-        "--render", type=click.Choice(["nearest", "blend"]), default="nearest", show_default=True,
-        help="What shows a sample: the nearest of some copies of its two images, or one blended into the other.",
+        "--render", type=Render(), default="nearest", show_default=True, metavar="nearest|blend|decoder:MODEL",
+        help="What shows a sample: the nearest of some copies of its two images, one blended into the other, or what "
+        "an ONNX model makes of its vector.",
     ),
     click.option(
         "--candidates", type=click.IntRange(min=2), default=8, show_default=True, metavar="N",
@@ -169,89 +153,6 @@ def read_text(path: str) -> str:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _transform_option(transform: Transform) -> Decorator[Any]:
-    name = transform.key.replace("_", "-")
-    if transform.is_flag:
-        return click.option(f"--{name}/--no-{name}", transform.key, default=None, help=transform.help)
-    kind = SettingType(transform) if transform.n_values == 1 else click.UNPROCESSED
-    return click.option(
-        f"--{name}", transform.key, type=kind, nargs=transform.n_values, metavar=transform.metavar, help=transform.help,
-        callback=None if transform.n_values == 1 else _parse_several(transform),
-    )  # fmt: skip
-
-
-def _parse_several(transform: Transform) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Return the callback of an option with several values, whose setting is all of them."""
-
-    def parse(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-        if value is None:
-            return None
-        return SettingType(transform).convert([_number(part) for part in value], parameter, context)
-
-    return parse
-
-
-def _number(value: Any) -> Any:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return value
-
-
-transforms = together(
-    *(_transform_option(transform) for transform in TRANSFORMS),
-    click.option(
-        "--fill-mode", type=click.Choice(FILL_MODES), default="reflect", show_default=True,
-        help="What lies outside of the picture.",
-    ),
-    click.option(
-        "--cval", type=click.IntRange(0, 255), default=0, show_default=True, help="Gray level of a constant fill."
-    ),
-    click.option(
-        "--erasing-fill", type=click.Choice(ERASING_FILLS), default="noise", show_default=True,
-        help="What --random-erasing fills with: noise, the mean color, or --cval.",
-    ),
-)  # fmt: skip
-max_pixels = click.option(
-    "--max-pixels", type=click.IntRange(min=1), default=MAX_PIXELS, show_default=True, metavar="N",
-    help="Refuse images of more pixels before they are decoded.",
-)  # fmt: skip
-rendering = together(
-    click.option(
-        "--originals", type=click.Choice(ORIGINALS),
-        help="Originals byte for byte, encoded like what is generated, or replaced by draws.  [default: keep]",
-    ),
-    click.option(
-        "--identity-share", type=Share(), metavar="P",
-        help="With --originals transform: the share of every class for which nothing is drawn.  [default: 0]",
-    ),
-    click.option(
-        "--size", type=Size(), metavar="WxH", help="Width and height of every file; implies --originals reencode."
-    ),
-    click.option(
-        "--output-format", type=click.Choice(OUTPUT_FORMATS), default="same", show_default=True,
-        help="Format of every file; another than its own implies --originals reencode.",
-    ),
-    click.option(
-        "--quality", type=Quality(), default="source", show_default=True, metavar="source|1..100",
-        help="Of JPEG and WebP: the source's tables, or a number for every file, which implies --originals reencode.",
-    ),
-    click.option(
-        "--orientation", type=click.Choice(["keep", "upright"]), default="keep", show_default=True,
-        help="Pixels and EXIF orientation as stored, or turned upright without it, which implies --originals reencode.",
-    ),
-    click.option(
-        "--interpolation", type=click.Choice(INTERPOLATIONS), default="bicubic", show_default=True,
-        help="How pixels are sampled.",
-    ),
-    click.option(
-        "--engine", type=click.Choice(ENGINES), default="auto", show_default=True,
-        help="What samples them; auto is OpenCV where the extra `fast` is installed.",
-    ),
-    max_pixels,
-)  # fmt: skip
 
 
 def _inside(_context: click.Context, _parameter: click.Parameter, share: Any) -> Any:
@@ -298,3 +199,6 @@ looking_smote = together(embedding, embeddings, embedding_paths)
 looking = together(embedding, embeddings, embedding_paths, similarity)
 capping = together(cap, cap_method, window, order, looking)
 choosing = together(method, window, order, looking)
+
+__all__ = ["max_pixels", "rendering", "transforms"]
+"""Declared elsewhere, and named here for the commands."""

@@ -103,11 +103,11 @@ def _remarks(plan: Plan, dataset: Dataset, given: Given) -> Iterator[str]:
     if plan.request.get("write") == "vectors":
         yield f"seed {plan.request['seed']}, {smote['method']}; written as vectors"
         return
-    shown = f"the nearest of {showing['n_candidates']} copies" if showing["n_candidates"] else "blended"
+    shown = {"nearest": f"the nearest of {showing['n_candidates']} copies", "blend": "a blend", "decoder": "a decoder"}
     neighbors = f"{smote['k_neighbors']} neighbors"
     if smote["method"].startswith("borderline"):
         neighbors += f", {smote['m_neighbors']} to be in danger"
-    yield f"{smote['method']}, {neighbors}; shown by {shown}"
+    yield f"{smote['method']}, {neighbors}; shown by {shown[showing['render']]}"
     yield told_settings(plan)
     yield from given["configuration"].remarks
     yield from setting_remarks(given, plan)

@@ -7,6 +7,8 @@ from rebalance.errors import UsageError
 ENGINES = ("auto", "pillow", "opencv")
 EMBEDDERS = ("descriptor", "pixels")
 """The names of those that need nothing installed."""
+RENDERS = ("nearest", "blend")
+"""What shows a synthetic sample without a model."""
 
 
 def choose_engine(name: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from rebalance.images.codec import view_image
@@ -51,6 +52,11 @@ def place_all(described: Rows, embedder: Embedder) -> tuple[Rows, dict[str, Any]
     """Return unit vectors of a set of images, and what names their space."""
     rows, space = embedder.place(described)
     return rows, {**embedder.identity, **embedder.versions, **space}
+
+
+def lengths_of(described: Rows, embedder: Embedder) -> NDArray[np.float64] | None:
+    """Return the length of what a model says of each image, which its vector has lost; of others, None."""
+    return None if embedder.has_zeros else np.sqrt(np.einsum("ij,ij->i", described, described, dtype=np.float64))
 
 
 def embedder_of(model: Model) -> Embedder:

@@ -75,7 +75,7 @@ class Model:
         """Return the vector [n_dimensions] of one picture. A model for several at once is given it several times."""
         ready = prepare(picture, self.image_input, self.settings)
         batch = np.repeat(ready[None], self.image_input.n_pictures, axis=0)
-        with _failures_told(self.where, f"fails on a picture of {_as_text(self.image_input.size)}"):
+        with failures_told(self.where, f"fails on a picture of {_as_text(self.image_input.size)}"):
             made = self.session.run([self.output], {self.image_input.name: batch})[0]
         vector = self._pooled(made)
         if self.n_dimensions not in (None, len(vector)):
@@ -120,11 +120,11 @@ def open_model(data: bytes, files: Files, settings: ModelSettings, where: str) -
 
     Raises UsageError where onnxruntime is missing, the model is broken or the settings do not fit it.
     """
-    files = _wanted(data, files, where)
-    session = _open_session(data, files, where)
+    files = wanted_files(data, files, where)
+    session = open_session(data, files, where)
     image_input = _image_input(session.get_inputs(), settings, where)
     _check_settings(image_input, settings, where)
-    output = _choose_output([output.name for output in session.get_outputs()], settings, where)
+    output = choose_output([output.name for output in session.get_outputs()], settings, where)
     model = Model(session, image_input, output, settings, model_sums(data, files), where)
     once, again = model.embed_one(_SAMPLE), model.embed_one(_SAMPLE)
     if once.tobytes() != again.tobytes():
@@ -164,7 +164,7 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def _open_session(data: bytes, files: Files, where: str) -> Any:
+def open_session(data: bytes, files: Files, where: str) -> Any:
     """Return a session on one thread, which does the same work in the same order each time."""
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
@@ -176,12 +176,12 @@ def _open_session(data: bytes, files: Files, where: str) -> Any:
     if files:
         lengths = [len(content) for content in files.values()]
         options.add_external_initializers_from_files_in_memory(list(files), list(files.values()), lengths)
-    with _failures_told(where, f"not a model that onnxruntime {runtime.__version__} runs"):
+    with failures_told(where, f"not a model that onnxruntime {runtime.__version__} runs"):
         return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
 @contextlib.contextmanager
-def _failures_told(where: str, what: str) -> Iterator[None]:
+def failures_told(where: str, what: str) -> Iterator[None]:
     """Raise UsageError where onnxruntime fails, MemoryError where it has none."""
     try:
         yield
@@ -193,7 +193,7 @@ def _failures_told(where: str, what: str) -> Iterator[None]:
         raise UsageError(f"{where}: {what}: {reason[:300]}") from None
 
 
-def _wanted(data: bytes, files: Files, where: str) -> Files:
+def wanted_files(data: bytes, files: Files, where: str) -> Files:
     """Return the files of the weights; onnxruntime would look for a missing one in the current directory."""
     names = weight_files(data, where)
     for name in names:
@@ -253,7 +253,8 @@ def _check_settings(image_input: ImageInput, settings: ModelSettings, where: str
         raise UsageError(f"{where}: the input {image_input.name!r} takes gray: leave channels out")
 
 
-def _choose_output(names: Sequence[str], settings: ModelSettings, where: str) -> str:
+def choose_output(names: Sequence[str], settings: ModelSettings, where: str) -> str:
+    """Return the output that was asked for, else the first. Raises UsageError where there is none of that name."""
     if settings.output is None:
         return names[0]
     if settings.output not in names:

@@ -104,11 +104,11 @@ def resized(pixels: Pixels, size: Size, rendering: Rendering) -> Pixels:
     return _sampled(pixels, place(size_of(pixels), 1, {}, {}, rendering._replace(size=size)), {}, rendering)
 
 
-def finish(picture: Picture, making: Making, drawn: Drawn) -> MadeFile:
-    """Return a copy as a file. Raises UnfitImageError where its format does not hold the mode."""
+def finish(picture: Picture, making: Making, drawn: Drawn, *, is_new: bool = False) -> MadeFile:
+    """Return a copy as a file, or something new. Raises UnfitImageError where its format does not hold the mode."""
     encoding = encoding_of(picture, making.rendering, making.file_format)
     is_same = drawn.pixels is picture.pixels or np.array_equal(drawn.pixels, picture.pixels)
-    if is_same and making.rendering.originals == "keep" and encoding.format == picture.own.format:
+    if is_same and not is_new and making.rendering.originals == "keep" and encoding.format == picture.own.format:
         return MadeFile(None, picture.header, drawn.values, drawn.attempt, (UNCHANGED,))
     encoded = encode(drawn.pixels, encoding)
     opened, header = picture.header.mode, Header(*size_of(drawn.pixels), encoded.mode, encoding.format)

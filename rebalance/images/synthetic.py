@@ -1,4 +1,4 @@
-"""Synthetic samples made visible: the copy of either image that lies nearest to where a sample does, or a blend."""
+"""Synthetic samples made visible: the nearest copy of either image, a blend, or what a decoder makes of them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rebalance.images.codec import Picture
+from rebalance.images.decoder import Decoded
+from rebalance.images.encoding import settings_for
 from rebalance.images.geometry import turned, turned_upright
 from rebalance.images.pipeline import Draw, Drawn, MadeFile, Making, draw_copy, finish, rendered, resized
 from rebalance.images.pixels import Pixels, colors_of, has_alpha, level_of, size_of
@@ -75,6 +77,17 @@ def blend(base: Parent, neighbor: Picture, step: float) -> MadeFile:
     mixed = (1 - step) * base.picture.pixels.astype(np.float64) + step * like.astype(np.float64)
     blended = replace(base.picture, pixels=np.rint(mixed).astype(base.picture.pixels.dtype), tones={})
     return finish(base.picture, base.making, Drawn(rendered(blended, base.making.rendering), {}, 0, ()))
+
+
+def decoded(base: Parent, made: Decoded) -> MadeFile:
+    """Return a decoded picture as a file in the format of the base, upright, in the size that was asked for, if any."""
+    mode = "L" if made.pixels.shape[2] == 1 else "RGB"
+    own = base.picture.own
+    settings = own.settings if own.mode == mode else settings_for(own.format, base.making.rendering.quality)
+    header = replace(base.picture.header, mode=mode)
+    picture = Picture(made.pixels, header, 1, replace(own, mode=mode, settings=settings, icc=None, orientation=None))
+    pixels = rendered(picture, base.making.rendering)
+    return finish(picture, base.making, Drawn(pixels, {}, 0, made.notes), is_new=True)
 
 
 def _in_steps(vector: Rows) -> Pixels:

@@ -24,15 +24,14 @@ from rebalance.plan import (
 )
 from rebalance.planning.augment import MAX_COPIES
 from rebalance.planning.checks import check_copies, check_names
-from rebalance.planning.choice import Choice, LeftOut
+from rebalance.planning.choice import Choice
+from rebalance.planning.cloud import Cloud, cleaned, cloud_of
 from rebalance.planning.copies import spread_copies
 from rebalance.planning.leaving import drop_others, images_left
 from rebalance.planning.naming import Place, generated_path, original_path
-from rebalance.planning.samplers import Pictures, clean
-from rebalance.planning.selection import selection_key
-from rebalance.planning.synthesis import Asked, Points, Synthetic, aims, numbered, synthesize
+from rebalance.planning.synthesis import Asked, Synthetic, aims, numbered, synthesize
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
-from rebalance.vectors import Vectors, picked
+from rebalance.vectors import Vectors
 
 SINGLETONS = ("augment", "copy", "error")
 CLEANERS = ("tomek", "enn")
@@ -43,6 +42,8 @@ class Showing(NamedTuple):
 
     render: str = "nearest"
     n_candidates: int = 8
+    decoder: Mapping[str, object] | None = None
+    """What names the model of `decoder`, ready for JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,12 @@ def plan_smote(dataset: Dataset, options: SmoteOptions, unusable: Mapping[str, U
     n_missing = {name: n_targets[name] - len(left[name]) for name in left}
     _check_sources(sources, n_missing, options)
     assert options.vectors is not None
-    cloud = _cloud(sources, options.vectors)
+    cloud = cloud_of(sources, options.vectors)
     wanted = {label: n_missing[name] for label, name in enumerate(sources) if len(sources[name]) > 1}
     samples, remarks = synthesize(cloud.points, wanted, options.asked)
     _check_one_class(cloud, samples, options)
-    choice = _cleaned(cloud, samples, left, n_missing, options)
+    full = [label for label, name in enumerate(sources) if n_missing[name] <= 0]
+    choice = cleaned(cloud, samples, left, full, options.clean, options.seed)
     by_class = {name: samples.get(label, _NONE) for label, name in enumerate(sources)}
     folders = {folder.directory: folder for folder in dataset.classes}
     made = _Made(folders, options, cloud, choice, by_class, sources, n_missing, unusable)
@@ -139,28 +141,6 @@ def search_size(dataset: Dataset, options: SmoteOptions) -> float:
 _NONE = Synthetic(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
 
 
-class _Cloud(NamedTuple):
-    """The sources as points, the image of each, and the place of each path."""
-
-    points: Points
-    images: tuple[ImageFile, ...]
-    place_of: Mapping[str, int]
-
-
-def _cloud(sources: Mapping[str, Sequence[ImageFile]], vectors: Vectors) -> _Cloud:
-    place_of = {path: place for place, path in enumerate(vectors.paths)}
-    labeled = [
-        (label, image) for label, images in enumerate(sources.values()) for image in images if image.path in place_of
-    ]
-    rows = picked(vectors.rows, np.array([place_of[image.path] for _, image in labeled], np.intp))
-    labels = np.array([label for label, _ in labeled], np.intp)
-    images = tuple(image for _, image in labeled)
-    paths = [image.path for image in images]
-    return _Cloud(
-        Points(rows, labels, tuple(sources), paths), images, {path: place for place, path in enumerate(paths)}
-    )
-
-
 def _check_sources(
     sources: Mapping[str, Sequence[ImageFile]], n_missing: Mapping[str, int], options: SmoteOptions
 ) -> None:
@@ -174,7 +154,7 @@ def _check_sources(
     check_copies({name: (n, -(-missing // max(n, 1))) for name, (n, missing) in counts.items()}, options.max_copies)
 
 
-def _check_one_class(cloud: _Cloud, samples: Mapping[int, Synthetic], options: SmoteOptions) -> None:
+def _check_one_class(cloud: Cloud, samples: Mapping[int, Synthetic], options: SmoteOptions) -> None:
     """Raise TargetError where a picture would be made of images of two classes."""
     if options.showing.render == "none":
         return
@@ -189,60 +169,13 @@ def _check_one_class(cloud: _Cloud, samples: Mapping[int, Synthetic], options: S
             )
 
 
-def _cleaned(
-    cloud: _Cloud,
-    samples: Mapping[int, Synthetic],
-    left: Mapping[str, Sequence[ImageFile]],
-    n_missing: Mapping[str, int],
-    options: SmoteOptions,
-) -> Choice:
-    """Return what stays of the images: all of them, or without those of full classes that cleaning removes."""
-    kept = {name: tuple(images) for name, images in left.items()}
-    if options.clean is None:
-        return Choice(kept, LeftOut("cannot be used"))
-    points = cloud.points
-    n_real = len(points.labels)
-    full = [label for label, name in enumerate(points.names) if n_missing[name] <= 0]
-    made = [aims(points.rows, own) for own in samples.values()]
-    labels = [np.full(len(own.steps), label) for label, own in samples.items()]
-    everything = np.arange(n_real)
-    pictures = Pictures(
-        np.concatenate([points.rows[everything], *made]),
-        np.concatenate([points.labels, *labels]).astype(np.intp),
-        np.arange(n_real + sum(map(len, labels))),
-        options.seed,
-    )
-    stays = np.zeros(len(pictures.labels), bool)
-    stays[clean(options.clean, pictures, full)[0]] = True
-    gone = [index for index in np.flatnonzero(~stays[:n_real]).tolist() if points.labels[index] in full]
-    return _without(cloud, gone, kept, options)
-
-
-def _without(
-    cloud: _Cloud, gone: Sequence[int], kept: Mapping[str, tuple[ImageFile, ...]], options: SmoteOptions
-) -> Choice:
-    """Return the choice without these points; of a class that would vanish, the smallest key stays."""
-    paths = {cloud.images[index].path for index in gone}
-    remaining, remarks = dict(kept), []
-    for name, images in kept.items():
-        own = tuple(image for image in images if image.path not in paths)
-        if images and not own:
-            own = (min(images, key=lambda image: selection_key(options.seed, image.path)),)
-            paths.discard(own[0].path)
-        if n_gone := len(images) - len(own):
-            remarks.append(f"class {name!r}: --clean {options.clean} leaves {n_gone} images out")
-        remaining[name] = own
-    reason = LeftOut(f"--clean {options.clean}")
-    return Choice(remaining, LeftOut("cannot be used"), dict.fromkeys(sorted(paths), reason), tuple(remarks))
-
-
 @dataclass(frozen=True, slots=True)
 class _Made:
     """What is made of each class."""
 
     folders: Mapping[str, ClassFolder]
     options: SmoteOptions
-    cloud: _Cloud
+    cloud: Cloud
     choice: Choice
     samples: Mapping[str, Synthetic]
     sources: Mapping[str, Sequence[ImageFile]]
@@ -296,7 +229,8 @@ class _Made:
             return operation
         place_of = self.cloud.place_of
         base, neighbor = (np.array([place_of[image.path]]) for image in (operation.source, operation.neighbor))
-        lies = aims(self.cloud.points.rows, Synthetic(base, neighbor, np.array([operation.step])))
+        lengths = self.cloud.lengths if self.options.showing.render == "decoder" else None
+        lies = aims(self.cloud.points.rows, Synthetic(base, neighbor, np.array([operation.step])), lengths)
         return replace(operation, aim=lies[0].astype("<f4").tobytes())
 
 
@@ -311,7 +245,7 @@ def _request(options: SmoteOptions) -> dict[str, object]:
             "singletons": options.singletons,
             "clean": options.clean,
         },
-        "showing": options.showing._asdict(),
+        "showing": {key: value for key, value in options.showing._asdict().items() if value is not None},
         "recipe": options.recipe,
         "class_recipes": options.class_recipes,
         "rendering": options.rendering._asdict(),

@@ -112,10 +112,13 @@ def numbered(bases: Indices) -> Indices:
     return numbers
 
 
-def aims(rows: RowSource, synthetic: Synthetic) -> NDArray[np.float32]:
-    """Return where samples lie: float32, shape (n_samples, n_dimensions)."""
-    steps = synthetic.steps[:, None]
-    return np.asarray((1 - steps) * rows[synthetic.bases] + steps * rows[synthetic.neighbors], np.float32)
+def aims(rows: RowSource, synthetic: Synthetic, lengths: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+    """Return where samples lie: float32, shape (n_samples, n_dimensions); between rows of these lengths, if given."""
+    shares = np.stack([1 - synthetic.steps, synthetic.steps])
+    if lengths is not None:
+        shares *= lengths[np.stack([synthetic.bases, synthetic.neighbors])]
+    bases, neighbors = shares[..., None]
+    return np.asarray(bases * rows[synthetic.bases] + neighbors * rows[synthetic.neighbors], np.float32)
 
 
 def _with_largest_keys(points: Points, synthetic: Synthetic, n_samples: int, seed: int) -> Indices:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebalance.dataset import to_bytes
 from rebalance.errors import VectorsError, listed
@@ -154,8 +155,12 @@ def fill(rows: Rows, file: BinaryIO, head: Head) -> None:
             block[:] = np.frombuffer(data, head.dtype).reshape(block.shape)
 
 
-def scale(rows: Rows, paths: Sequence[str], place: str) -> None:
-    """Scale rows to unit length in place, by norms in float64. Raises VectorsError for the first that has none."""
+def scale(rows: Rows, paths: Sequence[str], place: str) -> NDArray[np.float64] | None:
+    """Scale rows to unit length in place, by norms in float64; return these where any was another.
+
+    Raises VectorsError for the first row that has none.
+    """
+    lengths = np.ones(len(rows))
     step = max(1, BLOCK // (rows.shape[1] * 8))
     for start in range(0, len(rows), step):
         with np.errstate(invalid="ignore"):  # a NaN that signals, which is found below
@@ -170,6 +175,8 @@ def scale(rows: Rows, paths: Sequence[str], place: str) -> None:
             )
         is_off = np.abs(norms - 1) > _UNIT
         rows[start : start + step][is_off] = block[is_off] / norms[is_off, None]
+        lengths[start : start + step][is_off] = norms[is_off]
+    return None if (lengths == 1).all() else lengths
 
 
 def _fault(row: Rows) -> str:

@@ -51,8 +51,8 @@ def _read_npy(file: BinaryIO, path: str, paths_file: str | None) -> Vectors:
     check_paths(paths, paths_file)
     rows = np.empty(head.shape, np.float32)
     fill(rows, file, head)
-    scale(rows, paths, path)
-    return Vectors(tuple(paths), rows)
+    lengths = scale(rows, paths, path)
+    return Vectors(tuple(paths), rows, lengths=lengths)
 
 
 def _read_lines(path: str) -> list[str]:

@@ -35,6 +35,7 @@ def joined(
         embedder=vectors.embedder,
         sizes=tuple(vectors.sizes[row] for row in order) if vectors.sizes else (),
         sums=tuple(vectors.sums[row] for row in order) if vectors.sums else (),
+        lengths=None if vectors.lengths is None else vectors.lengths[order],
     )
     return kept, extra
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebalance.dataset import to_bytes
 from rebalance.errors import VectorsError
@@ -64,8 +65,8 @@ def read_npz(file: BinaryIO, path: str) -> Vectors:
         _check_heads(heads)
         read = _Reader(archive, infos, path)
         paths = read.paths()
-        rows = read.rows(paths)
-        return Vectors(paths, rows, embedder=read.embedder(), sizes=read.sizes(), sums=read.sums())
+        rows, lengths = read.rows(paths)
+        return Vectors(paths, rows, read.embedder(), read.sizes(), read.sums(), read.lengths(lengths))
 
 
 def _named_members(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.ZipInfo]:
@@ -86,7 +87,7 @@ def _named_members(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.Zip
     return infos
 
 
-_MEMBERS = ("paths", "vectors", "sizes", "sha256", "embedder")
+_MEMBERS = ("paths", "vectors", "sizes", "sha256", "lengths", "embedder")
 
 
 def _check_heads(heads: Mapping[str, Head]) -> None:
@@ -94,7 +95,8 @@ def _check_heads(heads: Mapping[str, Head]) -> None:
     heads["vectors"].check("f", None, None)
     n_rows = heads["vectors"].shape[0]
     expected: dict[str, tuple[str, tuple[int, ...]]] = {
-        "paths": ("U", (n_rows,)), "sizes": ("iu", (n_rows,)), "sha256": ("u", (n_rows, 32)), "embedder": ("U", ()),
+        "paths": ("U", (n_rows,)), "sizes": ("iu", (n_rows,)), "sha256": ("u", (n_rows, 32)),
+        "lengths": ("f", (n_rows,)), "embedder": ("U", ()),
     }  # fmt: skip
     for name, (kinds, shape) in expected.items():
         if name in heads:
@@ -114,12 +116,21 @@ class _Reader:
         check_paths(paths, f"{self.path}: paths")
         return tuple(paths)
 
-    def rows(self, paths: Sequence[str]) -> Rows:
+    def rows(self, paths: Sequence[str]) -> tuple[Rows, NDArray[np.float64] | None]:
         with _member(self.archive, self.infos["vectors"], self.path) as (file, head):
             rows = np.empty(head.shape, np.float32)
             fill(rows, file, head)
-        scale(rows, paths, f"{self.path}: vectors")
-        return rows
+        return rows, scale(rows, paths, f"{self.path}: vectors")
+
+    def lengths(self, of_rows: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        """Return the lengths that the file says its rows had, else those they have in it."""
+        if "lengths" not in self.infos:
+            return of_rows
+        with _member(self.archive, self.infos["lengths"], self.path) as (file, head):
+            lengths = np.frombuffer(read_exactly(file, head.n_bytes, head.place), head.dtype).astype(np.float64)
+        if not (np.isfinite(lengths) & (lengths > 0)).all():
+            raise VectorsError(f"{head.place}: holds a length that is not above 0: leave it out, or embed again")
+        return lengths
 
     def embedder(self) -> Mapping[str, Any]:
         try:
@@ -181,5 +192,7 @@ def _arrays(vectors: Vectors) -> Iterator[tuple[str, np.ndarray[Any, np.dtype[An
         yield "sizes", np.array(vectors.sizes, dtype="<i8")
     if vectors.sums:
         yield "sha256", np.frombuffer(bytes.fromhex("".join(vectors.sums)), dtype=np.uint8).reshape(-1, 32)
+    if vectors.lengths is not None:
+        yield "lengths", np.array(vectors.lengths, "<f8")
     if vectors.embedder:
         yield "embedder", np.array(json.dumps(vectors.embedder, sort_keys=True), dtype="<U")

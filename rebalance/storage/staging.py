@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,7 @@ from rebalance.errors import LockedError, OutputRefusedError, StorageError
 from rebalance.planning.naming import NAME_MAX
 from rebalance.storage.journal import Journal
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.names import encode_name
-from rebalance.storage.rows import write_array
 from rebalance.storage.transfer import StagedTree
-from rebalance.vectors import Rows
 
 _STATE = b"staging.json"
 _OURS = frozenset({b"tree", b"tree.old", b"tmp", b"journal.jsonl", _STATE})
@@ -66,15 +63,6 @@ class Staging:
         """Write a file of the root; return path, bytes and sha256 as a manifest has them."""
         self.for_workers("copy").put(name, data)
         return {"path": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-    def write_rows(self, name: str, n_rows: int, blocks: Iterator[Rows]) -> dict[str, Any]:
-        """Write an array of vectors; return its path, bytes, sha256 and rows as a manifest has them."""
-        with self.for_workers("copy").made(name) as file:
-            write_array(file, n_rows, blocks)
-        with open(os.path.join(self.tree, to_bytes(name)), "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-            n_bytes = file.seek(0, os.SEEK_END)
-        return {"path": encode_name(name), "bytes": n_bytes, "sha256": found, "rows": n_rows}
 
     def settle(self, directory: str, outputs: Iterable[str]) -> None:
         """Delete what a class directory holds beside these outputs. Raises StorageError where one is missing."""

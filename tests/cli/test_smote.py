@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
+from onnx import TensorProto, helper
+from PIL import Image, ImageOps
 
 from rebalance.planning.methods import SMOTE_METHODS
 from tests.conftest import MakeTree, Run, contents, manifest_head, manifest_rows, start
+from tests.images.test_model import node, proto
 
 
 def counts(output: Path) -> dict[str, int]:
@@ -379,3 +382,81 @@ def test_the_only_image_of_a_class_has_its_row_repeated(make_tree: MakeTree, out
 def test_options_of_images_are_refused_for_vectors(options: tuple[str, ...], told: str, photos: Path, run: Run) -> None:
     done = run("smote", photos, "-n", "--write", "vectors", *options)
     assert (done.code, told in done.err) == (2, True), done.err
+
+
+SIDE = 16
+
+
+@pytest.fixture
+def autoencoder(photos: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Return an encoder and a decoder: the 12 principal components of these photographs at 16 x 16."""
+    pictures = [
+        np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB").resize((SIDE, SIDE))) / 255
+        for path in sorted(photos.rglob("*.jpg"))
+    ]
+    flat = np.array([picture.transpose(2, 0, 1).ravel() for picture in pictures])
+    mean = flat.mean(axis=0)
+    components = np.linalg.svd(flat - mean, full_matrices=False)[2][:12].astype(np.float32)
+    encoder = proto(
+        node("Flatten", "x", "f"),
+        node("Sub", "f", "m", "c"),
+        node("MatMul", "c", "w", "y"),
+        shape=("n", 3, SIDE, SIDE),
+        weights={"m": mean.astype(np.float32)[None], "w": components.T},
+    )
+    decoder = proto(
+        node("MatMul", "x", "w", "c"),
+        node("Add", "c", "m", "f"),
+        node("Reshape", "f", "s", "y"),
+        inputs=[helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 12])],
+        weights={"m": mean.astype(np.float32)[None], "w": components, "s": np.array([-1, 3, SIDE, SIDE])},
+    )
+    (tmp_path / "encoder.onnx").write_bytes(encoder.SerializeToString())
+    (tmp_path / "encoder.toml").write_text('mean = 0.0\nstd = 1.0\nfit = "squash"\n')
+    (tmp_path / "decoder.onnx").write_bytes(decoder.SerializeToString())
+    return tmp_path / "encoder.onnx", tmp_path / "decoder.onnx"
+
+
+def test_an_autoencoder_of_ones_own_works_from_the_command_line(
+    photos: Path, autoencoder: tuple[Path, Path], tmp_path: Path, output: Path, run: Run
+) -> None:
+    encoder, decoder = autoencoder
+    asked = ("smote", photos, "--embedder", f"onnx:{encoder}", "--render", f"decoder:{decoder}")
+    done = run(*asked, "-o", output, "-j", "1")
+    assert done.code == 0, done.err
+    assert counts(output) == {"Hat": 14, "Skirt": 14, "Top": 14}
+    assert run("verify", output, "--source", photos).code == 0
+    assert run(*asked, "-o", tmp_path / "again", "-j", "2").code == 0
+    assert contents(output) == contents(tmp_path / "again")
+    for row in synthetic(output):
+        assert (row["width"], row["height"], row["mode"]) == (SIDE, SIDE, "RGB")
+        pair = [
+            np.asarray(Image.open(photos / row[key]).convert("RGB").resize((SIDE, SIDE)))
+            for key in ("source", "neighbor")
+        ]
+        mixed = (1 - row["step"]) * pair[0].astype(float) + row["step"] * pair[1].astype(float)
+        made = np.asarray(Image.open(output / row["path"]).convert("RGB")).astype(float)
+        assert np.corrcoef(made.ravel(), mixed.ravel())[0, 1] > 0.7
+        assert abs(made.mean() - mixed.mean()) < 12
+    assert run("replay", output, synthetic(output)[0]["path"], "--source", photos, "-o", tmp_path / "x.jpg").code == 2
+    run("embed", photos, "-o", tmp_path / "v.npz", "--embedder", f"onnx:{encoder}", "-j", "1")
+    by_file = run(
+        "smote", photos, "-o", tmp_path / "file", "--embeddings", tmp_path / "v.npz", "--render", f"decoder:{decoder}"
+    )
+    assert by_file.code == 0, by_file.err
+    assert contents(tmp_path / "file") == contents(output)
+
+
+def test_a_decoder_that_cannot_be_is_refused_before_any_image_is_looked_at(
+    photos: Path, autoencoder: tuple[Path, Path], run: Run
+) -> None:
+    for path in photos.rglob("*.jpg"):
+        path.write_bytes(b"no picture, which would be told with another code")
+    for render, told in (
+        ("decoder:nowhere.onnx", "nowhere.onnx: cannot be read"),
+        ("decoder:", "name the file of the model"),
+        ("nearst", "did you mean 'nearest'?"),
+        (f"decoder:{autoencoder[0]}", "a decoder makes pictures of its own size: leave size and fit out"),
+    ):
+        done = run("smote", photos, "-n", "--render", render)
+        assert (done.code, told in done.err) == (2, True), done.err
