@@ -47,6 +47,8 @@ class Balancing:
     """How synthetic samples are made visible, where there are such."""
     written: Callable[[Plan, Look], Plan] = lambda plan, _seen: plan
     """The plan of what is written instead of a tree of images, or beside it."""
+    afterwards: Callable[[Plan, Dataset, Look], None] = lambda _plan, _dataset, _seen: None
+    """What else is done once OUTPUT stands, which cannot make it fall any more."""
 
 
 def balance(source: str | None, output: str | None, given: Given, balancing: Balancing) -> int:
@@ -66,6 +68,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     balancing.check(dataset)
     is_there = output is not None and check_output(dataset, output, files_read(source, given))
     seen = look(dataset, given, is_looking=balancing.is_looking)
+    visible = balancing.visible(seen)
     described = {**opened.described, **seen.described}
     planned = balancing.planner(dataset, replace(seen, described=described))
     plan_all = partial(_plan, planned, dataset, given["write"])
@@ -80,15 +83,19 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
         return 0
     if is_there and _is_up_to_date(output, plan, dataset, given):
         remove_leftovers(to_bytes(output))
-        return _tell_standing(planner, output, given)
+        outcome = _tell_standing(planner, output, given)
+        balancing.afterwards(outcome.plan, dataset, seen)
+        return 0
     run_options = RunOptions(
         n_workers=options.n_workers(given),
         link=given["link"],
         is_overwriting=given["overwrite"],
         unusable=seen.unusable,
-        visible=balancing.visible(seen),
+        visible=visible,
     )
-    return _carry_out(planner, opened, output, given, run_options, plan.command)
+    outcome = _carry_out(planner, opened, output, given, run_options, plan.command)
+    balancing.afterwards(outcome.plan, dataset, seen)
+    return 0
 
 
 def _plan(planner: Planner, dataset: Dataset, write: str, unusable: Mapping[str, Unusable]) -> Plan:
@@ -126,7 +133,7 @@ def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> b
 
 def _carry_out(
     planner: Planner, source: Source, output: str, given: Given, run_options: RunOptions, command: str
-) -> int:
+) -> Outcome:
     from rebalance.execute import execute  # noqa: PLC0415  the same
 
     with progress_bar(command, is_quiet=given["quiet"]) as progress:
@@ -138,17 +145,18 @@ def _carry_out(
         )
         outcome = execute(planner, source.dataset, source.reread, output, run_options, listener)
     _tell(outcome, output, given, is_up_to_date=False)
-    return 0
+    return outcome
 
 
-def _tell_standing(planner: Planner, output: str, given: Given) -> int:
+def _tell_standing(planner: Planner, output: str, given: Given) -> Outcome:
     """Report on the OUTPUT that stands as on one just made: by the images that turned out unusable then."""
     from rebalance.freshness import unusable_images  # noqa: PLC0415  the same
 
     unusable = unusable_images(to_bytes(output))
     plan = planner(unusable)
-    _tell(Outcome(plan, plan.n_outputs, unusable), output, given, is_up_to_date=True)
-    return 0
+    outcome = Outcome(plan, plan.n_outputs, unusable)
+    _tell(outcome, output, given, is_up_to_date=True)
+    return outcome
 
 
 def _tell(outcome: Outcome, output: str, given: Given, *, is_up_to_date: bool) -> None:

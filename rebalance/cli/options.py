@@ -125,6 +125,10 @@ synthesizing = together(
         "an ONNX model makes of its vector.",
     ),
     click.option(
+        "--sheet", type=Path(), metavar="FILE.png",
+        help="Then also a picture of some samples: what each lies between, what shows it, what is nearest to it.",
+    ),
+    click.option(
         "--candidates", type=click.IntRange(min=2), default=8, show_default=True, metavar="N",
         help="Of --render nearest: how many copies.",
     ),

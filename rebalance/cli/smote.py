@@ -14,7 +14,7 @@ from rebalance.cli.embeddings import Look, visible_asked
 from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
 from rebalance.cli.report import emit, say
 from rebalance.dataset import Dataset
-from rebalance.errors import UsageError
+from rebalance.errors import RebalanceError, UsageError
 from rebalance.plan import Plan
 from rebalance.run import Planner
 
@@ -67,9 +67,10 @@ def smote(source: str | None, output: str | None, **given: Any) -> int:
             is_looking=True,
             planner=lambda dataset, seen: _planner(dataset, smote_options(given, dataset, seen), given),
             remarks=lambda plan, dataset: _remarks(plan, dataset, given),
-            check=lambda dataset: _check(dataset, given),
+            check=lambda dataset: _check(dataset, given, output),
             visible=lambda seen: None if given["write"] == "vectors" else visible_asked(seen, given),
             written=lambda plan, seen: _written(plan, seen, given["write"]),
+            afterwards=lambda plan, dataset, seen: _show(plan, dataset, seen, given, output),
         ),
     )
 
@@ -82,11 +83,38 @@ def _written(plan: Plan, seen: Look, write: str) -> Plan:
     return as_rows(plan, seen.vectors) if write == "vectors" else with_rows(plan, seen.vectors)
 
 
-def _check(dataset: Dataset, given: Given) -> None:
+def _show(plan: Plan, dataset: Dataset, seen: Look, given: Given, output: str | None) -> None:
+    """Write the sheet that is asked for. OUTPUT stands whatever becomes of it."""
+    from rebalance.sheet import write_sheet  # noqa: PLC0415  as below
+
+    if given["sheet"] is None or seen.vectors is None or output is None:
+        return
+    try:
+        n_left_out = write_sheet(given["sheet"], plan, dataset, seen.vectors, output)
+    except (OSError, RebalanceError) as error:
+        say(f"warning: {given['sheet']}: the sheet is not written: {error}; {output} stands")
+        return
+    if n_left_out and not given["quiet"]:
+        say(f"note: {given['sheet']}: {n_left_out} classes are not on the sheet, for want of room")
+
+
+def _check(dataset: Dataset, given: Given, output: str | None) -> None:
     """Raise what is wrong with the options before any picture is looked at."""
+    if given["sheet"] is not None:
+        _check_sheet(given["sheet"], dataset, output, is_dry_run=given["dry_run"])
     from rebalance.planning.smote import check_numbers  # noqa: PLC0415  with what it imports, nothing for --help
 
     check_numbers(dataset, smote_options(given, dataset, Look()))
+
+
+def _check_sheet(path: str, dataset: Dataset, output: str | None, *, is_dry_run: bool) -> None:
+    from rebalance.sheet import check_sheet  # noqa: PLC0415  as below
+
+    if is_dry_run:
+        raise UsageError("--sheet shows what was made, and --dry-run makes nothing: leave one of them out")
+    if not path.lower().endswith(".png"):
+        raise UsageError(f"--sheet {path!r} does not end with .png")
+    check_sheet(path, [dataset.root, *([output] if output else [])])
 
 
 def _planner(dataset: Dataset, asked: "SmoteOptions", given: Given) -> Planner:

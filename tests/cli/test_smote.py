@@ -13,6 +13,7 @@ from imblearn.over_sampling import SMOTE
 from onnx import TensorProto, helper
 from PIL import Image, ImageOps
 
+from rebalance.drawing import draw_key
 from rebalance.planning.methods import SMOTE_METHODS
 from tests.conftest import MakeTree, Run, contents, manifest_head, manifest_rows, start
 from tests.images.test_model import node, proto
@@ -460,3 +461,56 @@ def test_a_decoder_that_cannot_be_is_refused_before_any_image_is_looked_at(
     ):
         done = run("smote", photos, "-n", "--render", render)
         assert (done.code, told in done.err) == (2, True), done.err
+
+
+def test_a_sheet_shows_what_samples_lie_between(photos: Path, output: Path, tmp_path: Path, run: Run) -> None:
+    sheet = tmp_path / "sheet.png"
+    asked = ("smote", photos, "-o", output, "--sheet", sheet, "-j", "1")
+    assert run(*asked).code == 0
+    first = sheet.read_bytes()
+    with Image.open(sheet) as image:
+        pixels = np.asarray(image)
+    # Skirt has 3 samples and Top 8: two blocks of a title and four rows
+    assert pixels.shape == (2 * (24 + 4 * 148), 108 + 8 * 132, 3)
+    row = next(iter(sorted(synthetic(output), key=lambda row: draw_key(0, row["source"], row["copy_number"]))))
+    block = 0 if row["class"] == "Skirt" else 24 + 4 * 148
+    for place, path in enumerate((photos / row["source"], output / row["path"], photos / row["neighbor"])):
+        top = block + 24 + place * 148
+        shown = pixels[top : top + 128, 108:236].astype(float)
+        with Image.open(path) as image:
+            small = ImageOps.pad(ImageOps.exif_transpose(image).convert("RGB"), (128, 128), color="white")
+        assert np.abs(shown - np.asarray(small)).mean() < 12
+    assert "up to date" in run(*asked).err
+    assert sheet.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("sheet", "code", "told"),
+    [
+        ("{photos}/sheet.png", 5, "nothing is ever written there"),
+        ("{tmp}/sheet.jpg", 2, "does not end with .png"),
+        ("{tmp}/none/sheet.png", 5, "cannot be written to, or is not there"),
+        ("{tmp}/mine.png", 5, "is there and is no PNG"),
+    ],
+)
+def test_a_sheet_that_cannot_be_is_refused(
+    sheet: str, code: int, told: str, photos: Path, output: Path, tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "mine.png").write_text("my notes")
+    done = run("smote", photos, "-o", output, "--sheet", sheet.format(photos=photos, tmp=tmp_path))
+    assert (done.code, told in done.err) == (code, True), done.err
+    assert not output.exists()
+    assert (tmp_path / "mine.png").read_text() == "my notes"
+
+
+def test_a_sheet_that_fails_leaves_output_standing(
+    photos: Path, output: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rebalance.sheet.render_sheet", fail)
+    done = run("smote", photos, "-o", output, "--sheet", tmp_path / "sheet.png", "--render", "blend", "-j", "1")
+    assert (done.code, "the sheet is not written" in done.err) == (0, True), done.err
+    assert run("verify", output, "--source", photos).code == 0
+    assert not list(tmp_path.glob("*.png"))

@@ -1,0 +1,99 @@
+"""A sheet of synthetic samples: what each lies between, what shows it, and the real image nearest to where it lies."""
+
+import os
+from collections.abc import Container, Sequence
+
+import numpy as np
+
+from rebalance.dataset import Dataset, to_bytes
+from rebalance.drawing import draw_key
+from rebalance.errors import OutputRefusedError
+from rebalance.images.sheet import Block, Cell, render_sheet
+from rebalance.plan import ClassTarget, Interpolate, Plan, Row
+from rebalance.planning.likeness import nearest
+from rebalance.planning.synthesis import Synthetic, aims
+from rebalance.storage.output import check_apart
+from rebalance.storage.single import whole_file
+from rebalance.storage.transfer import read_file
+from rebalance.vectors import Vectors, picked
+
+_N_SAMPLES = 12
+"""Of a class."""
+_N_CLASSES = 40
+_PNG = b"\x89PNG\r\n"
+
+Sample = Interpolate | Row
+
+
+def check_sheet(path: str, trees: Sequence[str]) -> None:
+    """Raise OutputRefusedError where a sheet would lie in one of these trees, or replace what is none."""
+    for tree in trees:
+        check_apart(tree, path)
+    folder = os.path.dirname(os.path.abspath(to_bytes(path)))
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputRefusedError(f"{path}: the folder it would lie in cannot be written to, or is not there")
+    if os.path.lexists(to_bytes(path)):
+        if not os.path.isfile(to_bytes(path)) or os.path.islink(to_bytes(path)):
+            raise OutputRefusedError(f"{path}: is there and is no file: choose another name for the sheet")
+        with open(to_bytes(path), "rb") as file:
+            if file.read(len(_PNG)) != _PNG:
+                raise OutputRefusedError(f"{path}: is there and is no PNG: choose another name for the sheet")
+
+
+def write_sheet(path: str, plan: Plan, dataset: Dataset, vectors: Vectors, output: str) -> int:
+    """Write a sheet of samples of every class that has some; return how many classes are not on it, for want of room.
+
+    Raises OSError where a file of OUTPUT or SOURCE cannot be read, or the sheet not be written.
+    """
+    chosen = [(target, samples) for target in plan.targets if (samples := _samples_of(plan, target))]
+    blocks = [_block(target, samples, dataset, vectors, output) for target, samples in chosen[:_N_CLASSES]]
+    with whole_file(to_bytes(path), is_replacing=True) as file:
+        file.write(render_sheet(blocks))
+    return max(0, len(chosen) - _N_CLASSES)
+
+
+def _samples_of(plan: Plan, target: ClassTarget) -> list[Sample]:
+    """Return some samples of a class, by the smallest keys."""
+    made = (made for made in plan.operations(target.directory) if isinstance(made, Interpolate | Row))
+    samples: list[Sample] = [made for made in made if made.neighbor is not None]
+    seed = plan.request["seed"]
+    return sorted(samples, key=lambda made: draw_key(seed, made.source.path, made.copy_number or 0))[:_N_SAMPLES]
+
+
+def _block(target: ClassTarget, samples: Sequence[Sample], dataset: Dataset, vectors: Vectors, output: str) -> Block:
+    source = to_bytes(dataset.root)
+    class_of = {image.path: folder.name for folder in dataset.classes for image in folder.images}
+    near = _nearest_real(samples, vectors, class_of)
+    rows = [
+        ("base", [Cell(read_file(source, made.source.path)) for made in samples]),
+        ("synthetic", [_made(made, output) for made in samples]),
+        ("neighbor", [Cell(read_file(source, _neighbor(made))) for made in samples]),
+        ("nearest real", [Cell(read_file(source, path), f"{class_of[path]} {cosine:.2f}") for path, cosine in near]),
+    ]
+    return Block(f"{target.class_name}: {target.n_current} images -> {target.n_target}", rows)
+
+
+def _made(made: Sample, output: str) -> Cell:
+    data = read_file(to_bytes(output), made.output) if isinstance(made, Interpolate) else None
+    return Cell(data, f"step {made.step:.2f}")
+
+
+def _neighbor(made: Sample) -> str:
+    assert made.neighbor is not None
+    return made.neighbor.path
+
+
+def _nearest_real(samples: Sequence[Sample], vectors: Vectors, known: Container[str]) -> list[tuple[str, float]]:
+    """Return the image nearest to where each sample lies, of any class, and the cosine between both."""
+    places = np.array([place for place, path in enumerate(vectors.paths) if path in known], np.intp)
+    place_of = {vectors.paths[place]: place for place in places.tolist()}
+    synthetic = Synthetic(
+        np.array([place_of[made.source.path] for made in samples]),
+        np.array([place_of[_neighbor(made)] for made in samples]),
+        np.array([made.step or 0.0 for made in samples]),
+    )
+    lies = aims(vectors.rows, synthetic).astype(np.float64)
+    lies /= np.maximum(np.linalg.norm(lies, axis=1, keepdims=True), 1e-12)
+    found = nearest(picked(vectors.rows, places), lies.astype(np.float32), 1)
+    pairs = zip(found.indices[:, 0].tolist(), found.distances[:, 0].tolist(), strict=True)
+    return [(vectors.paths[places[index]], 1 - distance**2 / 2) for index, distance in pairs]
