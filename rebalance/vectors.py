@@ -64,7 +64,7 @@ class Vectors:
     """Vectors by path, as they were computed or read."""
 
     paths: tuple[str, ...]
-    rows: Rows
+    rows: RowSource
     embedder: Mapping[str, Any] = field(default_factory=dict)
     """What it takes to place further images in the same space, ready for JSON; empty where nobody knows."""
     sizes: tuple[int, ...] = ()

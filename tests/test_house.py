@@ -72,7 +72,7 @@ def sessions() -> list[tuple[str, str]]:
 def test_the_readme_shows_what_the_program_prints(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("demo", "demo/lopsided").code == 0
-    assert [command.split()[1] for command, _ in sessions()] == ["inspect", "augment", "undersample", "verify"]
+    assert [command.split()[1] for command, _ in sessions()] == ["inspect", "augment", "undersample", "smote", "verify"]
     for command, expected in sessions():
         ran = run(*command.split()[1:])
         assert ran.code == 0
@@ -88,9 +88,10 @@ def test_the_readme_names_the_exit_codes_that_help_names(run: Run) -> None:
         assert words in plain
 
 
-@pytest.mark.parametrize("command", ["augment", "undersample"])
+@pytest.mark.parametrize("command", ["augment", "undersample", "smote"])
 def test_every_option_of_a_command_stands_in_its_page(run: Run, command: str) -> None:
-    page = (ROOT / "docs" / f"{command}.md").read_text()
+    names = {"smote": ("smote", "augment")}.get(command, (command,))
+    page = "".join((ROOT / "docs" / f"{name}.md").read_text() for name in names)
     options = set(re.findall(r"--[a-z][a-z-]+", run(command, "--help").out))
     ordinary = {"--help", "--output", "--format", "--quiet", "--no-horizontal-flip", "--no-vertical-flip"}
     assert {option for option in options - ordinary if option not in page} == set()
@@ -103,7 +104,7 @@ def test_without_a_command_the_help_is_shown_as_it_is(run: Run) -> None:
 
 
 def test_every_command_has_an_example(run: Run) -> None:
-    for command in ("inspect", "augment", "undersample", "verify", "replay", "configs"):
+    for command in ("inspect", "augment", "undersample", "smote", "embed", "verify", "replay", "configs"):
         assert f"rebalance {command} " in run(command, "--help").out
 
 

@@ -23,6 +23,8 @@ Given = Mapping[str, Any]
 _LOOKING = ", ".join(name for name, method in METHODS.items() if method.is_looking)
 _FOR_METHODS = f"is for methods that look at the pictures: {_LOOKING}"
 _OPTIONS = ("embeddings", "embedding_paths", "embedder", "model_setting", "similarity")
+_BLOCK = 4096
+"""Vectors that are read at a time."""
 _EMBEDDER = "descriptor"
 """What tells which pictures are alike where nothing is asked for."""
 
@@ -179,6 +181,8 @@ def _described(vectors: "Vectors") -> dict[str, object]:
 def _digest(vectors: "Vectors") -> str:
     """Return the sha256 of paths and vectors, whatever file they came from."""
     found = hashlib.sha256()
-    for path, row in zip(vectors.paths, vectors.rows, strict=True):
-        found.update(to_bytes(path) + b"\0" + row.astype("<f4").tobytes())
+    for start in range(0, len(vectors.paths), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        for path, row in zip(vectors.paths[block], vectors.rows[block], strict=True):
+            found.update(to_bytes(path) + b"\0" + row.astype("<f4").tobytes())
     return found.hexdigest()

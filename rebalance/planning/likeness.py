@@ -15,7 +15,7 @@ _BLOCK = 512
 """Rows that are compared with others at once."""
 _TILE = 16_384
 """Others that they are compared with at once: memory does not depend on how many there are."""
-_SPARE = 8
+_SPARE = 4
 """Candidates beyond the k nearest by float32 products, among which exact distances decide."""
 _OFF = 1e-6
 """How far the product of two rows of unit length may be off their cosine."""
@@ -47,7 +47,8 @@ def nearest(rows: RowSource, queries: RowSource, k: int, *, own: Indices | None 
 
 def _nearest_to_few(rows: RowSource, queries: Rows, k: int, excluded: Indices) -> Neighbors:
     candidates, bound = _candidates(rows, queries, min(len(rows), k + 1 + _SPARE), excluded)
-    exact = np.linalg.norm(rows[candidates].astype(np.float64) - queries[:, None].astype(np.float64), axis=2)
+    apart = np.subtract(rows[candidates], queries[:, None], dtype=np.float64)
+    exact = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart))
     exact[candidates == excluded[:, None]] = np.inf
     first = np.lexsort((candidates, exact))[:, :k]
     indices, distances = np.take_along_axis(candidates, first, axis=1), np.take_along_axis(exact, first, axis=1)
@@ -85,7 +86,7 @@ def _largest(products: Rows, n_largest: int) -> Indices:
     """Return the places of the largest numbers of each row, in any order."""
     if n_largest >= products.shape[1]:
         return np.broadcast_to(np.arange(products.shape[1]), products.shape)
-    return np.argpartition(-products, n_largest - 1, axis=1)[:, :n_largest]
+    return np.argpartition(products, -n_largest, axis=1)[:, -n_largest:]
 
 
 def _nearest_of_all(rows: RowSource, query: Rows, k: int, excluded: int) -> tuple[Indices, NDArray[np.float64]]:

@@ -113,7 +113,7 @@ def find_near_duplicates(dataset: Dataset, vectors: Vectors, similarity: float) 
     """Return the groups of images of any class and split that are nearly the same, in the order of their paths."""
     home_of = {image.path: (folder.name, folder.split) for folder in dataset.folders for image in folder.images}
     groups = []
-    for group in near_duplicate_groups(vectors.rows, similarity):
+    for group in near_duplicate_groups(vectors.rows[:], similarity):
         paths = sorted((vectors.paths[index] for index in group), key=to_bytes)
         names, splits = (set(part) for part in zip(*(home_of[path] for path in paths), strict=True))
         groups.append(NearDuplicates(tuple(paths), len(names) > 1, len(splits) > 1))

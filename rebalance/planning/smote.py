@@ -28,7 +28,7 @@ from rebalance.planning.choice import Choice
 from rebalance.planning.cloud import Cloud, cleaned, cloud_of
 from rebalance.planning.copies import spread_copies
 from rebalance.planning.leaving import drop_others, images_left
-from rebalance.planning.naming import Place, generated_path, original_path
+from rebalance.planning.naming import Place, generated_path, looks_generated, original_path
 from rebalance.planning.synthesis import Asked, Synthetic, aims, numbered, synthesize
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
 from rebalance.vectors import Vectors
@@ -100,7 +100,8 @@ def plan_smote(dataset: Dataset, options: SmoteOptions, unusable: Mapping[str, U
     folders = {folder.directory: folder for folder in dataset.classes}
     made = _Made(folders, options, cloud, choice, by_class, sources, n_missing, unusable)
     for folder in dataset.classes:
-        check_names(folder, made.operations(folder.directory))
+        if options.made_format or any(looks_generated(image.path) for image in folder.images):
+            check_names(folder, made.operations(folder.directory))
     kept = choice.kept
     return Plan(
         command="smote",
@@ -202,10 +203,10 @@ class _Made:
     def _samples(self, folder: ClassFolder) -> Iterator[Interpolate]:
         own, images = self.samples[folder.name], self.cloud.images
         numbers = numbered(own.bases)
+        places = {base: Place.in_folder(folder, images[base]) for base in set(own.bases.tolist())}
         for base, neighbor, step, number in zip(*(part.tolist() for part in (*own, numbers)), strict=True):
-            place = Place.in_folder(folder, images[base])
             output_format = self.options.rendering.output_format
-            path = generated_path(place, Interpolate.kind, self.options.seed, number, output_format)
+            path = generated_path(places[base], Interpolate.kind, self.options.seed, number, output_format)
             yield Interpolate(images[base], path, number, images[neighbor], step)
 
     def _copies(self, folder: ClassFolder) -> Iterator[Made]:

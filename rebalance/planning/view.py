@@ -86,7 +86,7 @@ def view_of(images: Images, n_kept: Mapping[str, int | None], vectors: Vectors, 
             unseen[name] = sorted(unseen[name], key=lambda image: selection_key(seed, image.path))[:wanted]
             cut[label] = wanted - len(unseen[name])
     places = [place_of[image.path] for _, image in seen]
-    rows = vectors.rows[places]
+    rows = vectors.rows[np.array(places, np.intp)]
     firsts = same_pictures(rows, [vectors.sums[place] for place in places] if vectors.sums else ())
     keys = [selection_key(seed, image.path) for _, image in seen]
     return View(

@@ -1,6 +1,7 @@
 """Arrays in NumPy's format, read with mistrust: nothing is allocated that a file does not have the bytes for."""
 
 import contextlib
+import errno
 import io
 import math
 import os
@@ -19,12 +20,14 @@ from numpy.typing import NDArray
 
 from rebalance.dataset import to_bytes
 from rebalance.errors import VectorsError, listed
-from rebalance.vectors import Rows
+from rebalance.vectors import Rows, RowView
 
 SAFE = (
     "is a pickle, which may run any code when it is read: save the vectors with numpy.save and name the paths with "
     "--embedding-paths, or save both with numpy.savez(FILE, paths=..., vectors=...)"
 )
+LARGE = 2**28
+"""Bytes from which an array is left where it lies, instead of being read into memory."""
 BLOCK = 2**24
 """Bytes that are read or scaled at a time."""
 _MAX_HEAD = 10_000
@@ -160,26 +163,55 @@ def scale(rows: Rows, paths: Sequence[str], place: str) -> NDArray[np.float64] |
 
     Raises VectorsError for the first row that has none.
     """
+    lengths = measure(rows, paths, place)
+    step = max(1, BLOCK // (rows.shape[1] * 8))
+    if lengths is None:
+        return None
+    for start in range(0, len(rows), step):
+        part = lengths[start : start + step, None]
+        rows[start : start + step] = rows[start : start + step].astype(np.float64) / part
+    return lengths
+
+
+def measure(rows: NDArray[Any], paths: Sequence[str], place: str) -> NDArray[np.float64] | None:
+    """Return the norm of every row in float64, 1 for what is near enough to it, block by block; None where all are 1.
+
+    Raises VectorsError for the first row that has none.
+    """
     lengths = np.ones(len(rows))
     step = max(1, BLOCK // (rows.shape[1] * 8))
     for start in range(0, len(rows), step):
-        with np.errstate(invalid="ignore"):  # a NaN that signals, which is found below
-            block = rows[start : start + step].astype(np.float64)
+        with np.errstate(all="ignore"):  # a NaN that signals, and what is infinite, are found below
+            block = rows[start : start + step].astype(np.float32).astype(np.float64)
         norms = np.sqrt(np.einsum("ij,ij->i", block, block))
         bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))
         if bad.size:
             row = start + int(bad[0])
             raise VectorsError(
-                f"{place}: row {row} (the first is 0), which is {paths[row]!r}, {_fault(rows[row])}: "
+                f"{place}: row {row} (the first is 0), which is {paths[row]!r}, {_fault(block[bad[0]])}: "
                 "embed that image again, or take its row out"
             )
-        is_off = np.abs(norms - 1) > _UNIT
-        rows[start : start + step][is_off] = block[is_off] / norms[is_off, None]
-        lengths[start : start + step][is_off] = norms[is_off]
+        lengths[start : start + step] = np.where(np.abs(norms - 1) > _UNIT, norms, 1.0)
     return None if (lengths == 1).all() else lengths
 
 
-def _fault(row: Rows) -> str:
+def mapped(file: BinaryIO, head: Head, offset: int, paths: Sequence[str]) -> RowView | None:
+    """Return an array that begins at `offset` of a file as it lies there, where it is too large to be read at once.
+
+    Raises VectorsError as `measure` does.
+    """
+    if head.n_bytes < LARGE or head.is_fortran:
+        return None
+    try:
+        stored = np.memmap(file, head.dtype, "r", offset, head.shape)
+    except OSError as error:
+        if error.errno == errno.ENOMEM:  # there is no room to map it, either
+            raise MemoryError from None
+        raise
+    return RowView(stored, np.arange(len(stored)), measure(stored, paths, head.place))
+
+
+def _fault(row: NDArray[Any]) -> str:
     if np.isnan(row).any():
         return "has a NaN"
     return "has a value that is infinite in float32" if np.isinf(row).any() else "is all zeros in float32"

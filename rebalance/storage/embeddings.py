@@ -7,7 +7,7 @@ import numpy as np
 
 from rebalance.dataset import to_bytes, to_text
 from rebalance.errors import VectorsError
-from rebalance.storage.arrays import SAFE, check_paths, fill, is_pickle, opened, read_head, scale
+from rebalance.storage.arrays import SAFE, check_paths, fill, is_pickle, mapped, opened, read_head, scale
 from rebalance.storage.clip import read_folder
 from rebalance.storage.npz import read_npz
 from rebalance.vectors import Vectors
@@ -49,6 +49,8 @@ def _read_npy(file: BinaryIO, path: str, paths_file: str | None) -> Vectors:
     if len(paths) != head.shape[0]:
         raise VectorsError(f"{paths_file}: names {len(paths)} paths where {path} has {head.shape[0]} rows")
     check_paths(paths, paths_file)
+    if (view := mapped(file, head, file.tell(), paths)) is not None:
+        return Vectors(tuple(paths), view, lengths=view.lengths)
     rows = np.empty(head.shape, np.float32)
     fill(rows, file, head)
     lengths = scale(rows, paths, path)

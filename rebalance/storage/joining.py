@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import numpy as np
+
 from rebalance.dataset import Dataset, ImageFile, to_bytes, to_text
 from rebalance.errors import VectorsError, listed
 from rebalance.planning.naming import folded_name
-from rebalance.vectors import Vectors
+from rebalance.vectors import RowSource, Vectors, picked
 
 _MAX_NAMED = 20
 
@@ -31,13 +33,19 @@ def joined(
         _check_sizes(images, [vectors.sizes[row] for row in order], where)
     kept = Vectors(
         paths=tuple(image.path for image in images),
-        rows=vectors.rows if order == list(range(len(vectors.paths))) else vectors.rows[order],
+        rows=vectors.rows
+        if order == list(range(len(vectors.paths)))
+        else picked(vectors.rows, np.array(order, np.intp)),
         embedder=vectors.embedder,
         sizes=tuple(vectors.sizes[row] for row in order) if vectors.sizes else (),
         sums=tuple(vectors.sums[row] for row in order) if vectors.sums else (),
         lengths=None if vectors.lengths is None else vectors.lengths[order],
     )
     return kept, extra
+
+
+def _in_order(rows: RowSource, order: Sequence[int]) -> RowSource:
+    return rows if order == list(range(len(rows))) else picked(rows, np.array(order, np.intp))
 
 
 def _rows_by_name(paths: Sequence[str], known: set[str], root: str, where: str) -> dict[str, int]:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,20 @@ from numpy.typing import NDArray
 
 from rebalance.dataset import to_bytes
 from rebalance.errors import VectorsError
-from rebalance.storage.arrays import BAD_ZIP, BLOCK, Head, check_paths, fill, read_exactly, read_head, scale, whole
+from rebalance.storage.arrays import (
+    BAD_ZIP,
+    BLOCK,
+    Head,
+    check_paths,
+    fill,
+    mapped,
+    read_exactly,
+    read_head,
+    scale,
+    whole,
+)
 from rebalance.storage.single import whole_file
-from rebalance.vectors import Rows, Vectors
+from rebalance.vectors import RowSource, Vectors
 
 _MAX_SMALL = 2**26
 _MAX_RATIO = 200
@@ -116,8 +128,14 @@ class _Reader:
         check_paths(paths, f"{self.path}: paths")
         return tuple(paths)
 
-    def rows(self, paths: Sequence[str]) -> tuple[Rows, NDArray[np.float64] | None]:
-        with _member(self.archive, self.infos["vectors"], self.path) as (file, head):
+    def rows(self, paths: Sequence[str]) -> tuple[RowSource, NDArray[np.float64] | None]:
+        info = self.infos["vectors"]
+        with _member(self.archive, info, self.path) as (file, head):
+            if info.compress_type == zipfile.ZIP_STORED and self.archive.fp is not None:
+                archive: Any = self.archive.fp
+                offset = _data_offset(archive, info) + info.file_size - head.n_bytes
+                if (view := mapped(archive, head, offset, paths)) is not None:
+                    return view, view.lengths
             rows = np.empty(head.shape, np.float32)
             fill(rows, file, head)
         return rows, scale(rows, paths, f"{self.path}: vectors")
@@ -170,6 +188,15 @@ class _Reader:
             return texts
 
 
+def _data_offset(file: Any, info: zipfile.ZipInfo) -> int:
+    """Return where the bytes of a member begin: behind its local header, which has names of its own length."""
+    before = file.tell()
+    file.seek(info.header_offset + 26)
+    n_name, n_extra = struct.unpack("<HH", file.read(4))
+    file.seek(before)
+    return int(info.header_offset + 30 + n_name + n_extra)
+
+
 def write_npz(path: str, vectors: Vectors, *, is_replacing: bool, temporary: bytes | None = None) -> None:
     """Write an .npz by way of `temporary`: whole or not at all, and the same bytes for the same vectors at any time.
 
@@ -187,7 +214,7 @@ def write_npz(path: str, vectors: Vectors, *, is_replacing: bool, temporary: byt
 def _arrays(vectors: Vectors) -> Iterator[tuple[str, np.ndarray[Any, np.dtype[Any]]]]:
     """Yield the members of an .npz; paths as `to_text` has them, since NumPy keeps lone surrogates."""
     yield "paths", np.array(vectors.paths, dtype="<U")
-    yield "vectors", np.ascontiguousarray(vectors.rows, dtype="<f4")
+    yield "vectors", np.ascontiguousarray(vectors.rows[:], dtype="<f4")
     if vectors.sizes:
         yield "sizes", np.array(vectors.sizes, dtype="<i8")
     if vectors.sums:

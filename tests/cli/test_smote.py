@@ -494,12 +494,12 @@ def test_a_sheet_shows_what_samples_lie_between(photos: Path, output: Path, tmp_
     ],
 )
 def test_a_sheet_that_cannot_be_is_refused(
-    sheet: str, code: int, told: str, photos: Path, output: Path, tmp_path: Path, run: Run
+    sheet: str, code: int, told: str, photos: Path, tmp_path: Path, run: Run
 ) -> None:
     (tmp_path / "mine.png").write_text("my notes")
-    done = run("smote", photos, "-o", output, "--sheet", sheet.format(photos=photos, tmp=tmp_path))
+    done = run("smote", photos, "-o", tmp_path / "out", "--sheet", sheet.format(photos=photos, tmp=tmp_path))
     assert (done.code, told in done.err) == (code, True), done.err
-    assert not output.exists()
+    assert not (tmp_path / "out").exists()
     assert (tmp_path / "mine.png").read_text() == "my notes"
 
 

@@ -18,7 +18,7 @@ from rebalance.errors import OutputRefusedError, VectorsError
 from rebalance.storage.embeddings import read_vectors
 from rebalance.storage.joining import joined
 from rebalance.storage.npz import write_npz
-from rebalance.vectors import Vectors
+from rebalance.vectors import RowView, Vectors, picked
 
 ROWS = np.array([[3, 4], [0, 2], [-5, 0]], dtype=np.float32)
 UNIT = [[np.float32(0.6), np.float32(0.8)], [0, 1], [-1, 0]]
@@ -73,7 +73,7 @@ def refused(path: str, paths_file: str | None = None) -> str:
 def test_an_npy_and_the_list_of_its_paths_become_rows_of_unit_length(tmp_path: Path) -> None:
     vectors = read_vectors(*npy(tmp_path))
     assert vectors.paths == ("cat/a.jpg", "cat/b.jpg", "dog/c.jpg")
-    assert vectors.rows.tolist() == UNIT
+    assert vectors.rows[:].tolist() == UNIT
     assert (vectors.embedder, vectors.sizes, vectors.sums) == ({}, (), ())
 
 
@@ -85,9 +85,9 @@ def test_every_precision_byte_order_and_layout_gives_the_same(
 ) -> None:
     array = np.array(ROWS, dtype=dtype, order=order)
     vectors = read_vectors(*npy(tmp_path, array)) if suffix == "npy" else read_vectors(npz(tmp_path, vectors=array))
-    assert vectors.rows.tolist() == UNIT
-    assert vectors.rows.dtype.str == "<f4"
-    assert vectors.rows.flags.c_contiguous
+    assert vectors.rows[:].tolist() == UNIT
+    assert vectors.rows[:].dtype.str == "<f4"
+    assert vectors.rows[:].flags.c_contiguous
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -100,8 +100,8 @@ def test_an_array_of_more_than_one_block_is_read_whole(
     names = [f"c/{number}.jpg" for number in range(101)]
     vectors = read_vectors(npz(tmp_path, vectors=array, paths=np.array(names)))
     assert vectors.paths == tuple(names)
-    assert vectors.rows.argmax(axis=1).tolist() == [number % 3 for number in range(101)]
-    assert vectors.rows.sum(axis=1).tolist() == [1] * 101
+    assert vectors.rows[:].argmax(axis=1).tolist() == [number % 3 for number in range(101)]
+    assert vectors.rows[:].sum(axis=1).tolist() == [1] * 101
     array[77] = 0
     assert "row 77 (the first is 0), which is 'c/77.jpg'" in refused(
         npz(tmp_path, vectors=array, paths=np.array(names))
@@ -112,7 +112,7 @@ def test_rows_of_unit_length_stay_bit_for_bit(tmp_path: Path) -> None:
     directions = np.stack([np.cos(np.arange(999.0)), np.sin(np.arange(999.0))], axis=1).astype(np.float32)
     assert len(np.unique(np.linalg.norm(directions, axis=1))) > 1
     vectors = read_vectors(*npy(tmp_path, directions, [str(number) for number in range(999)]))
-    assert vectors.rows.tobytes() == directions.tobytes()
+    assert vectors.rows[:].tobytes() == directions.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_nan_that_signals_is_a_nan(tmp_path: Path, dtype: str) -> None:
 
 def test_the_largest_and_smallest_floats_are_no_fault(tmp_path: Path) -> None:
     array = np.array([[3e38, 0], [0, 2e-38], [3e38, 3e38]], dtype=np.float32)
-    assert read_vectors(*npy(tmp_path, array)).rows.tolist() == [[1, 0], [0, 1], [np.float32(0.5**0.5)] * 2]
+    assert read_vectors(*npy(tmp_path, array)).rows[:].tolist() == [[1, 0], [0, 1], [np.float32(0.5**0.5)] * 2]
 
 
 @pytest.mark.parametrize(
@@ -210,14 +210,14 @@ def test_only_twenty_of_many_duplicates_are_named(tmp_path: Path) -> None:
 def test_a_foreign_npz_of_paths_and_vectors_is_read(tmp_path: Path) -> None:
     vectors = read_vectors(npz(tmp_path, labels=np.array([1, None], dtype=object)))
     assert vectors.paths == ("cat/a.jpg", "cat/b.jpg", "dog/c.jpg")
-    assert vectors.rows.tolist() == UNIT
+    assert vectors.rows[:].tolist() == UNIT
 
 
 def test_a_compressed_npz_is_read(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "v.npz", paths=np.array(PATHS, dtype=">U9"), vectors=ROWS)
     vectors = read_vectors(str(tmp_path / "v.npz"))
     assert vectors.paths == ("cat/a.jpg", "cat/b.jpg", "dog/c.jpg")
-    assert vectors.rows.tolist() == UNIT
+    assert vectors.rows[:].tolist() == UNIT
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_heads_that_no_array_has_are_refused(tmp_path: Path, content: bytes) -> 
 
 
 def test_an_array_of_python_2_is_read(tmp_path: Path) -> None:
-    assert read_vectors(*npy(tmp_path, head("<f4", "(3L, 2L)") + ROWS.tobytes())).rows.tolist() == UNIT
+    assert read_vectors(*npy(tmp_path, head("<f4", "(3L, 2L)") + ROWS.tobytes())).rows[:].tolist() == UNIT
 
 
 def test_a_truncated_npz_is_refused(tmp_path: Path) -> None:
@@ -369,7 +369,7 @@ def test_any_byte_may_be_wrong_and_no_wrong_vector_is_read(tmp_path: Path, save:
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         with contextlib.suppress(VectorsError):
-            assert read_vectors(str(path)).rows.tolist() == UNIT
+            assert read_vectors(str(path)).rows[:].tolist() == UNIT
 
 
 def test_a_zip_bomb_is_refused_before_it_unfolds(tmp_path: Path) -> None:
@@ -509,7 +509,7 @@ def test_a_folder_of_clip_retrieval_is_read_in_the_order_of_its_parts(tmp_path: 
     parquet.write_table(table, folder / "metadata" / f"metadata_{2:0{digits}d}.parquet")
     vectors = read_vectors(str(folder))
     assert vectors.paths == ("cat/a.jpg", "cat/b.jpg", "owl/é.jpg", "dog/c.jpg")
-    assert vectors.rows.tolist() == [UNIT[0], UNIT[1], UNIT[0], UNIT[2]]
+    assert vectors.rows[:].tolist() == [UNIT[0], UNIT[1], UNIT[0], UNIT[2]]
 
 
 def test_parts_that_do_not_agree_are_refused(tmp_path: Path) -> None:
@@ -581,7 +581,7 @@ def test_vectors_are_joined_by_path_and_not_by_row() -> None:
     vectors = vectors_of(["dog/c.jpg", "owl/x.jpg", "cat/b.jpg", "cat/a.jpg"], sizes=[7, 8, 7, 7])
     kept, extra = joined(vectors, dataset(), "v.npz")
     assert kept.paths == ("cat/a.jpg", "cat/b.jpg", "dog/c.jpg")
-    assert kept.rows.tolist() == [[3], [2], [0]]
+    assert kept.rows[:].tolist() == [[3], [2], [0]]
     assert kept.sizes == (7, 7, 7)
     assert [int(digest, 16) for digest in kept.sums] == [3, 2, 0]
     assert kept.embedder == {"model": "x"}
@@ -608,7 +608,7 @@ def test_paths_may_begin_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     paths = [prefix.format(tmp_path) + path for path in reversed(PATHS)]
     kept, extra = joined(vectors_of(paths), dataset(root=root.format(tmp_path)), "v.npz")
     assert kept.paths == ("cat/a.jpg", "cat/b.jpg", "dog/c.jpg")
-    assert kept.rows.tolist() == [[2], [1], [0]]
+    assert kept.rows[:].tolist() == [[2], [1], [0]]
     assert extra == ()
 
 
@@ -622,7 +622,7 @@ def test_paths_of_a_larger_tree_that_is_there_are_extra(
     top = prefix.format(tmp_path)
     paths = [f"{top}train-old/cat/a.jpg", *(f"{top}train/{path}" for path in PATHS), f"{top}val/cat/a.jpg"]
     kept, extra = joined(vectors_of(paths), dataset(), "v.npz")
-    assert kept.rows.tolist() == [[1], [2], [3]]
+    assert kept.rows[:].tolist() == [[1], [2], [3]]
     assert extra == (f"{top}train-old/cat/a.jpg", f"{top}val/cat/a.jpg")
 
 
@@ -633,18 +633,18 @@ def test_paths_below_a_folder_that_is_a_link_are_found(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     paths = [*(f"data/train/{path}" for path in PATHS), "data/train-old/cat/a.jpg", "data/val/cat/a.jpg"]
     kept, _ = joined(vectors_of(paths), dataset(), "v.npz")
-    assert kept.rows.tolist() == [[0], [1], [2]]
+    assert kept.rows[:].tolist() == [[0], [1], [2]]
 
 
 def test_the_source_may_be_the_root_of_the_disk() -> None:
     kept, extra = joined(vectors_of(["no/x.jpg", *(f"/{path}" for path in PATHS)]), dataset(root="/"), "v.npz")
-    assert kept.rows.tolist() == [[1], [2], [3]]
+    assert kept.rows[:].tolist() == [[1], [2], [3]]
     assert extra == ("no/x.jpg",)
 
 
 def test_paths_whose_common_beginning_is_no_folder_keep_it() -> None:
     kept, _ = joined(vectors_of(["/x/cat1/a.jpg", "/x/cat2/a.jpg"]), dataset(["cat1/a.jpg", "cat2/a.jpg"]), "v.npz")
-    assert kept.rows.tolist() == [[0], [1]]
+    assert kept.rows[:].tolist() == [[0], [1]]
 
 
 def test_paths_that_are_not_utf_8_are_joined() -> None:
@@ -709,7 +709,7 @@ def test_what_is_written_is_read(tmp_path: Path, is_replacing: bool) -> None:  #
     write_npz(path, WRITTEN, is_replacing=is_replacing)
     vectors = read_vectors(path)
     assert vectors.paths == ("cat/a.jpg", "cat/\udce9\udcff.jpg", "dog/\U0001f436 \u2028.jpg")
-    assert vectors.rows.tobytes() == WRITTEN.rows.tobytes()
+    assert vectors.rows[:].tobytes() == WRITTEN.rows[:].tobytes()
     assert vectors.embedder == {"size": 224, "model": "é"}
     assert vectors.sizes == (5, 1_099_511_627_776, 7)
     assert vectors.sums == WRITTEN.sums
@@ -782,3 +782,46 @@ def test_a_file_whose_name_is_not_utf_8_is_written_and_read(tmp_path: Path) -> N
     write_npz(path, WRITTEN, is_replacing=False)
     assert os.listdir(bytes(tmp_path)) == [b"\xe9.npz"]
     assert read_vectors(path).sizes == (5, 1_099_511_627_776, 7)
+
+
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", ">f4", "<f8"])
+@pytest.mark.parametrize("form", ["npy", "npz"])
+def test_a_large_array_stays_where_it_lies_and_reads_the_same(
+    dtype: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (np.arange(1, 3001).reshape(600, 5) % 97 + 1).astype(dtype)
+    names = [f"a/{number}.png" for number in range(600)]
+    list_path = None
+    if form == "npz":
+        path = str(tmp_path / "v.npz")
+        np.savez(path, paths=np.array(names), vectors=rows)
+    else:
+        path, list_path = str(tmp_path / "v.npy"), str(tmp_path / "paths.txt")
+        np.save(path, rows)
+        Path(list_path).write_text("\n".join(names))
+    read = read_vectors(path, list_path)
+    monkeypatch.setattr("rebalance.storage.arrays.LARGE", 1)
+    view = read_vectors(path, list_path)
+    assert isinstance(view.rows, RowView)
+    assert not isinstance(read.rows, RowView)
+    assert (view.rows[:] == read.rows[:]).all()
+    some = np.array([[5, 599], [0, 5]])
+    assert (view.rows[some] == read.rows[some]).all()
+    assert view.lengths is not None
+    assert read.lengths is not None
+    assert (view.lengths == read.lengths).all()
+    assert (picked(view.rows, np.array([3, 1]))[:1] == read.rows[3:4]).all()
+
+
+@pytest.mark.parametrize(("value", "told"), [(np.nan, "has a NaN"), (np.inf, "infinite"), (0.0, "is all zeros")])
+def test_a_large_array_is_looked_at_row_by_row(
+    value: float, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.ones((50, 4), np.float32)
+    rows[31] = value
+    np.savez(tmp_path / "v.npz", paths=np.array([f"{number}.png" for number in range(50)]), vectors=rows)
+    monkeypatch.setattr("rebalance.storage.arrays.LARGE", 1)
+    with pytest.raises(VectorsError) as caught:
+        read_vectors(str(tmp_path / "v.npz"))
+    assert "row 31 (the first is 0), which is '31.png'" in str(caught.value)
+    assert told in str(caught.value)
