@@ -69,10 +69,12 @@ def told(name: str) -> Iterator[None]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     began = time.perf_counter()
-    yield
-    seconds = time.perf_counter() - began
-    is_done.set()
-    watcher.join()
+    try:
+        yield
+    finally:
+        seconds = time.perf_counter() - began
+        is_done.set()
+        watcher.join()
     print(f"{name:18} {seconds:7.1f} s, {peak[0] / 1024:6.0f} MiB held", flush=True)
 
 

@@ -5,14 +5,16 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rebalance.errors import StorageError, UsageError
 from rebalance.images.decoder import PLAIN, Decoded, Decoder, open_decoder
 from rebalance.images.embedding import EMBEDDERS, Embedder, embedder_of
-from rebalance.images.model import model_sums, open_model
+from rebalance.images.model import model_sums, onnxruntime_version, open_model
 from rebalance.images.model_settings import ModelSettings, parse_settings
 from rebalance.images.pixels import Pixels
 from rebalance.storage.manifest import digest
-from rebalance.storage.models import read_model, read_settings, settings_path
+from rebalance.storage.models import StoredModel, read_model, read_settings, settings_path
 from rebalance.vectors import Rows
 
 
@@ -48,7 +50,13 @@ class Visible(NamedTuple):
     def digest(self) -> str:
         """Return what names it: a sample depends on nothing else of it."""
         identity = open_embedder(self.embedder).identity if self.embedder else None
-        return digest([self.render, self.n_candidates, identity, self.space, self.decoder and self.decoder.told()])
+        told = self.decoder and self.decoder.told()
+        return digest([self.render, self.n_candidates, identity, self.space, told, self.versions()])
+
+    def versions(self) -> dict[str, str]:
+        """Return those of the libraries that it takes beside those that all files take."""
+        own = dict(open_embedder(self.embedder).versions) if self.embedder else {}
+        return own | ({"onnxruntime": onnxruntime_version()} if self.decoder else {})
 
     def embed(self, rgb: Pixels) -> Rows:
         """Return the vector of upright 8-bit colors [height, width, 3]."""
@@ -56,10 +64,21 @@ class Visible(NamedTuple):
         vector: Rows = embedder.place_further(embedder.describe(rgb)[None], self.space)[0]
         return vector
 
+    def fits(self, n_dimensions: int) -> bool:
+        """Return whether images are placed among vectors of so many numbers."""
+        try:
+            return bool(self.embed(_SAMPLE).shape == (n_dimensions,))
+        except (KeyError, ValueError, TypeError):
+            return False
+
     def decode(self, vector: Rows) -> Decoded:
         """Return what the decoder makes of a vector of the length that images' vectors had."""
         assert self.decoder is not None
         return _open_decoder(self.decoder).decode(vector)
+
+
+_SAMPLE: Pixels = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
+"""A picture that an embedder is tried on."""
 
 
 def find_model(path: str, given: Sequence[str]) -> ModelFile:
@@ -78,11 +97,8 @@ def open_embedder(asked: AskedEmbedder) -> Embedder:
     """Return what was asked for. Raises UsageError where a model does not run, StorageError where it has changed."""
     if isinstance(asked, str):
         return EMBEDDERS[asked]
-    stored = read_model(asked.path)
-    model = open_model(stored.data, stored.weights, asked.settings, asked.path)
-    if digest(model.sums) != asked.digest:
-        raise StorageError(f"{asked.path}: was changed while it was used: run again")
-    return embedder_of(model)
+    stored = _unchanged(asked)
+    return embedder_of(open_model(stored.data, stored.weights, asked.settings, asked.path))
 
 
 def find_decoder(path: str) -> ModelFile:
@@ -99,10 +115,16 @@ def find_decoder(path: str) -> ModelFile:
 
 @lru_cache(maxsize=1)
 def _open_decoder(asked: ModelFile) -> Decoder:
+    stored = _unchanged(asked)
+    return open_decoder(stored.data, stored.weights, asked.settings, asked.path)
+
+
+def _unchanged(asked: ModelFile) -> StoredModel:
+    """Return a model as it was when it was asked for. Raises StorageError where it is another."""
     stored = read_model(asked.path)
     if digest(model_sums(stored.data, stored.weights)) != asked.digest:
         raise StorageError(f"{asked.path}: was changed while it was used: run again")
-    return open_decoder(stored.data, stored.weights, asked.settings, asked.path)
+    return stored
 
 
 def _split_setting(text: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import NoReturn
 from rebalance.backends import run_batches
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import BadImagesError, OutputRefusedError, StorageError, TargetError
+from rebalance.freshness import check_source_stands
 from rebalance.images.codec import library_versions
 from rebalance.keys import Conditions, fingerprint_of
 from rebalance.perform import Candidate, Task, Worker
@@ -21,6 +22,7 @@ from rebalance.plan import (
     Made,
     Plan,
     Recipe,
+    Rendering,
     Repeat,
     Row,
     Unusable,
@@ -32,7 +34,7 @@ from rebalance.run import Listener, Outcome, Planner, RunOptions
 from rebalance.storage.heads import head_of
 from rebalance.storage.lists import LIST_NAME, render_list
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.manifest import decoded, request_of, row_of, row_without_file, write_manifest
+from rebalance.storage.manifest import decoded, digest, request_of, row_of, row_without_file, write_manifest
 from rebalance.storage.output import check_link, check_output, check_path_lengths
 from rebalance.storage.previous import read_previous
 from rebalance.storage.publish import publish, sync_filesystem
@@ -78,7 +80,7 @@ def execute(
             staging.remove_if_empty()
             raise
         run.settle(plan)
-        _check_source_stands(dataset, rescan(), listener)
+        check_source_stands(dataset, rescan(), listener.warn)
         run.seal(plan)
         listener.publishing()
         publish(staging.tree, path, is_replacing=is_replacing)
@@ -104,7 +106,8 @@ class _Run:
         unusable = dict(self.options.unusable)
         while True:
             plan = self._plan(planner, unusable)
-            self.versions = library_versions(rendering_of(plan.request).engine)
+            own = self.options.visible.versions() if self.options.visible else {}
+            self.versions = library_versions(rendering_of(plan.request).engine) | own
             if not plan.has_images:
                 return plan, unusable
             self._check_names(plan)
@@ -216,10 +219,10 @@ class _Run:
             is_carried = target.split != plan.targets[0].split
             recipe: Recipe = {} if is_carried else plan.recipe(target.class_name)
             conditions = self._conditions(plan, recipe, is_carried=is_carried)
-            made = sorted(map(plan.aimed, _made(plan, target)), key=lambda made: to_bytes(made.source.path))
+            made = sorted(_made(plan, target), key=lambda operation: to_bytes(operation.source.path))
             for source, operations in groupby(made, key=lambda operation: operation.source):
                 reason = unusable[source.path].reason if source.path in unusable else None
-                wanted = list(self._wanted(operations, conditions, reason))
+                wanted = list(self._wanted(map(plan.aimed, operations), conditions, reason))
                 n_each = max(1, min(_COPIES_A_TASK, _COPIES_A_TASK * _LARGE // (source.stamp.size + 1)))
                 for start in range(0, len(wanted), n_each):
                     part = tuple(wanted[start : start + n_each])
@@ -237,8 +240,16 @@ class _Run:
             link=self.options.link,
             check=request["check"],
             rendering=rendering,
-            shown_by=self.options.visible.digest() if self.options.visible else "",
+            shown_by=self._shown_by(fingerprint_of(recipe, rendering, self.versions), rendering),
         )
+
+    def _shown_by(self, drawn_by: str, rendering: Rendering) -> str:
+        """Return what names how samples are shown; the recipe is of the copies of `nearest` alone."""
+        visible = self.options.visible
+        if visible is None:
+            return ""
+        made_by = drawn_by if visible.render == "nearest" else fingerprint_of({}, rendering, self.versions)
+        return digest([visible.digest(), made_by])
 
     def _wanted(
         self, operations: Iterator[Made], conditions: Conditions, reason: str | None
@@ -282,19 +293,3 @@ def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:
             batch, n_files = [], 0
     if batch:
         yield batch
-
-
-def _check_source_stands(before: Dataset, after: Dataset, listener: Listener) -> None:
-    """Raise StorageError where a source has changed since it was planned; warn of new ones."""
-    stamps = {image.path: image.stamp for image in after.images()}
-    for image in before.images():
-        stamp = stamps.pop(image.path, None)
-        if stamp is None or not stamp.is_of(image.stamp):
-            what = "vanished" if stamp is None else "was changed"
-            raise StorageError(
-                f"{image.path!r}: {what} while OUTPUT was made from it; run again to start from what it is"
-            )
-    if stamps:
-        listener.warn(
-            f"{len(stamps)} images were added to SOURCE meanwhile and are not in OUTPUT: {min(stamps)!r} first"
-        )

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rebalance.dataset import Dataset, ImageFile, to_bytes
@@ -44,6 +44,20 @@ def changed_since(dataset: Dataset, sums: Mapping[str, str], written_ns: int, n_
     touched = [image.path for image in touched_since(dataset, written_ns) if image.path in sums]
     found = hash_files(to_bytes(dataset.root), touched, n_workers if len(touched) > _FEW else 0)
     return sorted(hashed.path for hashed in found if hashed.sha256 != sums[hashed.path])
+
+
+def check_source_stands(before: Dataset, after: Dataset, warn: Callable[[str], None]) -> None:
+    """Raise StorageError where a source has changed since it was planned; warn of new ones."""
+    stamps = {image.path: image.stamp for image in after.images()}
+    for image in before.images():
+        stamp = stamps.pop(image.path, None)
+        if stamp is None or not stamp.is_of(image.stamp):
+            what = "vanished" if stamp is None else "was changed"
+            raise StorageError(
+                f"{image.path!r}: {what} while OUTPUT was made from it; run again to start from what it is"
+            )
+    if stamps:
+        warn(f"{len(stamps)} images were added to SOURCE meanwhile and are not in OUTPUT: {min(stamps)!r} first")
 
 
 def unusable_images(output: bytes) -> dict[str, Unusable]:

@@ -22,7 +22,7 @@ class Conditions(NamedTuple):
     check: str
     rendering: Rendering
     shown_by: str = ""
-    """Names how synthetic samples are made visible."""
+    """Names how synthetic samples are made visible, with all that this depends on."""
 
 
 def fingerprint_of(
@@ -45,7 +45,7 @@ def key_of(
     if isinstance(operation, Interpolate):
         copy = draw_key(conditions.seed, operation.source.path, operation.copy_number)
         lies = [operation.neighbor.path, str(neighbor_sha256), repr(operation.step), operation.aim.hex()]
-        made_by = [conditions.drawn_by, conditions.shown_by, copy.hex(), *lies]
+        made_by = [conditions.shown_by, copy.hex(), *lies]
     elif isinstance(operation, Augment):
         copy = draw_key(conditions.seed, operation.source.path, operation.copy_number)
         made_by = [conditions.drawn_by, copy.hex()]

@@ -1,13 +1,14 @@
 """What a worker does with one source: read it once, check it, make every file that is wanted of it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 
-from rebalance.dataset import ImageFile
+from rebalance.dataset import ImageFile, to_bytes
 from rebalance.drawing import attempt_key
 from rebalance.embedders import Visible
 from rebalance.errors import BadImageError, UnfitImageError, WorkerError
@@ -96,8 +97,8 @@ class Worker:
             return None
         neighbor_stamp = None
         if isinstance(operation, Interpolate):
-            neighbor = read_source(self.root, operation.neighbor)
-            if neighbor.sha256 != written.neighbor_sha256:
+            neighbor = self._neighbor(operation)
+            if isinstance(neighbor, Failed) or neighbor.sha256 != written.neighbor_sha256:
                 return None
             neighbor_stamp = neighbor.stamp
         if not candidate.is_staged:
@@ -112,8 +113,7 @@ class Worker:
         header = picture.header if picture else self._header(source, task)
         made: list[Finished | Failed] = []
         for operation in operations:
-            if isinstance(operation, Interpolate) and picture is not None:
-                made.append(self._interpolate(operation, task, source, picture))
+            if isinstance(operation, Interpolate):
                 continue
             if picture is not None and is_encoded(operation, task.conditions.rendering, task.unusable):
                 written = self._encode(operation, task, source, picture)
@@ -121,56 +121,85 @@ class Worker:
                 written = self._copy(operation, task, source, header)
             key = key_of(operation, task.conditions, task.unusable, source.sha256, None)
             made.append(Finished(written, key, source.stamp))
+        if picture is not None:
+            made += self._interpolate_all(operations, task, source, picture)
         return made
 
-    def _interpolate(
-        self, operation: Interpolate, task: Task, source: SourceBytes, picture: Picture
-    ) -> Finished | Failed:
-        """Make a synthetic sample visible, or say why its neighbor is of no use."""
-        rendering = task.conditions.rendering
-        sha256 = None
-        try:
-            other = read_source(self.root, operation.neighbor)
-            sha256 = other.sha256
-            neighbor = load_image(other.data, engine=rendering.engine, max_pixels=rendering.max_pixels)
-        except BadImageError as error:
-            return Failed(operation.neighbor.path, str(error), isinstance(error, UnfitImageError), sha256)
-        parents = (
-            Parent("base", picture, _making(task, operation, operation.source)),
-            Parent("neighbor", neighbor, _making(task, operation, operation.neighbor)),
+    def _interpolate_all(
+        self, operations: Sequence[Made], task: Task, source: SourceBytes, picture: Picture
+    ) -> Iterator[Finished | Failed]:
+        """Make the synthetic samples visible, those with the same neighbor together, or say which are of no use."""
+        samples = sorted(
+            (made for made in operations if isinstance(made, Interpolate)),
+            key=lambda made: to_bytes(made.neighbor.path),
         )
-        shown = self._shown(operation, task, parents)
+        if not samples:
+            return
+        base = Parent("base", picture, _making(task, task.source))
+        for _, own in groupby(samples, key=lambda made: made.neighbor.path):
+            first, *others = own
+            read = self._neighbor(first)
+            if isinstance(read, Failed):
+                yield read
+                continue
+            try:
+                other = self._parent(read, first.neighbor, task)
+            except BadImageError as error:
+                yield Failed(first.neighbor.path, str(error), isinstance(error, UnfitImageError), read.sha256)
+                continue
+            for operation in (first, *others):
+                yield self._interpolate(operation, task, (source, base), (read, other))
+
+    def _neighbor(self, operation: Interpolate) -> SourceBytes | Failed:
+        """Return the other image of a sample, read, or why it cannot be."""
+        try:
+            return read_source(self.root, operation.neighbor)
+        except BadImageError as error:
+            return Failed(operation.neighbor.path, str(error), is_unfit=False, sha256=None)
+
+    @staticmethod
+    def _parent(read: SourceBytes, image: ImageFile, task: Task) -> Parent:
+        rendering = task.conditions.rendering
+        picture = load_image(read.data, engine=rendering.engine, max_pixels=rendering.max_pixels)
+        return Parent("neighbor", picture, _making(task, image))
+
+    def _interpolate(
+        self, operation: Interpolate, task: Task, base: tuple[SourceBytes, Parent], other: tuple[SourceBytes, Parent]
+    ) -> Finished:
+        """Make a synthetic sample visible."""
+        (source, parent), (neighbor, _) = base, other
+        shown = self._shown(operation, task, parent, other[1])
         data = shown.made.data
         if data is None:
-            data = source.data if shown.parent != "neighbor" else other.data
+            data = neighbor.data if shown.parent == "neighbor" else source.data
         self.staged.put(operation.output, data)
+        key = key_of(operation, task.conditions, task.unusable, source.sha256, neighbor.sha256)
         written = replace(
             _copied(operation, task, source, shown.made.header),
             sha256=hashlib.sha256(data).hexdigest(),
             n_bytes=len(data),
             source_bytes=len(source.data),
             neighbor=operation.neighbor.path,
-            neighbor_sha256=other.sha256,
+            neighbor_sha256=neighbor.sha256,
             step=operation.step,
             shows=shown.parent,
             candidate=shown.candidate,
+            key=key,
             values=shown.made.values if shown.parent else None,
             attempt=shown.made.attempt or None,
             note=NOTES.join(shown.made.notes) or None,
         )
-        key = key_of(operation, task.conditions, task.unusable, source.sha256, other.sha256)
-        return Finished(written, key, source.stamp, neighbor_stamp=other.stamp)
+        return Finished(written, key, source.stamp, neighbor_stamp=neighbor.stamp)
 
-    def _shown(self, operation: Interpolate, task: Task, parents: tuple[Parent, Parent]) -> Shown:
+    def _shown(self, operation: Interpolate, task: Task, base: Parent, neighbor: Parent) -> Shown:
         visible = self.visible
         if visible is None or visible.render == "blend":
-            return Shown(blend(parents[0], parents[1].picture, operation.step), None, None)
+            return Shown(blend(base, neighbor.picture, operation.step), None, None)
         aim = np.frombuffer(operation.aim, "<f4").astype(np.float32)
         if visible.render == "decoder":
-            return Shown(decoded(parents[0], visible.decode(aim)), None, None)
-        return nearest_copy(
-            parents, visible.n_candidates, partial(_draw_candidate, task, operation), visible.embed, aim
-        )
+            return Shown(decoded(base, visible.decode(aim)), None, None)
+        draw = partial(_draw_candidate, task, operation)
+        return nearest_copy((base, neighbor), visible.n_candidates, draw, visible.embed, aim)
 
     @staticmethod
     def _header(source: SourceBytes, task: Task) -> Header | None:
@@ -218,9 +247,10 @@ class Worker:
         )
 
 
-def _making(task: Task, operation: Interpolate, parent: ImageFile) -> Making:
-    """Return how a copy of either image of a synthetic sample is made."""
-    return Making(task.recipe, task.conditions.rendering, format_of(operation.output, parent.path))
+def _making(task: Task, parent: ImageFile) -> Making:
+    """Return how a copy of either image of a synthetic sample is made: in the format that its base's copies have."""
+    output = next(operation.output for operation, _ in task.wanted if isinstance(operation, Interpolate))
+    return Making(task.recipe, task.conditions.rendering, format_of(output, parent.path))
 
 
 def _draw_candidate(task: Task, operation: Interpolate, candidate: int) -> Draw:

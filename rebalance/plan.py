@@ -224,6 +224,8 @@ class Written:
     """Which of both a synthetic sample shows, where it is a copy of one: base or neighbor."""
     candidate: int | None = None
     """The number of that copy among those that were made, from 1."""
+    key: str | None = None
+    """Names all that a synthetic sample depends on, so that another run can tell whether it is the same."""
     values: Mapping[str, Any] | None = None
     attempt: int | None = None
     """Times that values were drawn again, where they were."""

@@ -39,11 +39,12 @@ class EarlierWork:
             return Candidate(self.staging.tree, found[0], is_staged=True)
         if found is not None:
             self.staging.journal.forget(operation.output)
+        if isinstance(operation, Interpolate):
+            return self._sample_of_previous(operation, conditions)
         return self._candidate_of_previous(operation, conditions, unusable)
 
     def _candidate_of_previous(self, operation: Made, conditions: Conditions, unusable: str | None) -> Candidate | None:
-        is_told = not isinstance(operation, Interpolate)  # whose line does not say where it lay
-        if self.previous is None or not is_told or not is_encoded(operation, conditions.rendering, unusable):
+        if self.previous is None or not is_encoded(operation, conditions.rendering, unusable):
             return None
         head = self.previous.head
         written = self.previous.find(operation.output)
@@ -60,6 +61,15 @@ class EarlierWork:
             return None
         key = key_of(operation, conditions, None, written.source_sha256, None)
         return Candidate(self.previous.folder, Finished(written, key, operation.source.stamp), is_staged=False)
+
+    def _sample_of_previous(self, operation: Interpolate, conditions: Conditions) -> Candidate | None:
+        """Return a synthetic sample whose line has the key that this operation would give it."""
+        written = self.previous.find(operation.output) if self.previous else None
+        if self.previous is None or written is None:
+            return None
+        key = key_of(operation, conditions, None, written.source_sha256, written.neighbor_sha256)
+        finished = Finished(written, key, operation.source.stamp)
+        return Candidate(self.previous.folder, finished, is_staged=False) if written.key == key else None
 
     def _is_same(self, operation: Made, finished: Finished, conditions: Conditions, unusable: str | None) -> bool:
         written = finished.written

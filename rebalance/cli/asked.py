@@ -1,5 +1,6 @@
 """What was asked for, as the plan takes it: options that go together, and those that do not."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -19,6 +20,7 @@ from rebalance.planning.selection import Selection, parse_methods
 from rebalance.planning.targets import parse_strategy
 from rebalance.planning.undersample import UndersampleOptions
 from rebalance.recipes import FILL_SETTINGS, make_recipe
+from rebalance.storage.manifest import digest
 from rebalance.transforms import BY_KEY
 
 if TYPE_CHECKING:
@@ -66,44 +68,52 @@ def smote_options(given: Given, dataset: Dataset, seen: Look) -> "SmoteOptions":
     from rebalance.planning.synthesis import Asked, check_method  # noqa: PLC0415  the same
 
     check_method(given["method"])
+    is_borderline = given["method"].startswith("borderline")
+    options = SmoteOptions(
+        strategy=parse_strategy(given["sampling_strategy"], read_text),
+        asked=Asked(given["method"], given["k_neighbors"], given["m_neighbors"] if is_borderline else 0, given["seed"]),
+        vectors=seen.vectors,
+        singletons=given["singletons"],
+        clean=given["clean"],
+        max_copies=given["max_copies"] or MAX_COPIES,
+    )
     if given["write"] == "vectors":
-        return SmoteOptions(
-            strategy=parse_strategy(given["sampling_strategy"], read_text),
-            asked=Asked(given["method"], given["k_neighbors"], given["m_neighbors"], given["seed"]),
-            vectors=seen.vectors,
+        others = {"bad_images": given["bad_images"], **seen.described}
+        return replace(
+            options,
             singletons="error" if given["singletons"] == "error" else "copy",
-            clean=given["clean"],
             showing=Showing("none", 0),
-            max_copies=given["max_copies"] or MAX_COPIES,
-            others={"bad_images": given["bad_images"], **seen.described},
+            others=others,
         )
     rendering = _rendering_asked(given)
     if rendering.originals == "transform":
         raise UsageError("--originals transform replaces what samples lie between: take reencode, or augment")
-    recipe = make_recipe(given)
-    return SmoteOptions(
-        strategy=parse_strategy(given["sampling_strategy"], read_text),
-        asked=Asked(given["method"], given["k_neighbors"], given["m_neighbors"], given["seed"]),
-        vectors=seen.vectors,
-        singletons=given["singletons"],
-        clean=given["clean"],
-        showing=_showing_asked(given),
+    showing, recipe = _showing_asked(given, seen), make_recipe(given)
+    class_recipes = _class_recipes(given, recipe, dataset)
+    if showing.render != "nearest" and all(len(folder.images) > 1 for folder in dataset.classes):
+        recipe, class_recipes = {}, {}  # nothing is drawn
+    return replace(
+        options,
+        showing=showing,
         recipe=recipe,
-        class_recipes=_class_recipes(given, recipe, dataset),
+        class_recipes=class_recipes,
         rendering=rendering,
-        max_copies=given["max_copies"] or MAX_COPIES,
         others=_others(given, seen.described),
     )
 
 
-def _showing_asked(given: Given) -> "Showing":
-    """Return how samples are to be shown. Raises UsageError where a decoder cannot be read."""
-    from rebalance.embedders import find_decoder  # noqa: PLC0415  the same
+def _showing_asked(given: Given, seen: Look) -> "Showing":
+    """Return how samples are to be shown."""
     from rebalance.planning.smote import Showing  # noqa: PLC0415  the same
 
-    kind, _, model = given["render"].partition(":")
-    decoder = find_decoder(model).told() if model else None
-    return Showing(kind, given["candidates"] if kind == "nearest" else 0, decoder)
+    kind = given["render"].partition(":")[0]
+    vectors = seen.vectors
+    if kind == "nearest":
+        return Showing(kind, given["candidates"], space=digest(vectors.embedder) if vectors else None)
+    if kind == "blend" or vectors is None or vectors.lengths is None:
+        return Showing(kind, 0, decoder=given["decoder"] and given["decoder"].told())
+    lengths = hashlib.sha256(vectors.lengths.astype("<f8").tobytes()).hexdigest()
+    return Showing(kind, 0, decoder={**given["decoder"].told(), "lengths": lengths})
 
 
 def undersample_options(given: Given, seen: Look) -> UndersampleOptions:

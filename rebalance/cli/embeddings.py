@@ -140,14 +140,16 @@ def embedding_asked(given: Given) -> "Embedding":
 
 def visible_asked(seen: Look, given: Given) -> "Visible":
     """Return how synthetic samples are to be made visible. Raises UsageError where nothing is there to embed copies."""
-    from rebalance.embedders import Visible, find_decoder  # noqa: PLC0415  the same
+    from rebalance.embedders import Visible  # noqa: PLC0415  the same
     from rebalance.images.embedding import EMBEDDERS, VERSION  # noqa: PLC0415  the same
 
-    kind, _, model = given["render"].partition(":")
-    if model:
-        return Visible(kind, decoder=find_decoder(model))
+    kind = given["render"].partition(":")[0]
     if kind == "blend" or seen.vectors is None:
         return Visible(kind)
+    if given["decoder"]:
+        visible = Visible(kind, decoder=given["decoder"])
+        visible.decode(seen.vectors.rows[:1][0])  # raises where it takes other vectors
+        return visible
     space = seen.vectors.embedder
     asked: AskedEmbedder = str(space.get("name"))
     if given["embeddings"] is None:
@@ -157,7 +159,10 @@ def visible_asked(seen: Look, given: Given) -> "Visible":
             f"--render nearest embeds the copies it chooses from, and {given['embeddings']} was not made by an "
             "embedder that is at hand: leave it out for --embedder, or take --render blend"
         )
-    return Visible(given["render"], given["candidates"], asked, space)
+    visible = Visible(kind, given["candidates"], asked, space)
+    if not visible.fits(seen.vectors.rows.shape[1]):
+        raise UsageError(f"{given['embeddings']}: its `embedder` does not place images among its vectors: embed again")
+    return visible
 
 
 def refuse_bad(bad: Mapping[str, Unusable], given: Given) -> None:

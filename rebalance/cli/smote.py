@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from rebalance.cli import options
 from rebalance.cli.asked import check_list_options, smote_options
@@ -19,6 +20,7 @@ from rebalance.plan import Plan
 from rebalance.run import Planner
 
 if TYPE_CHECKING:
+    from rebalance.embedders import ModelFile
     from rebalance.planning.smote import SmoteOptions
 
 Given = Mapping[str, Any]
@@ -57,8 +59,8 @@ def smote(source: str | None, output: str | None, **given: Any) -> int:
         return 0
     if given["write"] != "images" and given["bad_images"] == "carry":
         raise UsageError("--bad-images carry keeps images that have no vector: take fail or skip for --write vectors")
-    if given["write"] == "vectors":
-        check_list_options(given, "--write vectors", ("render", "candidates"))
+    _check_effects(given)
+    given["decoder"] = _decoder_asked(given)
     return balance(
         source,
         output,
@@ -73,6 +75,31 @@ def smote(source: str | None, output: str | None, **given: Any) -> int:
             afterwards=lambda plan, dataset, seen: _show(plan, dataset, seen, given, output),
         ),
     )
+
+
+def _check_effects(given: Given) -> None:
+    """Raise UsageError for options on the command line that would do nothing."""
+    if given["write"] == "vectors":
+        check_list_options(given, "--write vectors", ("render", "candidates"))
+    useless = {
+        "candidates": given["render"] != "nearest" and "goes with --render nearest",
+        "m_neighbors": not given["method"].startswith("borderline") and "goes with --method borderline-1 and -2",
+        "singletons": given["write"] == "vectors"
+        and given["singletons"] == "augment"
+        and "draws no vectors: take copy",
+    }
+    context = click.get_current_context()
+    for name, reason in useless.items():
+        if reason and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(f"--{name.replace('_', '-')} {reason}")
+
+
+def _decoder_asked(given: Given) -> "ModelFile | None":
+    """Return the decoder that is asked for, if any. Raises UsageError where it is none."""
+    from rebalance.embedders import find_decoder  # noqa: PLC0415  as below
+
+    model = given["render"].partition(":")[2]
+    return find_decoder(model) if model else None
 
 
 def _written(plan: Plan, seen: Look, write: str) -> Plan:
@@ -91,7 +118,7 @@ def _show(plan: Plan, dataset: Dataset, seen: Look, given: Given, output: str | 
         return
     try:
         n_left_out = write_sheet(given["sheet"], plan, dataset, seen.vectors, output)
-    except (OSError, RebalanceError) as error:
+    except (OSError, MemoryError, RebalanceError) as error:
         say(f"warning: {given['sheet']}: the sheet is not written: {error}; {output} stands")
         return
     if n_left_out and not given["quiet"]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from rebalance.images.codec import view_image
 from rebalance.images.descriptor import SIDE, describe, fit_space, placed
-from rebalance.images.model import Model, import_onnxruntime
+from rebalance.images.model import Model, onnxruntime_version
 from rebalance.images.pixels import Pixels
 from rebalance.vectors import BLOCK, Rows
 
@@ -69,7 +69,7 @@ def embedder_of(model: Model) -> Embedder:
         place_further=_scaled_too,
         has_zeros=False,
         settings=model.described(),
-        versions={"onnxruntime": str(import_onnxruntime().__version__)},
+        versions={"onnxruntime": onnxruntime_version()},
     )
 
 

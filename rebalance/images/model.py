@@ -164,6 +164,11 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
+def onnxruntime_version() -> str:
+    """Return which onnxruntime is at hand."""
+    return str(import_onnxruntime().__version__)
+
+
 def open_session(data: bytes, files: Files, where: str) -> Any:
     """Return a session on one thread, which does the same work in the same order each time."""
     runtime = import_onnxruntime()

@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rebalance.errors import UnfitImageError
 from rebalance.images import steps
 from rebalance.images.codec import Header, Picture, encoding_of
 from rebalance.images.encoding import encode
 from rebalance.images.engines import engine_of
 from rebalance.images.geometry import Fill, sample
 from rebalance.images.levels import adjust
+from rebalance.images.modes import held_mode
 from rebalance.images.pixels import Pixels, Size, border_of, colors_of, level_of, part_of, size_of, top_of
 from rebalance.images.placing import Place, place
 from rebalance.images.quality import MOST_ATTEMPTS, is_alike, is_bordered, is_flat, is_still
@@ -102,6 +104,16 @@ def rendered(picture: Picture, rendering: Rendering) -> Pixels:
 def resized(pixels: Pixels, size: Size, rendering: Rendering) -> Pixels:
     """Return upright pixels in another size, sampled as the rendering has it."""
     return _sampled(pixels, place(size_of(pixels), 1, {}, {}, rendering._replace(size=size)), {}, rendering)
+
+
+def holds(picture: Picture, making: Making) -> bool:
+    """Return whether the format that is to be written holds the mode of a picture."""
+    encoding = encoding_of(picture, making.rendering, making.file_format)
+    try:
+        held_mode(encoding.mode, encoding.format)
+    except UnfitImageError:
+        return False
+    return True
 
 
 def finish(picture: Picture, making: Making, drawn: Drawn, *, is_new: bool = False) -> MadeFile:

@@ -1,13 +1,14 @@
 """A sheet of pictures to look at: blocks of rows, each with a title, each picture with a caption."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
 from rebalance.errors import BadImageError
 from rebalance.images.codec import view_image
+from rebalance.plan import MAX_PIXELS
 
 _SIDE = 128
 """Pixels that a picture has at most, across and down."""
@@ -29,16 +30,23 @@ class Block(NamedTuple):
     """Rows of pictures under a title."""
 
     title: str
-    rows: Sequence[tuple[str, Sequence[Cell]]]
-    """What each row is, and its pictures."""
+    rows: Iterable[tuple[str, Iterable[Cell]]]
+    """What each row is, and its pictures, which are looked at one after the other."""
 
 
-def render_sheet(blocks: Sequence[Block]) -> bytes:
+class Shape(NamedTuple):
+    """How large a sheet is: blocks, rows in each, and pictures in a row."""
+
+    n_blocks: int
+    n_rows: int
+    n_columns: int
+
+
+def render_sheet(blocks: Iterable[Block], shape: Shape, max_pixels: int = MAX_PIXELS) -> bytes:
     """Return the sheet as a PNG, upright pictures on white. What does not decode leaves its place empty."""
-    n_columns = max((len(cells) for block in blocks for _, cells in block.rows), default=0)
     step = _SIDE + _CAPTION + _GAP
-    height = sum(_CAPTION + 2 * _GAP + step * len(block.rows) for block in blocks)
-    sheet = Image.new("RGB", (_LABEL + n_columns * (_SIDE + _GAP), max(height, 1)), _PAPER)
+    height = shape.n_blocks * (_CAPTION + 2 * _GAP + step * shape.n_rows)
+    sheet = Image.new("RGB", (_LABEL + shape.n_columns * (_SIDE + _GAP), max(height, 1)), _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
     top = 0
     for block in blocks:
@@ -48,7 +56,7 @@ def render_sheet(blocks: Sequence[Block]) -> bytes:
             draw.text((_GAP, top + _SIDE // 2), label, _INK, font)
             for column, cell in enumerate(cells):
                 left = _LABEL + column * (_SIDE + _GAP)
-                _paste(sheet, cell, left, top)
+                _paste(sheet, cell, (left, top), max_pixels)
                 draw.text((left, top + _SIDE), _fitting(cell.caption, font), _INK, font)
             top += step
     file = io.BytesIO()
@@ -56,16 +64,16 @@ def render_sheet(blocks: Sequence[Block]) -> bytes:
     return file.getvalue()
 
 
-def _paste(sheet: Image.Image, cell: Cell, left: int, top: int) -> None:
+def _paste(sheet: Image.Image, cell: Cell, corner: tuple[int, int], max_pixels: int) -> None:
     """Lay a picture on its place, in the middle."""
     if cell.data is None:
         return
     try:
-        image = Image.fromarray(view_image(cell.data, _SIDE))
+        image = Image.fromarray(view_image(cell.data, _SIDE, max_pixels=max_pixels))
     except BadImageError:
         return
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.BICUBIC)
-    sheet.paste(image, (left + (_SIDE - image.width) // 2, top + (_SIDE - image.height) // 2))
+    sheet.paste(image, (corner[0] + (_SIDE - image.width) // 2, corner[1] + (_SIDE - image.height) // 2))
 
 
 def _fitting(caption: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

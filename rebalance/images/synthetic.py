@@ -10,8 +10,8 @@ from rebalance.images.codec import Picture
 from rebalance.images.decoder import Decoded
 from rebalance.images.encoding import settings_for
 from rebalance.images.geometry import turned, turned_upright
-from rebalance.images.pipeline import Draw, Drawn, MadeFile, Making, draw_copy, finish, rendered, resized
-from rebalance.images.pixels import Pixels, colors_of, has_alpha, level_of, size_of
+from rebalance.images.pipeline import Draw, Drawn, MadeFile, Making, draw_copy, finish, holds, rendered, resized
+from rebalance.images.pixels import Pixels, colors_of, has_alpha, level_of, premultiplied, size_of, straight
 from rebalance.images.viewing import pixels_on_white
 from rebalance.plan import Rendering
 from rebalance.vectors import Rows
@@ -20,6 +20,8 @@ _ROUNDED = 10_000
 """Vectors are compared in steps of 1e-4, which processors agree on."""
 _TURNED_BACK = {6: 8, 8: 6}
 """EXIF orientations whose inverse is another one."""
+_STRIP = 256
+"""Rows that are blended at a time."""
 _LUMA = (299, 587, 114)
 """Thousandths of red, green and blue (ITU-R BT.601)."""
 
@@ -50,12 +52,15 @@ def nearest_copy(
 ) -> Shown:
     """Return, of copies of both images in turn, the one whose vector is nearest to the aim; the first of equals.
 
+    An image whose mode the format to write does not hold has none.
+
     `draw` has what is drawn for a candidate, from 1; `embed` the vector of upright 8-bit colors [height, width, 3].
     """
     wanted = _in_steps(aim)
+    fitting = [parent for parent in parents if holds(parent.picture, parent.making)] or parents[:1]
     best: tuple[int, Drawn, Parent, int] | None = None
     for candidate in range(1, n_candidates + 1):
-        parent = parents[(candidate - 1) % 2]
+        parent = fitting[(candidate - 1) % len(fitting)]
         drawn = draw_copy(parent.picture, parent.making, draw(candidate))
         difference = _in_steps(embed(_shown(drawn.pixels, parent))) - wanted
         distance = int(difference @ difference)
@@ -73,10 +78,22 @@ def blend(base: Parent, neighbor: Picture, step: float) -> MadeFile:
     its mode: gray becomes colors that are equal, colors their luma, what is transparent is laid on white where the base
     has no alpha, and is opaque where the base alone has it; depths are scaled.
     """
+    mixed = np.empty_like(base.picture.pixels)
     like = _like(neighbor, base.picture, base.making.rendering)
-    mixed = (1 - step) * base.picture.pixels.astype(np.float64) + step * like.astype(np.float64)
-    blended = replace(base.picture, pixels=np.rint(mixed).astype(base.picture.pixels.dtype), tones={})
+    for start in range(0, len(mixed), _STRIP):
+        strip = slice(start, start + _STRIP)
+        mixed[strip] = _mixed(base.picture.pixels[strip], like[strip], step)
+    blended = replace(base.picture, pixels=mixed, tones={})
     return finish(base.picture, base.making, Drawn(rendered(blended, base.making.rendering), {}, 0, ()))
+
+
+def _mixed(base: Pixels, neighbor: Pixels, step: float) -> Pixels:
+    """Return some rows of a blend; colors are weighted by alpha where there is such."""
+    neighbor = _in_mode(_in_depth(neighbor, base), base)
+    if not has_alpha(base):
+        return np.rint((1 - step) * base.astype(np.float64) + step * neighbor.astype(np.float64)).astype(base.dtype)
+    weighted = (1 - step) * premultiplied(base).astype(np.float64) + step * premultiplied(neighbor).astype(np.float64)
+    return straight(np.rint(weighted).astype(np.uint16), colors_of(base))
 
 
 def decoded(base: Parent, made: Decoded) -> MadeFile:
@@ -101,11 +118,10 @@ def _shown(pixels: Pixels, parent: Parent) -> Pixels:
 
 
 def _like(picture: Picture, base: Picture, rendering: Rendering) -> Pixels:
-    """Return the pixels of a picture in size, orientation, mode and depth of those of a base."""
+    """Return the pixels of a picture in size and orientation of those of a base."""
     size = turned(base.orientation, size_of(base.pixels))
     upright = resized(turned_upright(picture.pixels, picture.orientation), size, rendering)
-    stored = turned_upright(upright, _TURNED_BACK.get(base.orientation, base.orientation))
-    return _in_mode(_in_depth(stored, base.pixels), base.pixels)
+    return turned_upright(upright, _TURNED_BACK.get(base.orientation, base.orientation))
 
 
 def _in_depth(pixels: Pixels, like: Pixels) -> Pixels:

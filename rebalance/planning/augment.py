@@ -85,7 +85,10 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     choice = choose(left, {**n_capped}, options.selection, options.vectors, seed=options.seed)
     shares = {name: _share_out(name, used, n_targets[name], options, unusable) for name, used in choice.kept.items()}
     sources = {name: (share.n_sources, share.most_copies) for name, share in shares.items()}
-    check_copies(sources, options.max_copies, grouped={name for name, share in shares.items() if share.is_grouped})
+    less = "-s sqrt, -s 0.1, --cap N"
+    check_copies(
+        sources, options.max_copies, less=less, grouped={name for name, share in shares.items() if share.is_grouped}
+    )
     operations = _operations(dataset, shares, choice, options, unusable)
     for folder in dataset.classes:
         if options.made_format or any(looks_generated(image.path) for image in folder.images):

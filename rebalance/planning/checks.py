@@ -8,17 +8,20 @@ from rebalance.plan import Drop, Keep, Operation, Repeat, Row
 from rebalance.planning.naming import Place, original_path
 
 
-def check_copies(copies: Mapping[str, tuple[int, int]], max_copies: int, grouped: Collection[str] = ()) -> None:
+def check_copies(
+    copies: Mapping[str, tuple[int, int]], max_copies: int, *, less: str, grouped: Collection[str] = ()
+) -> None:
     """Raise TargetError where more files than allowed are made of one image.
 
-    By class, how many images can be copied and how often the most used one is; `grouped` are those with groups.
+    By class, how many images can be copied and how often the most used one is; `less` are options that ask for less,
+    `grouped` the classes with groups.
     """
     name, (n_sources, n_most) = max(copies.items(), key=lambda item: item[1][1])
     if n_most > max_copies:
         of_what = "one" if name in grouped else "each"
         raise TargetError(
             f"class {name!r} would need {n_most} copies of {of_what} of its {n_sources} usable images "
-            f"({max_copies} are allowed), and copies are no information: ask for less (-s sqrt, -s 0.1, --cap N), "
+            f"({max_copies} are allowed), and copies are no information: ask for less ({less}), "
             f"weight the loss instead (rebalance inspect), or allow it with --max-copies {n_most}"
         )
 

@@ -1,12 +1,13 @@
 """A balanced set as vectors: a row for each image and each synthetic sample, with pictures beside them or without."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 
-from rebalance.plan import Drop, Interpolate, Operation, Plan, Repeat, Row
+from rebalance.dataset import ImageFile
+from rebalance.plan import Drop, Interpolate, Keep, Made, Operation, Plan, Repeat, Row
 from rebalance.planning.synthesis import Synthetic, aims
 from rebalance.vectors import BLOCK, Rows, Vectors
 
@@ -21,7 +22,7 @@ def as_rows(plan: Plan, vectors: Vectors) -> Plan:
             elif isinstance(operation, Interpolate):
                 yield Row(operation.source, operation.copy_number, operation.neighbor, operation.step)
             else:
-                yield Row(operation.source, getattr(operation, "copy_number", None))
+                yield Row(operation.source, None if isinstance(operation, Keep) else operation.copy_number)
 
     only_rows = replace(plan, request={**plan.request, "write": "vectors"}, operations=operations)
     return replace(only_rows, rows=_rows_of(only_rows, vectors))
@@ -32,23 +33,28 @@ def with_rows(plan: Plan, vectors: Vectors) -> Plan:
     return replace(plan, request={**plan.request, "write": "both"}, rows=_rows_of(plan, vectors))
 
 
-class _rows_of:  # noqa: N801  a function that is asked again and again
-    """From the directory of a target to the vectors of its files or lines, in their order, a block at a time."""
+def _rows_of(plan: Plan, vectors: Vectors) -> Callable[[str], Iterator[Rows]]:
+    """Return what gives the vectors of the files or lines of a directory, in their order, a block at a time."""
+    place_of = {path: place for place, path in enumerate(vectors.paths)}
 
-    def __init__(self, plan: Plan, vectors: Vectors) -> None:
-        self._plan = plan
-        self._vectors = vectors
-        self._place_of = {path: place for place, path in enumerate(vectors.paths)}
-
-    def __call__(self, directory: str) -> Iterator[Rows]:
-        operations = (made for made in self._plan.operations(directory) if not isinstance(made, Drop | Repeat))
+    def rows(directory: str) -> Iterator[Rows]:
+        operations = (made for made in plan.operations(directory) if not isinstance(made, Drop | Repeat))
         while block := list(islice(operations, BLOCK)):
-            others = [getattr(made, "neighbor", None) or made.source for made in block]
+            pairs = [_pair(made) for made in block]
             yield aims(
-                self._vectors.rows,
+                vectors.rows,
                 Synthetic(
-                    np.array([self._place_of[made.source.path] for made in block], np.intp),
-                    np.array([self._place_of[other.path] for other in others], np.intp),
-                    np.array([getattr(made, "step", None) or 0.0 for made in block]),
+                    np.array([place_of[made.source.path] for made in block], np.intp),
+                    np.array([place_of[neighbor.path] for neighbor, _ in pairs], np.intp),
+                    np.array([step for _, step in pairs]),
                 ),
             )
+
+    return rows
+
+
+def _pair(made: Made | Row) -> tuple[ImageFile, float]:
+    """Return the other image that something lies towards and how far; of what lies at its source, that."""
+    if isinstance(made, Interpolate | Row) and made.neighbor is not None and made.step is not None:
+        return made.neighbor, made.step
+    return made.source, 0.0

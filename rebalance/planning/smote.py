@@ -29,12 +29,13 @@ from rebalance.planning.cloud import Cloud, cleaned, cloud_of
 from rebalance.planning.copies import spread_copies
 from rebalance.planning.leaving import drop_others, images_left
 from rebalance.planning.naming import Place, generated_path, looks_generated, original_path
-from rebalance.planning.synthesis import Asked, Synthetic, aims, numbered, synthesize
+from rebalance.planning.synthesis import NOTHING, Asked, Synthetic, aims, numbered, synthesize
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
 from rebalance.vectors import Vectors
 
 SINGLETONS = ("augment", "copy", "error")
 CLEANERS = ("tomek", "enn")
+_LESS = "-s sqrt, -s 0.1"
 
 
 class Showing(NamedTuple):
@@ -43,7 +44,9 @@ class Showing(NamedTuple):
     render: str = "nearest"
     n_candidates: int = 8
     decoder: Mapping[str, object] | None = None
-    """What names the model of `decoder`, ready for JSON."""
+    """What names the model of `decoder` and the lengths of the vectors it gets, ready for JSON."""
+    space: str | None = None
+    """Digest of the space in which `nearest` places copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,11 @@ def plan_smote(dataset: Dataset, options: SmoteOptions, unusable: Mapping[str, U
     _check_one_class(cloud, samples, options)
     full = [label for label, name in enumerate(sources) if n_missing[name] <= 0]
     choice = cleaned(cloud, samples, left, full, options.clean, options.seed)
-    by_class = {name: samples.get(label, _NONE) for label, name in enumerate(sources)}
+    by_class = {name: samples.get(label, NOTHING) for label, name in enumerate(sources)}
     folders = {folder.directory: folder for folder in dataset.classes}
     made = _Made(folders, options, cloud, choice, by_class, sources, n_missing, unusable)
+    most = {name: (len(sources[name]), made.most_copies(name)) for name in sources}
+    check_copies(most, options.max_copies, less=_LESS, grouped=most)
     for folder in dataset.classes:
         if options.made_format or any(looks_generated(image.path) for image in folder.images):
             check_names(folder, made.operations(folder.directory))
@@ -139,9 +144,6 @@ def search_size(dataset: Dataset, options: SmoteOptions) -> float:
     return float(n_pairs * options.vectors.rows.shape[1])
 
 
-_NONE = Synthetic(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
-
-
 def _check_sources(
     sources: Mapping[str, Sequence[ImageFile]], n_missing: Mapping[str, int], options: SmoteOptions
 ) -> None:
@@ -152,7 +154,8 @@ def _check_sources(
         if n_missing[name] > 0 and len(images) == 1 and options.singletons == "error":
             raise TargetError(f"class {name!r} has 1 image; SMOTE needs 2: --singletons augment")
     counts = {name: (len(images), max(0, n_missing[name])) for name, images in sources.items()}
-    check_copies({name: (n, -(-missing // max(n, 1))) for name, (n, missing) in counts.items()}, options.max_copies)
+    most = {name: (n, -(-missing // max(n, 1))) for name, (n, missing) in counts.items()}
+    check_copies(most, options.max_copies, less=_LESS)
 
 
 def _check_one_class(cloud: Cloud, samples: Mapping[int, Synthetic], options: SmoteOptions) -> None:
@@ -242,7 +245,7 @@ def _request(options: SmoteOptions) -> dict[str, object]:
         "smote": {
             "method": options.asked.method,
             "k_neighbors": options.asked.k_neighbors,
-            "m_neighbors": options.asked.m_neighbors,
+            **({"m_neighbors": options.asked.m_neighbors} if options.asked.m_neighbors else {}),
             "singletons": options.singletons,
             "clean": options.clean,
         },

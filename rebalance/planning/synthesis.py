@@ -61,6 +61,10 @@ class Synthetic(NamedTuple):
         return Synthetic(self.bases[places], self.neighbors[places], self.steps[places])
 
 
+NOTHING = Synthetic(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
+"""No samples."""
+
+
 def check_method(method: str) -> None:
     """Raise UsageError for what is no method here."""
     if method in _REFUSED:
@@ -128,7 +132,8 @@ def _with_largest_keys(points: Points, synthetic: Synthetic, n_samples: int, see
         return np.arange(n_made)
     named = zip(synthetic.bases.tolist(), numbered(synthetic.bases).tolist(), strict=True)
     keys = [draw_key(seed, points.paths[base], number) for base, number in named]
-    return np.array(sorted(sorted(range(n_made), key=keys.__getitem__)[n_made - n_samples :]), np.intp)
+    by_key = sorted(range(n_made), key=keys.__getitem__)
+    return np.sort(np.array(by_key[n_made - n_samples :], np.intp))
 
 
 def _sampled(points: Points, n_wanted: Mapping[int, int], asked: Asked) -> tuple[dict[int, Synthetic], dict[int, str]]:
@@ -137,7 +142,7 @@ def _sampled(points: Points, n_wanted: Mapping[int, int], asked: Asked) -> tuple
 
     search = _Search(points, asked.k_neighbors)
     why = _unsuited(points, n_wanted, search) if asked.method == "adasyn" else {}
-    made = dict.fromkeys(n_wanted, _NOTHING)
+    made = dict.fromkeys(n_wanted, NOTHING)
     counts = np.bincount(points.labels)
     strategy = {label: int(counts[label]) + n for label, n in n_wanted.items() if label not in why}
     if strategy:
@@ -174,7 +179,7 @@ def _recipes(weights: Any, table: "tuple[Indices, Indices] | None") -> Synthetic
     weights.sum_duplicates()
     weights.eliminate_zeros()
     if table is None or not weights.shape[0]:
-        return _NOTHING
+        return NOTHING
     queries, neighbors = table
     place_of = np.full(weights.shape[1], -1)
     place_of[queries] = np.arange(len(queries))
@@ -194,9 +199,6 @@ def _has(neighbors: Indices, places: Indices, others: Indices) -> NDArray[np.boo
     """Return whether others are among the neighbors at these places; there are none at -1."""
     is_there: NDArray[np.bool_] = (neighbors[places] == others[:, None]).any(axis=1) & (places >= 0)
     return is_there
-
-
-_NOTHING = Synthetic(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
 
 
 class _Search:

@@ -172,9 +172,9 @@ def _exact_targets(
 
 def _check_added(name: str, count: int, target: int) -> None:
     if target < count:
-        way_out = f"lower it with --cap {target}" if target else "a class never vanishes"
+        way_out = f"lower it with augment --cap {target}" if target else "a class never vanishes"
         raise TargetError(
-            f"class {name!r} has {count} images and {target} are asked for: augment never removes; {way_out}"
+            f"class {name!r} has {count} images and {target} are asked for: over-sampling never removes; {way_out}"
         )
 
 

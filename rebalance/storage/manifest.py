@@ -40,7 +40,8 @@ def request_of(plan: Plan, dataset: Dataset) -> dict[str, Any]:
 _FIELDS = {
     "output": "path", "class_name": "class", "split": "split", "group": "group", "kind": "kind", "source": "source",
     "copy_number": "copy_number", "neighbor": "neighbor", "neighbor_sha256": "neighbor_sha256", "step": "step",
-    "shows": "shows", "candidate": "candidate", "values": "values", "attempt": "attempt", "is_reencoded": "reencoded",
+    "shows": "shows", "candidate": "candidate", "key": "made_by", "values": "values",
+    "attempt": "attempt", "is_reencoded": "reencoded",
     "width": "width", "height": "height", "mode": "mode", "format": "format", "n_bytes": "bytes",
     "sha256": "sha256", "source_sha256": "source_sha256", "source_bytes": "source_bytes",
     "is_unusable": "unusable", "note": "note",
@@ -183,7 +184,9 @@ def checked_row(line: bytes, place: str) -> dict[str, Any]:
             raise TypeError
         if not all(type(row.get(key, "")) is str for key in NAMES):
             raise TypeError
-        if type(row.get("attempt", 0)) is not int:
+        if not all(type(row.get(key, 0)) is int for key in ("attempt", "candidate")):
+            raise TypeError
+        if row.get("shows", "base") not in ("base", "neighbor") or type(row.get("step", 0.0)) is not float:
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ManifestError(f"{place} is not a line of a manifest of rebalance") from None
@@ -195,7 +198,7 @@ _FILE_TYPES = {**_SOURCE_TYPES, "path": str, "sha256": str, "source_sha256": str
 _COPY_TYPES = {**_FILE_TYPES, "copy_number": int}
 _TYPES = {
     "original": _FILE_TYPES, "augmented": _COPY_TYPES, "duplicate": _COPY_TYPES,
-    "synthetic": {**_COPY_TYPES, "neighbor": str, "neighbor_sha256": str, "step": float},
+    "synthetic": {**_COPY_TYPES, "neighbor": str, "neighbor_sha256": str, "step": float, "made_by": str},
     "removed": {**_SOURCE_TYPES, "is_bad": bool, "reason": str}, "listed": {**_SOURCE_TYPES, "repetitions": int},
     "vector": _SOURCE_TYPES,
 }  # fmt: skip

@@ -69,7 +69,9 @@ def test_modes_are_brought_to_that_of_the_base() -> None:
     assert (blended(base_of(gray), picture(color), 0.5) == 110).all()  # luma 118.5, rounded up; then to even
     see_through = flat("RGBA", (0, 0, 0, 0))
     assert (blended(base_of(color), picture(see_through), 0.5) == (228, 178, 128)).all()  # white shows through
-    assert (blended(base_of(see_through), picture(color), 0.5) == (100, 50, 0, 128)).all()
+    assert (
+        blended(base_of(see_through), picture(color), 0.5) == (200, 100, 0, 128)
+    ).all()  # what hides is not mixed in
 
 
 def test_depths_are_scaled() -> None:
