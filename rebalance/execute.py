@@ -14,6 +14,7 @@ from rebalance.images.codec import library_versions
 from rebalance.keys import Conditions, fingerprint_of
 from rebalance.perform import Candidate, Task, Worker
 from rebalance.plan import (
+    INDEX_NAME,
     NOTES,
     SOURCE_LIKE,
     ClassTarget,
@@ -39,7 +40,7 @@ from rebalance.storage.output import check_link, check_output, check_path_length
 from rebalance.storage.previous import read_previous
 from rebalance.storage.publish import publish, sync_filesystem
 from rebalance.storage.request import rendering_of
-from rebalance.storage.rows import INDEX_NAME, ROWS_NAME, render_index, write_rows
+from rebalance.storage.rows import ROWS_NAME, render_index, write_rows
 from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
 
 _FILES_A_BATCH = 16

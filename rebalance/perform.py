@@ -13,7 +13,7 @@ from rebalance.drawing import attempt_key
 from rebalance.embedders import Visible
 from rebalance.errors import BadImageError, UnfitImageError, WorkerError
 from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_image
-from rebalance.images.pipeline import Draw, Making, make_copy, remake
+from rebalance.images.pipeline import Draw, Making, format_written, make_copy, remake
 from rebalance.images.synthetic import Parent, Shown, blend, decoded, nearest_copy
 from rebalance.keys import Conditions, is_encoded, key_of
 from rebalance.matrices import Values
@@ -108,8 +108,7 @@ class Worker:
     def _make_missing(self, task: Task, operations: Sequence[Made], source: SourceBytes) -> list[Finished | Failed]:
         picture = None
         if any(is_encoded(operation, task.conditions.rendering, task.unusable) for operation in operations):
-            rendering = task.conditions.rendering
-            picture = load_image(source.data, engine=rendering.engine, max_pixels=rendering.max_pixels)
+            picture = self._loaded(source, task)
         header = picture.header if picture else self._header(source, task)
         made: list[Finished | Failed] = []
         for operation in operations:
@@ -135,7 +134,9 @@ class Worker:
         )
         if not samples:
             return
-        base = Parent("base", picture, _making(task, task.source))
+        making = Making(task.recipe, task.conditions.rendering, format_of(samples[0].output, task.source.path))
+        base = Parent("base", picture, making)
+        other_making = replace(making, file_format=format_written(picture, making))
         for _, own in groupby(samples, key=lambda made: made.neighbor.path):
             first, *others = own
             read = self._neighbor(first)
@@ -143,7 +144,7 @@ class Worker:
                 yield read
                 continue
             try:
-                other = self._parent(read, first.neighbor, task)
+                other = Parent("neighbor", self._loaded(read, task), other_making)
             except BadImageError as error:
                 yield Failed(first.neighbor.path, str(error), isinstance(error, UnfitImageError), read.sha256)
                 continue
@@ -158,10 +159,9 @@ class Worker:
             return Failed(operation.neighbor.path, str(error), is_unfit=False, sha256=None)
 
     @staticmethod
-    def _parent(read: SourceBytes, image: ImageFile, task: Task) -> Parent:
+    def _loaded(read: SourceBytes, task: Task) -> Picture:
         rendering = task.conditions.rendering
-        picture = load_image(read.data, engine=rendering.engine, max_pixels=rendering.max_pixels)
-        return Parent("neighbor", picture, _making(task, image))
+        return load_image(read.data, engine=rendering.engine, max_pixels=rendering.max_pixels)
 
     def _interpolate(
         self, operation: Interpolate, task: Task, base: tuple[SourceBytes, Parent], other: tuple[SourceBytes, Parent]
@@ -245,12 +245,6 @@ class Worker:
             source_bytes=len(source.data),
             is_reencoded=None if is_drawn else True,
         )
-
-
-def _making(task: Task, parent: ImageFile) -> Making:
-    """Return how a copy of either image of a synthetic sample is made: in the format that its base's copies have."""
-    output = next(operation.output for operation, _ in task.wanted if isinstance(operation, Interpolate))
-    return Making(task.recipe, task.conditions.rendering, format_of(output, parent.path))
 
 
 def _draw_candidate(task: Task, operation: Interpolate, candidate: int) -> Draw:

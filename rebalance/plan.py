@@ -11,6 +11,8 @@ Recipe = Mapping[str, Any]
 
 MAX_PIXELS = 89_478_485
 """Width x height above which an image is refused before it is decoded (Pillow's own warning level)."""
+INDEX_NAME = "vectors.csv"
+"""What says which row of which array of vectors is which image or sample."""
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 OUTPUT_FORMATS = ("same", "jpeg", "png", "webp")
 ORIGINALS = ("keep", "reencode", "transform")

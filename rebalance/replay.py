@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rebalance import __version__
@@ -9,7 +10,7 @@ from rebalance.dataset import to_bytes
 from rebalance.drawing import attempt_key
 from rebalance.errors import CheckFailedError, SourceTreeError, UsageError, did_you_mean
 from rebalance.images.codec import library_versions, load_image
-from rebalance.images.pipeline import Making, remake
+from rebalance.images.pipeline import Making, format_written, remake
 from rebalance.images.synthetic import Parent, blend
 from rebalance.planning.naming import format_of
 from rebalance.recipes import draw_candidate
@@ -54,22 +55,20 @@ def _read_source(source: str, path: str, sha256: str, output: str) -> bytes:
 
 def _synthesized_again(base: bytes, neighbor: bytes, row: Mapping[str, Any], request: Mapping[str, Any]) -> bytes:
     """Return a synthetic sample: the copy that was chosen for it, or the blend."""
-    rendering = rendering_of(request)
-    if request["showing"]["render"] == "decoder":
+    rendering, render = rendering_of(request), request.get("showing", {}).get("render")
+    if render == "decoder":
         raise UsageError(f"{row['path']!r}: was decoded from a vector: run the command of OUTPUT again")
-    pictures = {
-        name: (data, load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels))
-        for name, data in (("base", base), ("neighbor", neighbor))
-    }
+    pictures = [load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels) for data in (base, neighbor)]
+    making = Making(recipe_of(request, row["class"]), rendering, format_of(row["path"], row["source"]))
     if "candidate" not in row:
-        parent = Parent("base", pictures["base"][1], Making({}, rendering, format_of(row["path"], row["source"])))
-        return blend(parent, pictures["neighbor"][1], row["step"]).data or base
-    data, picture = pictures[row["shows"]]
-    parent_path = row["source"] if row["shows"] == "base" else row["neighbor"]
-    making = Making(recipe_of(request, row["class"]), rendering, format_of(row["path"], parent_path))
+        return blend(Parent("base", pictures[0], making), pictures[1], row["step"]).data or base
+    is_base = row["shows"] == "base"
+    if not is_base:
+        making = replace(making, file_format=format_written(pictures[0], making))
     sample = row["source"], row["copy_number"]
     _, key = draw_candidate(making.recipe, request["seed"], sample, row["candidate"], row.get("attempt", 0))
-    return remake(picture, making, row["values"], key).data or data
+    made = remake(pictures[0 if is_base else 1], making, row["values"], key)
+    return made.data or (base if is_base else neighbor)
 
 
 def _made_again(data: bytes, row: Mapping[str, Any], request: Mapping[str, Any]) -> bytes:

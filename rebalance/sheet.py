@@ -13,6 +13,7 @@ from rebalance.errors import OutputRefusedError
 from rebalance.images.sheet import Block, Cell, Shape, render_sheet
 from rebalance.plan import ClassTarget, Interpolate, Plan, Row
 from rebalance.planning.likeness import nearest
+from rebalance.planning.naming import NAME_MAX
 from rebalance.planning.synthesis import Synthetic, aims
 from rebalance.storage.output import check_apart
 from rebalance.storage.request import rendering_of
@@ -32,7 +33,10 @@ def check_sheet(path: str, trees: Sequence[str]) -> None:
     """Raise OutputRefusedError where a sheet would lie in one of these trees, or replace what is none."""
     for tree in trees:
         check_apart(tree, path)
-    folder = os.path.dirname(os.path.abspath(to_bytes(path)))
+    full = os.path.abspath(to_bytes(path))
+    if full in {os.path.abspath(to_bytes(tree)) for tree in trees} or len(os.path.basename(full)) > NAME_MAX:
+        raise OutputRefusedError(f"{path}: is OUTPUT itself, or too long a name: choose another name for the sheet")
+    folder = os.path.dirname(full)
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
         raise OutputRefusedError(f"{path}: the folder it would lie in cannot be written to, or is not there")
     if os.path.lexists(to_bytes(path)):

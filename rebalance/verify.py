@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rebalance.dataset import directory_of, to_bytes, to_text
+from rebalance.plan import INDEX_NAME
 from rebalance.planning.naming import KINDS, Place, generated_path, original_path
 from rebalance.recipes import draw_candidate, draw_values
 from rebalance.storage.foreign import find_foreign
@@ -15,7 +16,7 @@ from rebalance.storage.heads import carried_entries, class_entries
 from rebalance.storage.lists import LIST_NAME, render_list
 from rebalance.storage.manifest import NAME, Manifest, digest, read_manifest
 from rebalance.storage.request import recipe_of, rendering_of
-from rebalance.storage.rows import INDEX_NAME, render_index
+from rebalance.storage.rows import render_index
 from rebalance.survey import hash_files
 
 
@@ -130,8 +131,17 @@ def _check_row(row: Mapping[str, Any], head: Mapping[str, Any], source_sums: dic
         and source_sums.setdefault(row["neighbor"], row["neighbor_sha256"]) != row["neighbor_sha256"]
     ):
         yield Finding("manifest", path, "has another sum of its neighbor than its other files")
+    if row["kind"] == "synthetic" and not _is_shown(row, head["request"].get("showing", {})):
+        yield Finding("manifest", path, "does not show what the request asks for")
     if row.get("values") != _drawn(row, head):
         yield Finding("manifest", path, "does not have the values that are drawn for it")
+
+
+def _is_shown(row: Mapping[str, Any], showing: Mapping[str, Any]) -> bool:
+    """Return whether a synthetic sample names a copy where one was to be chosen, and none elsewhere."""
+    if showing.get("render") != "nearest":
+        return "candidate" not in row and "shows" not in row
+    return "shows" in row and 1 <= row.get("candidate", 0) <= showing.get("n_candidates", 0)
 
 
 def _drawn(row: Mapping[str, Any], head: Mapping[str, Any]) -> Mapping[str, Any] | None:

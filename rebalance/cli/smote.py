@@ -15,8 +15,8 @@ from rebalance.cli.embeddings import Look, visible_asked
 from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
 from rebalance.cli.report import emit, say
 from rebalance.dataset import Dataset
-from rebalance.errors import RebalanceError, UsageError
-from rebalance.plan import Plan
+from rebalance.errors import RebalanceError, TargetError, UsageError
+from rebalance.plan import INDEX_NAME, Plan
 from rebalance.run import Planner
 
 if TYPE_CHECKING:
@@ -84,9 +84,7 @@ def _check_effects(given: Given) -> None:
     useless = {
         "candidates": given["render"] != "nearest" and "goes with --render nearest",
         "m_neighbors": not given["method"].startswith("borderline") and "goes with --method borderline-1 and -2",
-        "singletons": given["write"] == "vectors"
-        and given["singletons"] == "augment"
-        and "draws no vectors: take copy",
+        "singletons": (given["write"], given["singletons"]) == ("vectors", "augment") and "augment draws no vectors",
     }
     context = click.get_current_context()
     for name, reason in useless.items():
@@ -127,6 +125,8 @@ def _show(plan: Plan, dataset: Dataset, seen: Look, given: Given, output: str | 
 
 def _check(dataset: Dataset, given: Given, output: str | None) -> None:
     """Raise what is wrong with the options before any picture is looked at."""
+    if given["write"] != "images" and INDEX_NAME in {folder.directory.split("/")[0] for folder in dataset.folders}:
+        raise TargetError(f"{INDEX_NAME!r} is a class or split, and --write {given['write']} makes a file of that name")
     if given["sheet"] is not None:
         _check_sheet(given["sheet"], dataset, output, is_dry_run=given["dry_run"])
     from rebalance.planning.smote import check_numbers  # noqa: PLC0415  with what it imports, nothing for --help

@@ -106,6 +106,11 @@ def resized(pixels: Pixels, size: Size, rendering: Rendering) -> Pixels:
     return _sampled(pixels, place(size_of(pixels), 1, {}, {}, rendering._replace(size=size)), {}, rendering)
 
 
+def format_written(picture: Picture, making: Making) -> str:
+    """Return the format in which what is made of a picture is written."""
+    return encoding_of(picture, making.rendering, making.file_format).format
+
+
 def holds(picture: Picture, making: Making) -> bool:
     """Return whether the format that is to be written holds the mode of a picture."""
     encoding = encoding_of(picture, making.rendering, making.file_format)

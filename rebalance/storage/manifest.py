@@ -207,7 +207,7 @@ _HEAD_TYPES = {
     "schema": int, "seed": int, "engine": str, "versions": dict, "request": dict, "request_sha256": str,
     "class_indices": dict, "classes": list, "lines": int, "lines_sha256": str,
 }  # fmt: skip
-_LIST_TYPES = {"path": str, "bytes": int, "sha256": str}
+_WHOLE_TYPES = {"bytes": int, "sha256": str}
 
 
 @contextlib.contextmanager
@@ -243,10 +243,18 @@ def _checked_head(line: bytes, path: str) -> dict[str, Any]:
         raise ManifestError(f"{path}: has schema {schema}, this is rebalance {__version__}, which reads {SCHEMA}")
     if seal != hashlib.sha256(content).hexdigest().encode() + b'"}\n':
         raise ManifestError(f"{path}: its head was edited: it does not have the sha256 that it says")
-    parts = [(head, _HEAD_TYPES), *((row, _LIST_TYPES) for row in _whole_files(head))]
-    if not all(type(part) is dict and _has(part, types) for part, types in parts):
+    parts = [(head, _HEAD_TYPES), *((row, _WHOLE_TYPES) for row in _whole_files(head))]
+    if not all(type(part) is dict and _has(part, types) for part, types in parts) or not _have_paths(head):
         raise ManifestError(f"{path}: its first line is not the head of a manifest of rebalance")
     return head
+
+
+def _have_paths(head: Mapping[str, Any]) -> bool:
+    """Return whether the files that no line is about have names."""
+    try:
+        return all(type(decode_name(row["path"])) is str for row in _whole_files(head))
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _whole_files(head: Mapping[str, Any]) -> list[Any]:

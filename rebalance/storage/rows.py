@@ -16,7 +16,6 @@ from rebalance.vectors import Rows
 
 ROWS_NAME = "vectors.npy"
 """Of the array in the directory of each class."""
-INDEX_NAME = "vectors.csv"
 _COLUMNS = ("split", "class", "row", "kind", "source", "neighbor", "step", "path")
 
 

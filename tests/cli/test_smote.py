@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper
 from PIL import Image, ImageOps
 
 from rebalance.drawing import draw_key
+from rebalance.errors import StorageError
 from rebalance.planning.methods import SMOTE_METHODS
 from tests.conftest import MakeTree, Run, contents, manifest_head, manifest_rows, start
 from tests.images.test_model import node, proto
@@ -252,11 +254,17 @@ def test_what_cannot_be_is_refused_before_any_image_is_looked_at(
     assert (done.code, told in done.err) == (code, True), done.err
 
 
-def test_a_sample_between_two_classes_has_no_picture(photos: Path, run: Run) -> None:
-    done = run("smote", photos, "-n", "--method", "borderline-2")
-    if done.code == 0:
-        pytest.skip("no image of these is in danger")
-    assert done.code == 3
+def test_a_sample_between_two_classes_has_no_picture(make_tree: MakeTree, tmp_path: Path, run: Run) -> None:
+    tree = make_tree({"a": 9, "b": 6})
+    angles = [*range(0, 90, 10), *range(5, 65, 10)]  # every b between two a
+    paths = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.png"))
+    rows = np.array([[math.cos(math.radians(angle)), math.sin(math.radians(angle))] for angle in angles])
+    np.savez(tmp_path / "v.npz", paths=np.array(paths), vectors=rows)
+    done = run(
+        "smote", tree, "-n", "--method", "borderline-2", "--m-neighbors", "5", "--render", "blend",
+        "--embeddings", tmp_path / "v.npz",
+    )  # fmt: skip
+    assert done.code == 3, done.err
     assert "would be mixed with" in done.err
     assert "take --write vectors, or another method" in done.err
 
@@ -491,15 +499,17 @@ def test_a_sheet_shows_what_samples_lie_between(photos: Path, output: Path, tmp_
         ("{tmp}/sheet.jpg", 2, "does not end with .png"),
         ("{tmp}/none/sheet.png", 5, "cannot be written to, or is not there"),
         ("{tmp}/mine.png", 5, "is there and is no PNG"),
+        ("{tmp}/out.png", 5, "is OUTPUT itself"),
+        ("{tmp}/" + 252 * "x" + ".png", 5, "too long a name"),
     ],
 )
 def test_a_sheet_that_cannot_be_is_refused(
     sheet: str, code: int, told: str, photos: Path, tmp_path: Path, run: Run
 ) -> None:
     (tmp_path / "mine.png").write_text("my notes")
-    done = run("smote", photos, "-o", tmp_path / "out", "--sheet", sheet.format(photos=photos, tmp=tmp_path))
+    done = run("smote", photos, "-o", tmp_path / "out.png", "--sheet", sheet.format(photos=photos, tmp=tmp_path))
     assert (done.code, told in done.err) == (code, True), done.err
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.png").exists()
     assert (tmp_path / "mine.png").read_text() == "my notes"
 
 
@@ -514,3 +524,164 @@ def test_a_sheet_that_fails_leaves_output_standing(
     assert (done.code, "the sheet is not written" in done.err) == (0, True), done.err
     assert run("verify", output, "--source", photos).code == 0
     assert not list(tmp_path.glob("*.png"))
+
+
+OTHERS: dict[str, tuple[str, ...]] = {
+    "neighbors": ("--k-neighbors", "2"), "candidates": ("--candidates", "4"), "blend": ("--render", "blend"),
+    "recipe": ("--rotation-range", "20"), "embedder": ("--embedder", "pixels"), "seed": ("--seed", "1"),
+    "size": ("--size", "90x90"), "method": ("--method", "adasyn"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_staged_work_of_another_request_is_not_taken_for_this_ones(
+    other: str, photos: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageError("as a disk fails")
+
+    asked = ("smote", photos, "-j", "1")
+    with monkeypatch.context() as broken:
+        broken.setattr("rebalance.execute.check_source_stands", fail)
+        assert run(*asked, "-o", tmp_path / "out").code == 7
+    assert run(*asked, *OTHERS[other], "-o", tmp_path / "out").code == 0
+    assert run(*asked, *OTHERS[other], "-o", tmp_path / "fresh").code == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
+
+
+def test_staged_work_is_not_taken_over_where_a_neighbor_has_changed(
+    photos: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageError("as a disk fails")
+
+    run("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
+    with np.load(tmp_path / "v.npz") as file:
+        np.savez(tmp_path / "mine.npz", paths=file["paths"], vectors=file["vectors"])
+    asked = ("smote", photos, "-j", "1", "--embeddings", tmp_path / "mine.npz", "--render", "blend")
+    with monkeypatch.context() as broken:
+        broken.setattr("rebalance.execute.check_source_stands", fail)
+        assert run(*asked, "-o", tmp_path / "out").code == 7
+    first, second = sorted((photos / "Top").iterdir())[:2]
+    shutil.copy(second, first)
+    assert run(*asked, "-o", tmp_path / "out").code == 0
+    assert run(*asked, "-o", tmp_path / "fresh").code == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("render", ["nearest", "blend"])
+def test_samples_that_stay_are_taken_from_the_tree_that_is_replaced(
+    render: str, photos: Path, output: Path, tmp_path: Path, run: Run
+) -> None:
+    asked = ("smote", photos, "-j", "1", "--render", render)
+    run(*asked, "-o", output)
+    done = run(*asked, "-s", "20", "-o", output, "--overwrite")
+    assert done.code == 0, done.err
+    assert run(*asked, "-s", "20", "-o", tmp_path / "fresh").code == 0
+    assert contents(output) == contents(tmp_path / "fresh")
+    same = {row["made_by"] for row in synthetic(tmp_path / "fresh")}
+    assert len(same) == len(synthetic(output))
+    again = run(*asked, "-s", "Hat=20", "-s", "Skirt=20", "-s", "Top=20", "-o", output, "--overwrite")
+    assert "reused 22 of 60" in again.err or "reused 29 of 60" in again.err, again.err
+
+
+def test_a_neighbor_that_the_format_does_not_hold_is_not_shown(make_tree: MakeTree, output: Path, run: Run) -> None:
+    tree = make_tree({"big": 12, "tiny": 3}, suffix=".jpg")
+    Image.new("RGBA", (24, 20), (200, 90, 30, 120)).save(tree / "tiny" / "see.png")
+    done = run("smote", tree, "-o", output, "-j", "1")
+    assert done.code == 0, done.err
+    assert run("verify", output, "--source", tree).code == 0
+    rows = synthetic(output)
+    assert any(row["neighbor"] == "tiny/see.png" for row in rows)
+    assert all(row["shows"] == "base" for row in rows if row["neighbor"] == "tiny/see.png")
+
+
+def test_bases_that_are_used_too_often_are_told_after_the_draw(make_tree: MakeTree, run: Run) -> None:
+    tree = make_tree({"big": 60, "small": 4})
+    done = run("smote", tree, "-n", "--max-copies", "14")
+    assert (done.code, "copies of one of its 4 usable images (14 are allowed)" in done.err) == (3, True), done.err
+    assert "ask for less (-s sqrt, -s 0.1)," in done.err
+
+
+@pytest.mark.parametrize(
+    ("embedder", "n_numbers"), [({"name": "descriptor", "version": 1}, 501), ({"name": "pixels", "version": 1}, 12)]
+)
+def test_a_file_whose_embedder_does_not_place_among_its_vectors_is_refused(
+    embedder: dict[str, object], n_numbers: int, photos: Path, tmp_path: Path, run: Run
+) -> None:
+    paths = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.jpg"))
+    rows = np.sin(np.arange(len(paths) * n_numbers)).reshape(len(paths), n_numbers)
+    np.savez(tmp_path / "v.npz", paths=np.array(paths), vectors=rows, embedder=np.array(json.dumps(embedder)))
+    done = run("smote", photos, "-n", "--embeddings", tmp_path / "v.npz")
+    assert (done.code, "does not place images among its vectors" in done.err) == (2, True), done.err
+
+
+def test_a_decoder_of_other_vectors_is_refused(photos: Path, autoencoder: tuple[Path, Path], run: Run) -> None:
+    done = run("smote", photos, "-n", "--render", f"decoder:{autoencoder[1]}")
+    assert (done.code, "fails on a vector of 501 numbers" in done.err) == (2, True), done.err
+
+
+def test_other_lengths_of_vectors_are_another_request_for_a_decoder(
+    photos: Path, autoencoder: tuple[Path, Path], output: Path, tmp_path: Path, run: Run
+) -> None:
+    encoder, decoder = autoencoder
+    run("embed", photos, "-o", tmp_path / "v.npz", "--embedder", f"onnx:{encoder}", "-j", "1")
+    with np.load(tmp_path / "v.npz") as file:
+        raw = file["vectors"] * file["lengths"][:, None]
+        for name, factor in (("one", 1.0), ("half", 0.5)):
+            np.savez(tmp_path / f"{name}.npz", paths=file["paths"], vectors=raw * factor)
+    asked = ("smote", photos, "-o", output, "--render", f"decoder:{decoder}", "-j", "1")
+    assert run(*asked, "--embeddings", tmp_path / "one.npz").code == 0
+    assert run(*asked, "--embeddings", tmp_path / "half.npz").code == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--render", "blend", "--candidates", "3"), "--candidates goes with --render nearest"),
+        (("--m-neighbors", "3"), "--m-neighbors goes with --method borderline-1 and -2"),
+        (("--write", "vectors", "--singletons", "augment"), "--singletons augment draws no vectors"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(options: tuple[str, ...], told: str, photos: Path, run: Run) -> None:
+    done = run("smote", photos, "-n", *options)
+    assert (done.code, told in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize("render", ["nearest", "blend"])
+def test_suffixes_and_formats_may_be_mixed_in_a_class(
+    render: str, photos: Path, output: Path, tmp_path: Path, run: Run
+) -> None:
+    first, *others = sorted((photos / "Top").iterdir())
+    first.rename(first.with_suffix(".JPG"))
+    for path, suffix in zip(others, (".bmp", ".tif", ".jpeg", ".webp", ".png"), strict=True):
+        if suffix != ".jpeg":
+            with Image.open(path) as image:
+                image.save(path.with_suffix(suffix))
+        else:
+            shutil.copy(path, path.with_suffix(suffix))
+        path.unlink()
+    done = run("smote", photos, "-o", output, "--render", render, "-s", "30", "-j", "1")
+    assert done.code == 0, done.err
+    assert run("verify", output, "--source", photos).code == 0
+    kinds = {".JPG": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".tif": "TIFF", ".webp": "WEBP", ".png": "PNG"}
+    tops = [row for row in synthetic(output) if row["class"] == "Top"]
+    assert {Path(row["path"]).suffix for row in tops} == set(kinds)
+    assert all(row["format"] == kinds[Path(row["path"]).suffix] for row in tops)
+    for number, row in enumerate(tops):
+        copy = tmp_path / f"{number}{Path(row['path']).suffix}"
+        assert run("replay", output, row["path"], "--source", photos, "-o", copy).code == 0
+        assert copy.read_bytes() == (output / row["path"]).read_bytes()
+
+
+def test_vectors_of_a_class_whose_name_is_not_utf_8_are_verified(photos: Path, output: Path, run: Run) -> None:
+    os.rename(photos / "Top", os.fsencode(photos) + b"/caf\xe9")
+    asked = ("smote", photos, "-o", output, "--write", "vectors", "-j", "1")
+    assert run(*asked).code == 0
+    assert run("verify", output, "--source", photos).code == 0
+    assert "up to date" in run(*asked).err
+
+
+def test_a_class_called_like_the_index_is_refused(make_tree: MakeTree, run: Run) -> None:
+    done = run("smote", make_tree({"vectors.csv": 3, "b": 6}), "-n", "--write", "both")
+    assert (done.code, "'vectors.csv' is a class or split" in done.err) == (3, True), done.err
