@@ -53,3 +53,29 @@ def test_near_duplicates_are_joined_by_chains() -> None:
 def test_a_chain_may_run_through_several_blocks() -> None:
     rows = on_a_circle(*(0.1 * index for index in range(1200)))
     assert near_duplicate_groups(rows, 0.985) == [list(range(1200))]
+
+
+def test_rows_that_float32_products_do_not_tell_apart_are_told_apart() -> None:
+    n_rows = 400
+    rows = np.zeros((n_rows, 4), np.float32)
+    rows[:, 0] = 1
+    rows[:, 1] = np.arange(n_rows, 0, -1) * 1e-6  # the products of all of them are 1 in float32
+    rows[:, 2] = (np.arange(n_rows) * 37 % 11) * 1e-7
+    query = np.array([[1, 0, 0, 0]], np.float32)
+    found = nearest(rows, query, 5)
+    distances = np.linalg.norm(rows.astype(np.float64) - query.astype(np.float64), axis=1)
+    assert found.indices[0].tolist() == np.argsort(distances, kind="stable")[:5].tolist()
+    assert found.distances[0] == pytest.approx(np.sort(distances)[:5], rel=1e-9)
+
+
+def test_rows_are_found_across_the_tiles_they_are_compared_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = np.sin(np.arange(300 * 6) * 12.9898).reshape(300, 6)
+    rows = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
+    whole = nearest(rows, rows, 7, own=np.arange(300))
+    monkeypatch.setattr("rebalance.planning.likeness._TILE", 13)
+    monkeypatch.setattr("rebalance.planning.likeness._BLOCK", 7)
+    tiled = nearest(rows, rows, 7, own=np.arange(300))
+    assert (tiled.indices == whole.indices).all()
+    distances = np.linalg.norm(rows[:, None].astype(np.float64) - rows[None].astype(np.float64), axis=2)
+    np.fill_diagonal(distances, np.inf)
+    assert (whole.indices == np.argsort(distances, axis=1, kind="stable")[:, :7]).all()
