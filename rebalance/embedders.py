@@ -10,9 +10,10 @@ import numpy as np
 from rebalance.errors import StorageError, UsageError
 from rebalance.images.decoder import PLAIN, Decoded, Decoder, open_decoder
 from rebalance.images.embedding import EMBEDDERS, Embedder, embedder_of
-from rebalance.images.model import model_sums, onnxruntime_version, open_model
+from rebalance.images.model import open_model
 from rebalance.images.model_settings import ModelSettings, parse_settings
 from rebalance.images.pixels import Pixels
+from rebalance.images.runtime import model_sums, onnxruntime_version
 from rebalance.storage.manifest import digest
 from rebalance.storage.models import StoredModel, read_model, read_settings, settings_path
 from rebalance.vectors import Rows

@@ -2,13 +2,13 @@
 
 import math
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import click
 
 from rebalance.errors import UsageError, did_you_mean
-from rebalance.images.choice import EMBEDDERS, RENDERS
 from rebalance.planning.selection import parse_methods
 from rebalance.transforms import Transform
 
@@ -93,31 +93,23 @@ class Methods(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
-class Embedder(click.ParamType[str]):
-    """What makes vectors: by its name, or a model."""
+class NameOrModel(click.ParamType[str]):
+    """One of some names, or a model of a kind: `kind:MODEL`."""
 
-    name = "embedder"
+    name = "name or model"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it as it was asked for."""
-        kind, _, model = str(value).partition(":")
-        if not (value in EMBEDDERS or (kind == "onnx" and model and "\0" not in model)):
-            hint = "; name the file of the model" if kind == "onnx" else did_you_mean(kind, [*EMBEDDERS, "onnx"])
-            self.fail(f"{value!r} is none of: {', '.join(EMBEDDERS)}, onnx:MODEL{hint}", param, ctx)
-        return str(value)
-
-
-class Render(click.ParamType[str]):
-    """What shows a synthetic sample: by its name, or a model."""
-
-    name = "render"
+    def __init__(self, names: Sequence[str], kind: str) -> None:
+        """Take the names and the word before the model."""
+        self.names = names
+        self.kind = kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return it as it was asked for."""
         kind, _, model = str(value).partition(":")
-        if not (value in RENDERS or (kind == "decoder" and model and "\0" not in model)):
-            hint = "; name the file of the model" if kind == "decoder" else did_you_mean(kind, [*RENDERS, "decoder"])
-            self.fail(f"{value!r} is none of: {', '.join(RENDERS)}, decoder:MODEL{hint}", param, ctx)
+        if not (value in self.names or (kind == self.kind and model and "\0" not in model)):
+            is_near = kind == self.kind
+            hint = "; name the file of the model" if is_near else did_you_mean(kind, [*self.names, self.kind])
+            self.fail(f"{value!r} is none of: {', '.join(self.names)}, {self.kind}:MODEL{hint}", param, ctx)
         return str(value)
 
 

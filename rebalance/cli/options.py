@@ -6,11 +6,12 @@ from typing import Any
 import click
 
 from rebalance.cli.config import BUNDLED, apply_config
-from rebalance.cli.option_types import Cosine, Embedder, Methods, Names, Path, Render, Share
+from rebalance.cli.option_types import Cosine, Methods, NameOrModel, Names, Path, Share
 from rebalance.cli.pixel_options import max_pixels, rendering, transforms
 from rebalance.cli.together import together
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
+from rebalance.images.choice import EMBEDDERS, RENDERS
 from rebalance.planning.methods import CLEANING, COUNTED, SMOTE_METHODS
 from rebalance.planning.selection import ORDERS
 from rebalance.planning.targets import LEGAL
@@ -74,7 +75,7 @@ order = click.option(
     help="The order of the stretches: by the keys, or by name.",
 )  # fmt: skip
 embedder = click.option(
-    "--embedder", type=Embedder(), metavar="descriptor|pixels|onnx:MODEL",
+    "--embedder", type=NameOrModel(EMBEDDERS, "onnx"), metavar="descriptor|pixels|onnx:MODEL",
     help="What tells which pictures are alike.  [default: descriptor]",
 )  # fmt: skip
 model_setting = click.option(
@@ -120,7 +121,8 @@ synthesizing = together(
         help="A tree of images, of CLASS/vectors.npy with an index vectors.csv, or of both.",
     ),
     click.option(
-        "--render", type=Render(), default="nearest", show_default=True, metavar="nearest|blend|decoder:MODEL",
+        "--render", type=NameOrModel(RENDERS, "decoder"), default="nearest", show_default=True,
+        metavar="nearest|blend|decoder:MODEL",
         help="What shows a sample: the nearest of some copies of its two images, one blended into the other, or what "
         "an ONNX model makes of its vector.",
     ),

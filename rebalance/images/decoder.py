@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rebalance.errors import UsageError
-from rebalance.images.model import Files, choose_output, failures_told, open_session, wanted_files
 from rebalance.images.model_settings import ModelSettings
 from rebalance.images.pixels import Pixels
+from rebalance.images.runtime import Files, choose_output, failures_told, open_session, wanted_files
 from rebalance.vectors import Rows
 
 PLAIN = ModelSettings(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))

@@ -9,8 +9,9 @@ from PIL import Image
 
 from rebalance.images.codec import view_image
 from rebalance.images.descriptor import SIDE, describe, fit_space, placed
-from rebalance.images.model import Model, onnxruntime_version
+from rebalance.images.model import Model
 from rebalance.images.pixels import Pixels
+from rebalance.images.runtime import onnxruntime_version
 from rebalance.vectors import BLOCK, Rows
 
 VERSION = 1

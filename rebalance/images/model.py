@@ -3,11 +3,8 @@
 A model comes as bytes, with the bytes of the files that its weights lie in, if they lie in files of their own.
 """
 
-import contextlib
-import hashlib
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -15,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from rebalance.errors import UsageError, did_you_mean
+from rebalance.errors import UsageError
 from rebalance.images.model_settings import LONGEST, MEAN, STD, ModelSettings
 from rebalance.images.pixels import Pixels, Size, size_of
-from rebalance.images.weights import weight_files
+from rebalance.images.runtime import Files, choose_output, failures_told, model_sums, open_session, wanted_files
 
 Vector = npt.NDArray[np.float32]
-Files = Mapping[str, bytes]
 
 _ORDINARY = 224
 """Pixels of a side that neither the model nor the settings say."""
@@ -132,13 +128,6 @@ def open_model(data: bytes, files: Files, settings: ModelSettings, where: str) -
     return replace(model, n_dimensions=len(once))
 
 
-def model_sums(data: bytes, files: Files) -> dict[str, Any]:
-    """Return the sha256 of a model, and of each file its weights lie in, if there are such."""
-    sums: dict[str, Any] = {"model": hashlib.sha256(data).hexdigest()}
-    weights = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    return {**sums, "weights": weights} if weights else sums
-
-
 def prepare(picture: Pixels, image_input: ImageInput, settings: ModelSettings) -> Pixels:
     """Return upright RGB [height, width, 3] uint8 as the model takes one picture, in its size, order and dtype."""
     box = _middle(size_of(picture), image_input.size) if settings.fit == "crop" else None
@@ -151,60 +140,6 @@ def prepare(picture: Pixels, image_input: ImageInput, settings: ModelSettings) -
     if settings.channels == "bgr":
         levels = levels[:, :, ::-1]
     return levels if image_input.is_channels_last else levels.transpose(2, 0, 1)
-
-
-def import_onnxruntime() -> Any:
-    """Return onnxruntime, silent. Raises UsageError where it is missing."""
-    try:
-        import onnxruntime  # noqa: PLC0415  an extra, and slow to import
-    except ImportError:
-        raise UsageError("--embedder onnx: needs onnxruntime: pip install 'rebalance-images[onnx]'") from None
-    onnxruntime.set_default_logger_severity(4)  # what is wrong, we say
-    onnxruntime.disable_telemetry_events()
-    return onnxruntime
-
-
-def onnxruntime_version() -> str:
-    """Return which onnxruntime is at hand."""
-    return str(import_onnxruntime().__version__)
-
-
-def open_session(data: bytes, files: Files, where: str) -> Any:
-    """Return a session on one thread, which does the same work in the same order each time."""
-    runtime = import_onnxruntime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.use_deterministic_compute = True
-    if files:
-        lengths = [len(content) for content in files.values()]
-        options.add_external_initializers_from_files_in_memory(list(files), list(files.values()), lengths)
-    with failures_told(where, f"not a model that onnxruntime {runtime.__version__} runs"):
-        return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-
-
-@contextlib.contextmanager
-def failures_told(where: str, what: str) -> Iterator[None]:
-    """Raise UsageError where onnxruntime fails, MemoryError where it has none."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001  the errors of onnxruntime have no other base
-        message = " ".join(str(error).split())
-        if isinstance(error, MemoryError) or "allocate memory" in message or "bad_alloc" in message:
-            raise MemoryError from None
-        reason = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", message)
-        raise UsageError(f"{where}: {what}: {reason[:300]}") from None
-
-
-def wanted_files(data: bytes, files: Files, where: str) -> Files:
-    """Return the files of the weights; onnxruntime would look for a missing one in the current directory."""
-    names = weight_files(data, where)
-    for name in names:
-        if name not in files:
-            raise UsageError(f"{where}: its weights {name!r} are missing: put that file beside it")
-    return {name: files[name] for name in names}
 
 
 def _image_input(inputs: Sequence[Any], settings: ModelSettings, where: str) -> ImageInput:
@@ -256,16 +191,6 @@ def _check_settings(image_input: ImageInput, settings: ModelSettings, where: str
         raise UsageError(f"{where}: the input {image_input.name!r} takes levels of 0 to 255: leave mean and std out")
     if image_input.n_channels == 1 and settings.channels != "rgb":
         raise UsageError(f"{where}: the input {image_input.name!r} takes gray: leave channels out")
-
-
-def choose_output(names: Sequence[str], settings: ModelSettings, where: str) -> str:
-    """Return the output that was asked for, else the first. Raises UsageError where there is none of that name."""
-    if settings.output is None:
-        return names[0]
-    if settings.output not in names:
-        hint = did_you_mean(settings.output, names)
-        raise UsageError(f"{where}: has no output {settings.output!r}, but {', '.join(map(repr, names))}{hint}")
-    return settings.output
 
 
 def _statistics(image_input: ImageInput, settings: ModelSettings) -> tuple[list[float], list[float]]:
