@@ -273,3 +273,36 @@ def test_replay_says_which_library_is_another_one(
     assert ran.code == 1
     assert "is 99" in ran.err
     assert not os.path.exists(tmp_path / "again.png")
+
+
+def sample(rows: Rows) -> dict[str, Any]:
+    return next(row for row in rows if row["kind"] == "synthetic")
+
+
+@pytest.mark.parametrize(
+    ("write", "edit", "message"),
+    [
+        ("images", lambda _head, rows: sample(rows).update(candidate=9), "does not show what the request asks for"),
+        ("images", lambda _head, rows: sample(rows).pop("shows"), "does not show what the request asks for"),
+        ("images", lambda _head, rows: sample(rows).pop("candidate"), "does not show what the request asks for"),
+        ("images", lambda _head, rows: sample(rows)["values"].update(rotation=1.5), "values that are drawn for it"),
+        ("images", lambda _head, rows: sample(rows).update(neighbor_sha256="12"), "another sum of its neighbor"),
+        ("images", lambda _head, rows: sample(rows).update(candidate="1"), "is not a line of a manifest"),
+        ("images", lambda _head, rows: sample(rows).update(shows="both"), "is not a line of a manifest"),
+        ("images", lambda _head, rows: sample(rows).update(step="0.5"), "is not a line of a manifest"),
+        ("vectors", lambda _head, rows: rows[-1].update(step=0.5), "vectors.csv: is not what the lines make"),
+        ("vectors", lambda head, _rows: head["vectors"][0].update(sha256="12"), "does not have the bytes"),
+        ("vectors", lambda head, _rows: head["vectors"][0].update(path=3), "is not the head of a manifest"),
+        ("vectors", lambda head, _rows: head.update(vectors="x"), "is not the head of a manifest"),
+    ],
+)
+def test_so_are_those_of_synthetic_samples(
+    run: Run, source: Path, tmp_path: Path, write: str, edit: Edit, message: str
+) -> None:
+    tree = tmp_path / "smote"
+    asked = ("--embedder", "pixels", "-j", "1", "--write", write)
+    assert run("smote", source, "-o", tree, *asked).code == 0
+    sealed_again(tree, edit)
+    ran = run("verify", tree)
+    assert ran.code == 1
+    assert message in ran.out + ran.err
