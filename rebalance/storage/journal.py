@@ -17,6 +17,7 @@ class Journal:
     def __init__(self, path: bytes) -> None:
         """Open or make the journal; it ends before the first row that a kill or a power cut spoilt."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        self._path = path
         self._places: dict[bytes, int] = {}
         self._end = 0
         with open(os.dup(self._descriptor), "rb") as file:
@@ -68,8 +69,12 @@ class Journal:
     def _write(self, row: Mapping[str, object]) -> None:
         line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
         written = 0
-        while written < len(line):
-            written += os.write(self._descriptor, line[written:])
+        try:
+            while written < len(line):
+                written += os.write(self._descriptor, line[written:])
+        except OSError as error:
+            error.filename = self._path  # which a descriptor does not tell
+            raise
         self._end += len(line)
 
     def _line(self, place: int) -> bytes:

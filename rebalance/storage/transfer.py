@@ -46,7 +46,7 @@ class StagedTree:
     def made(self, output: str) -> Iterator[BinaryIO]:
         """Open a file that gets its name when it is whole."""
         temporary = self._new_name()
-        with _removed_on_error(temporary):
+        with _removed_on_error(temporary), _said_of(output):
             with open(_created(temporary), "wb") as file:
                 yield file
             self._move(temporary, output)
@@ -57,7 +57,7 @@ class StagedTree:
             self._carry_link(source, output)
             return
         temporary = self._new_name()
-        with _removed_on_error(temporary):
+        with _removed_on_error(temporary), _said_of(output):
             with open(_created(temporary), "wb") as file:
                 if not (self.link == "auto" and _clone(source.path, file.fileno(), source.stamp)):
                     file.write(source.data)
@@ -139,6 +139,17 @@ def _opened(root: bytes, path: str) -> Iterator[BinaryIO]:
 
 def _created(path: bytes) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+
+
+@contextlib.contextmanager
+def _said_of(output: str) -> Iterator[None]:
+    """Let an error of writing, which names no file, name the one that was to be made."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = output
+        raise
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 import json
 import os
+import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from tests.conftest import (
     manifest_head,
     manifest_rows,
     run_without_powers,
+    start,
     write_image,
 )
 
@@ -680,3 +683,14 @@ def test_a_targets_file_is_read(run: Run, source: Path, tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(json.dumps({"dog": 4}), encoding="utf-8-sig")
     assert "3 classes, 13 files -> 15" in run("augment", source, "-n", "-s", f"@{tmp_path}/t.json").out
     assert run("augment", source, "-n", "-s", "@nowhere.json").code == 2
+
+
+def test_a_disk_that_takes_no_more_is_told_with_the_file_it_was_for(source: Path, output: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))
+
+    process = start("augment", source, "-o", output, "-j", "1", preexec_fn=limit)
+    _, told = process.communicate()
+    assert process.returncode == 7, told
+    assert re.search(r"error: \S+: File too large; the finished work is kept: run again to resume\n", told), told
+    assert not output.exists()

@@ -825,3 +825,13 @@ def test_a_large_array_is_looked_at_row_by_row(
         read_vectors(str(tmp_path / "v.npz"))
     assert "row 31 (the first is 0), which is '31.png'" in str(caught.value)
     assert told in str(caught.value)
+
+
+def test_a_large_array_whose_columns_come_first_is_read_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.asfortranarray(np.arange(1, 13).reshape(4, 3).astype(np.float32))
+    np.savez(tmp_path / "v.npz", paths=np.array(list("abcd")), vectors=rows)
+    monkeypatch.setattr("rebalance.storage.arrays.LARGE", 1)
+    read = read_vectors(str(tmp_path / "v.npz"))
+    assert read.rows[:] == pytest.approx(rows / np.linalg.norm(rows, axis=1, keepdims=True))
