@@ -16,6 +16,7 @@ from rebalance.images.viewing import pixels_on_white
 from rebalance.plan import Rendering
 from rebalance.vectors import Rows
 
+SAME = "both pictures blend into the base: byte for byte its source"
 _ROUNDED = 10_000
 """Vectors are compared in steps of 1e-4, which processors agree on."""
 _TURNED_BACK = {6: 8, 8: 6}
@@ -84,7 +85,8 @@ def blend(base: Parent, neighbor: Picture, step: float) -> MadeFile:
         strip = slice(start, start + _STRIP)
         mixed[strip] = _mixed(base.picture.pixels[strip], like[strip], step)
     blended = replace(base.picture, pixels=mixed, tones={})
-    return finish(base.picture, base.making, Drawn(rendered(blended, base.making.rendering), {}, 0, ()))
+    made = finish(base.picture, base.making, Drawn(rendered(blended, base.making.rendering), {}, 0, ()))
+    return replace(made, notes=(SAME,)) if made.data is None else made
 
 
 def _mixed(base: Pixels, neighbor: Pixels, step: float) -> Pixels:

@@ -7,7 +7,7 @@ from PIL import Image
 from rebalance.images.codec import Picture, load_image
 from rebalance.images.pipeline import Making
 from rebalance.images.pixels import Pixels
-from rebalance.images.synthetic import Parent, blend, nearest_copy
+from rebalance.images.synthetic import SAME, Parent, blend, nearest_copy
 from rebalance.plan import SOURCE_LIKE, Recipe
 from rebalance.vectors import Rows
 
@@ -61,6 +61,7 @@ def test_both_are_blended_as_they_stand_upright(orientation: int, other: int) ->
     neighbor = picture(stored(other), orientation=other)
     made = blend(base, neighbor, 0.5)
     assert made.data is None  # byte for byte the base: both are one picture
+    assert made.notes == (SAME,)
 
 
 def test_modes_are_brought_to_that_of_the_base() -> None:
