@@ -89,8 +89,7 @@ def find_model(path: str, given: Sequence[str]) -> ModelFile:
     """
     beside = parse_settings(read_settings(path), settings_path(path))
     settings = parse_settings(dict(map(_split_setting, given)), "--model-setting", beside)
-    stored = read_model(path)
-    return ModelFile(path, digest(model_sums(stored.data, stored.weights)), settings)
+    return ModelFile(path, _digest_of(read_model(path)), settings)
 
 
 @lru_cache(maxsize=1)
@@ -108,8 +107,7 @@ def find_decoder(path: str) -> ModelFile:
     Raises UsageError where it is not.
     """
     settings = parse_settings(read_settings(path), settings_path(path), PLAIN)
-    stored = read_model(path)
-    asked = ModelFile(path, digest(model_sums(stored.data, stored.weights)), settings)
+    asked = ModelFile(path, _digest_of(read_model(path)), settings)
     _open_decoder(asked)
     return asked
 
@@ -123,9 +121,13 @@ def _open_decoder(asked: ModelFile) -> Decoder:
 def _unchanged(asked: ModelFile) -> StoredModel:
     """Return a model as it was when it was asked for. Raises StorageError where it is another."""
     stored = read_model(asked.path)
-    if digest(model_sums(stored.data, stored.weights)) != asked.digest:
+    if _digest_of(stored) != asked.digest:
         raise StorageError(f"{asked.path}: was changed while it was used: run again")
     return stored
+
+
+def _digest_of(stored: StoredModel) -> str:
+    return digest(model_sums(stored.data, stored.weights))
 
 
 def _split_setting(text: str) -> tuple[str, str]:

@@ -14,7 +14,8 @@ from rebalance.images.sheet import Block, Cell, Shape, render_sheet
 from rebalance.plan import ClassTarget, Interpolate, Plan, Row
 from rebalance.planning.likeness import nearest
 from rebalance.planning.naming import NAME_MAX
-from rebalance.planning.synthesis import Synthetic, aims
+from rebalance.planning.rows import placed
+from rebalance.planning.synthesis import aims
 from rebalance.storage.output import check_apart
 from rebalance.storage.request import rendering_of
 from rebalance.storage.single import whole_file
@@ -111,12 +112,7 @@ def _nearest_real(samples: Sequence[Sample], vectors: Vectors, class_of: Mapping
         return []
     places = np.array([place for place, path in enumerate(vectors.paths) if path in class_of], np.intp)
     place_of = {vectors.paths[place]: place for place in places.tolist()}
-    synthetic = Synthetic(
-        np.array([place_of[made.source.path] for made in samples]),
-        np.array([place_of[_neighbor(made)] for made in samples]),
-        np.array([made.step or 0.0 for made in samples]),
-    )
-    lies = aims(vectors.rows, synthetic).astype(np.float64)
+    lies = aims(vectors.rows, placed(samples, place_of)).astype(np.float64)
     lies /= np.maximum(np.linalg.norm(lies, axis=1, keepdims=True), 1e-12)
     found = nearest(picked(vectors.rows, places), lies.astype(np.float32), 1)
     pairs = zip(found.indices[:, 0].tolist(), found.distances[:, 0].tolist(), strict=True)

@@ -23,8 +23,6 @@ Given = Mapping[str, Any]
 _LOOKING = ", ".join(name for name, method in METHODS.items() if method.is_looking)
 _FOR_METHODS = f"is for methods that look at the pictures: {_LOOKING}"
 _OPTIONS = ("embeddings", "embedding_paths", "embedder", "model_setting", "similarity")
-_BLOCK = 4096
-"""Vectors that are read at a time."""
 _EMBEDDER = "descriptor"
 """What tells which pictures are alike where nothing is asked for."""
 
@@ -38,6 +36,8 @@ class Look:
     """What a request records of the vectors."""
     unusable: Mapping[str, Unusable] = field(default_factory=dict)
     """The images without one."""
+    embedder: "AskedEmbedder | None" = None
+    """What made the vectors, where they were made here."""
 
 
 def look(dataset: Dataset, given: Given, *, is_looking: bool, purpose: str = _FOR_METHODS) -> Look:
@@ -111,9 +111,11 @@ def _make(dataset: Dataset, given: Given) -> Look:
     from rebalance.embed import embed  # noqa: PLC0415  the same
 
     with progress_bar("embed", is_quiet=given["quiet"]) as progress:
-        embedded = embed(dataset, embedding_asked(given), progress)
+        asked = embedding_asked(given)
+        embedded = embed(dataset, asked, progress)
     refuse_bad(embedded.bad, given)
-    return Look(embedded.vectors, _described(embedded.vectors), _as_asked(embedded.bad, given))
+    unusable = _as_asked(embedded.bad, given)
+    return Look(embedded.vectors, _described(embedded.vectors), unusable, asked.embedder)
 
 
 def _as_asked(bad: Mapping[str, Unusable], given: Given) -> dict[str, Unusable]:
@@ -151,10 +153,8 @@ def visible_asked(seen: Look, given: Given) -> "Visible":
         visible.decode(seen.vectors.rows[:1][0])  # raises where it takes other vectors
         return visible
     space = seen.vectors.embedder
-    asked: AskedEmbedder = str(space.get("name"))
-    if given["embeddings"] is None:
-        asked = embedding_asked(given).embedder
-    elif asked not in EMBEDDERS or space.get("version") != VERSION:
+    asked = seen.embedder or str(space.get("name"))
+    if seen.embedder is None and (asked not in EMBEDDERS or space.get("version") != VERSION):
         raise UsageError(
             f"--render nearest embeds the copies it chooses from, and {given['embeddings']} was not made by an "
             "embedder that is at hand: leave it out for --embedder, or take --render blend"
@@ -185,9 +185,11 @@ def _described(vectors: "Vectors") -> dict[str, object]:
 
 def _digest(vectors: "Vectors") -> str:
     """Return the sha256 of paths and vectors, whatever file they came from."""
+    from rebalance.vectors import BLOCK  # noqa: PLC0415  NumPy, nothing for --help
+
     found = hashlib.sha256()
-    for start in range(0, len(vectors.paths), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, len(vectors.paths), BLOCK):
+        block = slice(start, start + BLOCK)
         for path, row in zip(vectors.paths[block], vectors.rows[block], strict=True):
             found.update(to_bytes(path) + b"\0" + row.astype("<f4").tobytes())
     return found.hexdigest()

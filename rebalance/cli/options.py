@@ -12,7 +12,7 @@ from rebalance.cli.together import together
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
 from rebalance.images.choice import EMBEDDERS, RENDERS
-from rebalance.planning.methods import CLEANING, COUNTED, SMOTE_METHODS
+from rebalance.planning.methods import CLEANING, COUNTED, SINGLETONS, SMOTE_CLEANERS, SMOTE_METHODS
 from rebalance.planning.selection import ORDERS
 from rebalance.planning.targets import LEGAL
 from rebalance.storage.tables import ROLES
@@ -109,11 +109,11 @@ synthesizing = together(
         help="Of borderline-1 and -2: images of any class that tell whether one is in danger.",
     ),
     click.option(
-        "--singletons", type=click.Choice(["augment", "copy", "error"]), default="augment", show_default=True,
+        "--singletons", type=click.Choice(SINGLETONS), default="augment", show_default=True,
         help="A class of one image, which has no neighbor: copies of it by drawn values, byte for byte, or an error.",
     ),
     click.option(
-        "--clean", type=click.Choice(["tomek", "enn"]),
+        "--clean", type=click.Choice(SMOTE_CLEANERS),
         help="Then leave out images of the full classes, as SMOTETomek and SMOTEENN do.",
     ),
     click.option(

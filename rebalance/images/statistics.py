@@ -18,6 +18,8 @@ from rebalance.plan import MAX_PIXELS
 
 Luma = NDArray[np.float64]
 """Levels from 0 to 255, shape (height, width), whole numbers."""
+Values = NDArray[np.float64]
+"""The statistics of a picture, in the order of STATISTICS."""
 
 _LITTLE = 1e-3
 """Added to energies, so that flat pictures have logarithms."""
@@ -27,7 +29,7 @@ _STRIPS = (4, 8, 16)
 """Pixels of the strips along the border that are compared with their mirror images."""
 
 
-def measure(data: bytes, at: int | None = None, *, engine: str = "pillow", max_pixels: int = MAX_PIXELS) -> Luma:
+def measure(data: bytes, at: int | None = None, *, engine: str = "pillow", max_pixels: int = MAX_PIXELS) -> Values:
     """Return the statistics of an image as it stands upright, float64, in the order of STATISTICS.
 
     With `at` it is first brought to that many pixels a side, as training does (bilinear, averaging what is larger).
@@ -40,7 +42,7 @@ def measure(data: bytes, at: int | None = None, *, engine: str = "pillow", max_p
     return describe(np.asarray(shown, np.float64))
 
 
-def describe(luma: Luma) -> Luma:
+def describe(luma: Luma) -> Values:
     """Return the statistics of luma of any size, in the order of STATISTICS."""
     values = {name: value for part in _PARTS for name, value in part(luma)}
     return np.array([values[statistic.name] for statistic in STATISTICS])

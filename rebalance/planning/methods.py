@@ -39,3 +39,7 @@ CLEANING = tuple(name for name, method in METHODS.items() if not method.is_count
 
 SMOTE_METHODS = ("smote", "borderline-1", "borderline-2", "adasyn")
 """Ways to place synthetic samples."""
+SMOTE_CLEANERS = ("tomek", "enn")
+"""What may clean up after them."""
+SINGLETONS = ("augment", "copy", "error")
+"""What may become of a class of one image."""

@@ -1,6 +1,6 @@
 """A balanced set as vectors: a row for each image and each synthetic sample, with pictures beside them or without."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -40,17 +40,19 @@ def _rows_of(plan: Plan, vectors: Vectors) -> Callable[[str], Iterator[Rows]]:
     def rows(directory: str) -> Iterator[Rows]:
         operations = (made for made in plan.operations(directory) if not isinstance(made, Drop | Repeat))
         while block := list(islice(operations, BLOCK)):
-            pairs = [_pair(made) for made in block]
-            yield aims(
-                vectors.rows,
-                Synthetic(
-                    np.array([place_of[made.source.path] for made in block], np.intp),
-                    np.array([place_of[neighbor.path] for neighbor, _ in pairs], np.intp),
-                    np.array([step for _, step in pairs]),
-                ),
-            )
+            yield aims(vectors.rows, placed(block, place_of))
 
     return rows
+
+
+def placed(made: Sequence[Made | Row], place_of: Mapping[str, int]) -> Synthetic:
+    """Return files or lines as samples between rows; `place_of` has the row of each path."""
+    pairs = [_pair(one) for one in made]
+    return Synthetic(
+        np.array([place_of[one.source.path] for one in made], np.intp),
+        np.array([place_of[neighbor.path] for neighbor, _ in pairs], np.intp),
+        np.array([step for _, step in pairs]),
+    )
 
 
 def _pair(made: Made | Row) -> tuple[ImageFile, float]:

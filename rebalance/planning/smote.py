@@ -29,12 +29,11 @@ from rebalance.planning.cloud import Cloud, cleaned, cloud_of
 from rebalance.planning.copies import spread_copies
 from rebalance.planning.leaving import drop_others, images_left
 from rebalance.planning.naming import Place, generated_path, looks_generated, original_path
+from rebalance.planning.rows import placed
 from rebalance.planning.synthesis import NOTHING, Asked, Synthetic, aims, numbered, synthesize
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
 from rebalance.vectors import Vectors
 
-SINGLETONS = ("augment", "copy", "error")
-CLEANERS = ("tomek", "enn")
 _LESS = "-s sqrt, -s 0.1"
 
 
@@ -116,7 +115,7 @@ def plan_smote(dataset: Dataset, options: SmoteOptions, unusable: Mapping[str, U
             for name in n_targets
         ),
         class_counts=dataset.class_counts,
-        most_copies={name: made.most_copies(name) for name in n_targets},
+        most_copies={name: n_most for name, (_, n_most) in most.items()},
         n_generated={name: max(0, n_missing[name]) for name in n_targets},
         operations=made.operations,
         recipe=options.recipe_of,
@@ -231,10 +230,8 @@ class _Made:
         """Return a sample with where it lies, where that decides what it shows."""
         if not isinstance(operation, Interpolate) or self.options.showing.render == "blend":
             return operation
-        place_of = self.cloud.place_of
-        base, neighbor = (np.array([place_of[image.path]]) for image in (operation.source, operation.neighbor))
         lengths = self.cloud.lengths if self.options.showing.render == "decoder" else None
-        lies = aims(self.cloud.points.rows, Synthetic(base, neighbor, np.array([operation.step])), lengths)
+        lies = aims(self.cloud.points.rows, placed([operation], self.cloud.place_of), lengths)
         return replace(operation, aim=lies[0].astype("<f4").tobytes())
 
 

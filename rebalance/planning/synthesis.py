@@ -88,14 +88,15 @@ def synthesize(points: Points, n_wanted: Mapping[int, int], asked: Asked) -> tup
     made: dict[int, Synthetic] = {}
     remarks = []
     for k, group in sorted(by_k.items(), reverse=True):
-        found, why = _sampled(points, group, asked._replace(k_neighbors=k))
+        search = _Search(points, k)
+        found, why = _sampled(points, group, asked, search)
         for label, n_samples in group.items():
             name, own = points.names[label], found[label]
             if k < asked.k_neighbors:
                 remarks.append(f"class {name!r} has {counts[label]} images: k_neighbors is {k} there")
             n_missing = n_samples - len(own.steps)
             if n_missing > 0:
-                plain, _ = _sampled(points, {label: n_missing}, asked._replace(method="smote", k_neighbors=k))
+                plain, _ = _sampled(points, {label: n_missing}, asked._replace(method="smote"), search)
                 own = Synthetic(*(np.concatenate(parts) for parts in zip(own, plain[label], strict=True)))
                 remarks.append(
                     f"class {name!r}: {asked.method} makes {n_samples - n_missing} of {n_samples} samples, "
@@ -136,11 +137,12 @@ def _with_largest_keys(points: Points, synthetic: Synthetic, n_samples: int, see
     return np.sort(np.array(by_key[n_made - n_samples :], np.intp))
 
 
-def _sampled(points: Points, n_wanted: Mapping[int, int], asked: Asked) -> tuple[dict[int, Synthetic], dict[int, str]]:
+def _sampled(
+    points: Points, n_wanted: Mapping[int, int], asked: Asked, search: "_Search"
+) -> tuple[dict[int, Synthetic], dict[int, str]]:
     """Return what the sampler makes of each class, and of a class that it makes nothing of, why."""
     from scipy import sparse  # noqa: PLC0415  takes long to import
 
-    search = _Search(points, asked.k_neighbors)
     why = _unsuited(points, n_wanted, search) if asked.method == "adasyn" else {}
     made = dict.fromkeys(n_wanted, NOTHING)
     counts = np.bincount(points.labels)
