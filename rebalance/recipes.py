@@ -27,6 +27,20 @@ def make_recipe(settings: Mapping[str, Setting]) -> Recipe:
     return recipe | fills
 
 
+def unseen_recipe(recipe: Recipe) -> Recipe:
+    """Return a recipe whose draws leave the traces that those of another leave, and that look the same to the eye.
+
+    Ranges are cut down to half a degree, a pixel, 1 or 2 %; flips, crops to a part and erasing are left out, noise and
+    blur stay: they are traces.
+    """
+    shrunk = {
+        key: unseen(setting)
+        for key, setting in recipe.items()
+        if key in BY_KEY and (unseen := BY_KEY[key].unseen) is not None
+    }
+    return make_recipe({**recipe, **dict.fromkeys(BY_KEY), **shrunk})
+
+
 def draws_levels(recipe: Recipe) -> bool:
     """Return whether a recipe may change levels or colors."""
     return any(BY_KEY[key].curve or BY_KEY[key].mix for key in recipe if key in BY_KEY)

@@ -57,6 +57,8 @@ class Transform:
     """The name of a function of `images.steps`: pixels, drawn values, key of the copy, recipe -> pixels."""
     fill: str | None = None
     """The setting that says what it fills with; what moves pixels has `fill_mode`."""
+    unseen: Callable[[Setting], Setting] | None = None
+    """From a setting to one that leaves the traces it leaves and that nobody sees; without, there is none."""
 
     @property
     def is_flag(self) -> bool:
@@ -72,6 +74,23 @@ class Transform:
     def fill_setting(self) -> str | None:
         """Return the setting that says what it fills with."""
         return "fill_mode" if self.moves_pixels else self.fill
+
+
+def _at_most(most: float) -> Callable[[float], float]:
+    return lambda setting: min(setting, most)
+
+
+def _within_limits(low: float, high: float) -> Callable[[Range], Range]:
+    return lambda setting: (min(max(setting[0], low), high), min(max(setting[1], low), high))
+
+
+def _unseen_shift(setting: float) -> float:
+    """Return a shift of a pixel at most, or of a 400th of the side."""
+    return min(setting, 1.0 if setting >= 1 else 0.0025)
+
+
+def _as_it_is(setting: Setting) -> Setting:
+    return setting
 
 
 def between(low: float, high: float, u: float) -> float:
@@ -126,27 +145,30 @@ TRANSFORMS: tuple[Transform, ...] = (
     Transform(
         "crop_range", "Crop to a share of the area, aspect within 3/4..4/3 of the source's, scaled back to its size.",
         "LOW HIGH", (1.0, 1.0), shares(0.001, 1), _draw_part("crop", 4 / 3), n_values=2, matrix=matrices.crop,
+        unseen=_within_limits(0.98, 1),
     ),
     Transform(
         "rotation_range", "Turn by up to this many degrees, either way.", "DEGREES", 0.0,
         amount("degrees from 0 to 360", lambda degrees: 0 <= degrees <= 360), _symmetric("rotation"),
-        matrix=matrices.rotation,
+        matrix=matrices.rotation, unseen=_at_most(0.5),
     ),
     Transform(
         "width_shift_range", "Shift along x: below 1 a fraction of the width, from 1 pixels.", "SHIFT",
-        0.0, _SHIFT, _draw_shift("width_shift"), matrix=matrices.width_shift,
+        0.0, _SHIFT, _draw_shift("width_shift"), matrix=matrices.width_shift, unseen=_unseen_shift,
     ),
     Transform(
         "height_shift_range", "Shift along y: below 1 a fraction of the height, from 1 pixels.", "SHIFT",
-        0.0, _SHIFT, _draw_shift("height_shift"), matrix=matrices.height_shift,
+        0.0, _SHIFT, _draw_shift("height_shift"), matrix=matrices.height_shift, unseen=_unseen_shift,
     ),
     Transform(
         "shear_range", "Shear by up to this many degrees, either way.", "DEGREES", 0.0,
         amount("degrees from 0 to 89", lambda degrees: 0 <= degrees <= 89), _symmetric("shear"), matrix=matrices.shear,
+        unseen=_at_most(0.5),
     ),
     Transform(
         "zoom_range", "Zoom each axis by a factor from 1-Z to 1+Z, or LOW to HIGH; below 1 magnifies.", "Z|LOW,HIGH",
         (1.0, 1.0), factors(0.01, 100), _within("zoom_x", "zoom_y"), matrix=matrices.zoom,
+        unseen=_within_limits(0.99, 1.01),
     ),
     Transform(
         "horizontal_flip", "Mirror left and right, for half of the draws.", metavar="", neutral=False, parse=flag,
@@ -159,41 +181,45 @@ TRANSFORMS: tuple[Transform, ...] = (
     Transform(
         "saturation_range", "Take colors away from their gray by a factor from 1-S to 1+S, or LOW to HIGH.",
         "S|LOW,HIGH", (1.0, 1.0), factors(0, 10), _within("saturation"), mix=_saturation,
+        unseen=_within_limits(0.98, 1.02),
     ),
     Transform(
         "channel_shift_range", "Add up to this many gray levels, either way, but not beyond the source's own range.",
         "LEVELS", 0.0, amount("gray levels from 0 to 255", lambda levels: 0 <= levels <= 255),
         _symmetric("channel_shift"),
         curve=lambda values, levels, tone: (levels + values["channel_shift"]).clip(tone.low, tone.high),
+        unseen=_at_most(2),
     ),
     Transform(
         "brightness_range", "Multiply levels by a factor from 1-B to 1+B, or LOW to HIGH; 0 is black.",
         "B|LOW,HIGH", (1.0, 1.0), factors(0, 10), _within("brightness"),
-        curve=lambda values, levels, _tone: levels * values["brightness"],
+        curve=lambda values, levels, _tone: levels * values["brightness"], unseen=_within_limits(0.98, 1.02),
     ),
     Transform(
         "contrast_range", "Take levels away from the mean luma by a factor from 1-C to 1+C, or LOW to HIGH.",
         "C|LOW,HIGH", (1.0, 1.0), factors(0, 10), _within("contrast"),
         curve=lambda values, levels, tone: tone.mean + (levels - tone.mean) * values["contrast"],
+        unseen=_within_limits(0.98, 1.02),
     ),
     Transform(
         "gamma_range", "Raise levels to a power from 1-G to 1+G, or LOW to HIGH; below 1 brightens.",
         "G|LOW,HIGH", (1.0, 1.0), factors(0.05, 20), _within("gamma"),
-        curve=lambda values, levels, _tone: 255 * (levels / 255) ** values["gamma"],
+        curve=lambda values, levels, _tone: 255 * (levels / 255) ** values["gamma"], unseen=_within_limits(0.98, 1.02),
     ),
     Transform(
         "gaussian_noise", "Add Gaussian noise of this standard deviation in gray levels, or of one drawn from a range.",
         "SIGMA|LOW,HIGH", (0.0, 0.0), strength(0, 255, "gray levels"), _within("gaussian_noise"),
-        step="add_gaussian_noise",
+        step="add_gaussian_noise", unseen=_as_it_is,
     ),
     Transform(
         "poisson_noise", "Let every pixel count photons: so many a gray level, or a number drawn from a range.",
         "PHOTONS|LOW,HIGH", (0.0, 0.0), strength(0.01, 1000, "photons a gray level"), _within("poisson_noise"),
-        step="add_poisson_noise",
+        step="add_poisson_noise", unseen=_as_it_is,
     ),
     Transform(
         "gaussian_blur", "Blur with a Gaussian of this standard deviation in pixels, or of one drawn from a range.",
         "SIGMA|LOW,HIGH", (0.0, 0.0), strength(0, 100, "pixels"), _within("gaussian_blur"), step="blur",
+        unseen=_as_it_is,
     ),
     Transform(
         "random_erasing", "Fill a rectangle of a share of the area, aspect within 3/10..10/3 of the picture's.",

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 
 from rebalance.images import steps
-from rebalance.recipes import draw_values, make_recipe
+from rebalance.recipes import draw_values, make_recipe, unseen_recipe
 from rebalance.transforms import BY_KEY, TRANSFORMS, Transform, between
 
 STRONG: dict[str, object] = {
@@ -115,6 +115,34 @@ def test_one_transform_never_moves_the_draw_of_another(transform: Transform) -> 
         without = draw_values(recipe_of(**{**STRONG, transform.key: transform.neutral}), 7, "c/a.png", 3, attempt)
         assert {**without, **alone} == together
         assert len(without) + len(alone) == len(together)
+
+
+UNSEEN: dict[str, object] = {
+    "crop_box": None, "crop_range": (0.98, 0.98), "rotation_range": 0.5, "width_shift_range": 0.0025,
+    "height_shift_range": 1, "shear_range": 0.5, "zoom_range": (0.99, 1.01), "horizontal_flip": None,
+    "vertical_flip": None, "saturation_range": (0.98, 1.02), "channel_shift_range": 2,
+    "brightness_range": (0.98, 1.02), "contrast_range": (0.98, 1.02), "gamma_range": (0.98, 1.02),
+    "gaussian_noise": (5, 20), "poisson_noise": (0.5, 5), "gaussian_blur": (0.5, 3), "random_erasing": None,
+}  # fmt: skip
+"""What is left of the strong settings where nobody is to see it; None: nothing."""
+
+
+@each_transform
+def test_of_a_strong_setting_only_what_nobody_sees_and_its_traces_are_left(transform: Transform) -> None:
+    assert unseen_recipe(strong_recipe(transform)).get(transform.key) == UNSEEN[transform.key]
+    shrunk = unseen_recipe(recipe_of(**STRONG))
+    assert {key: shrunk.get(key) for key in BY_KEY} == UNSEEN
+    assert unseen_recipe(shrunk) == shrunk
+
+
+def test_what_fills_stays_where_something_is_left_that_fills() -> None:
+    assert unseen_recipe(recipe_of(rotation_range=3, fill_mode="constant", cval=9))["cval"] == 9
+    assert unseen_recipe(recipe_of(random_erasing=[0.1, 0.2])) == {}
+
+
+def test_a_weak_setting_stays_as_it_is() -> None:
+    weak = recipe_of(rotation_range=0.2, zoom_range="0.995,1.005", brightness_range=0.01)
+    assert unseen_recipe(weak) == weak
 
 
 def test_drawn_values_of_the_geometry_are_what_they_have_always_been() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from rebalance import __version__
+from rebalance.cli.audit import audit
 from rebalance.cli.augment import augment
 from rebalance.cli.configs import configs
 from rebalance.cli.demo import demo
@@ -48,7 +49,7 @@ def rebalance() -> None:
     """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched."""
 
 
-for command in (inspect, augment, undersample, smote, embed, verify, replay, configs, demo):
+for command in (inspect, augment, undersample, smote, embed, audit, verify, replay, configs, demo):
     rebalance.add_command(command)
 
 

@@ -107,13 +107,13 @@ def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """
 
     def check() -> Header:
-        image = _open(data, max_pixels)
+        image = open_image(data, max_pixels)
         header = _header(image)
         if header.format == "PNG":
             image.verify()
         return header
 
-    header = _translate(check)
+    header = translate(check)
     if header.format in ("JPEG", "MPO") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         check_pixels(data, max_pixels)
     return header
@@ -123,17 +123,17 @@ def check_pixels(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Decode the whole image and return its header. Raises BadImageError with the reason."""
 
     def decode() -> Header:
-        image = _open(data, max_pixels)
+        image = open_image(data, max_pixels)
         header = _header(image)
         _decoded(image, data, max_pixels)
         return header
 
-    return _translate(decode)
+    return translate(decode)
 
 
 def load_image(data: bytes, *, engine: str = "pillow", max_pixels: int = MAX_PIXELS) -> Picture:
     """Decode a source. Raises BadImageError where it is broken, UnfitImageError where nothing can be made from it."""
-    return _translate(lambda: _loaded(data, engine, max_pixels))
+    return translate(lambda: _loaded(data, engine, max_pixels))
 
 
 def encoding_of(picture: Picture, rendering: Rendering, file_format: str | None) -> Encoding:
@@ -148,15 +148,15 @@ def encoding_of(picture: Picture, rendering: Rendering, file_format: str | None)
     return Encoding(file_format, picture.own.mode, settings, picture.own.icc, orientation)
 
 
-def view_image(data: bytes, least: int, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+def view_image(data: bytes, least: int | None = None, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """Return what an image shows to the eye, uint8 of shape (height, width, 3): upright, on white, its first picture.
 
     A JPEG is decoded smaller where each side keeps at least `least` pixels. Raises BadImageError.
     """
-    return _translate(lambda: _viewed(data, least, max_pixels))
+    return translate(lambda: _viewed(data, least, max_pixels))
 
 
-def _open(data: bytes, max_pixels: int) -> Image.Image:
+def open_image(data: bytes, max_pixels: int) -> Image.Image:
     """Open by content, whatever the file is called, and refuse too many pixels before any is decoded."""
     if not data:
         raise BadImageError("the file is empty")
@@ -175,13 +175,13 @@ def _decoded(image: Image.Image, data: bytes, max_pixels: int) -> Image.Image:
     """Return an opened image decoded in full; a PNG has its checksums read first, which closes it."""
     if image.format == "PNG":
         image.verify()
-        image = _open(data, max_pixels)
+        image = open_image(data, max_pixels)
     image.load()
     return image
 
 
 def _loaded(data: bytes, engine: str, max_pixels: int) -> Picture:
-    image = _open(data, max_pixels)
+    image = open_image(data, max_pixels)
     header, mode = _header(image), mode_of(image)
     icc = image.info.get("icc_profile")
     icc = icc if icc and keeps_profile(icc, mode.opened, mode.written) else None
@@ -194,9 +194,9 @@ def _loaded(data: bytes, engine: str, max_pixels: int) -> Picture:
     return Picture(_pixels(image, data, mode, raw), header, orientation or 1, own)
 
 
-def _viewed(data: bytes, least: int, max_pixels: int) -> Pixels:
-    image = _open(data, max_pixels)
-    if image.format in ("JPEG", "MPO"):
+def _viewed(data: bytes, least: int | None, max_pixels: int) -> Pixels:
+    image = open_image(data, max_pixels)
+    if least is not None and image.format in ("JPEG", "MPO"):
         image.draft("RGB", (least, least))
     image = _decoded(image, data, max_pixels)
     orientation = 1
@@ -263,7 +263,8 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def _translate(action: Callable[[], T]) -> T:
+def translate(action: Callable[[], T]) -> T:
+    """Return what an action with Pillow returns. Raises BadImageError for whatever it raises of damaged files."""
     try:
         with _silence():
             return action()
@@ -286,12 +287,18 @@ def _orientation(image: Image.Image) -> int | None:
     """
     if image.format == "TIFF":
         return None
-    try:
-        orientation: Any = _translate(lambda: image.getexif().get(ORIENTATION_TAG))
-    except BadImageError:  # a spoilt tag is what loaders pass over
-        return None
+    orientation: Any = stored_orientation(image)
     if orientation not in range(1, 9):
         return None
     if orientation > 1 and not {"exif", "Raw profile type exif"} & image.info.keys():
         raise UnfitImageError("has its orientation in XMP alone: write it to EXIF")
     return int(orientation)
+
+
+def stored_orientation(image: Image.Image) -> object:
+    """Return the EXIF orientation as it is stored, legal or not; None without."""
+    try:
+        orientation: object = translate(lambda: image.getexif().get(ORIENTATION_TAG))
+    except BadImageError:  # a spoilt tag is what loaders pass over
+        return None
+    return orientation

@@ -4,19 +4,17 @@ Warping leaves less of the finest detail, encoding again another grid of blocks,
 a change of light levels that are cut off or missing. Who tells generated from original by these has found no content.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rebalance.images.codec import load_image
-from rebalance.images.geometry import turned_upright
-from rebalance.images.viewing import pixels_on_white
+from rebalance.images.codec import view_image
 from rebalance.plan import MAX_PIXELS
 
-Luma = NDArray[np.float64]
+Luma = NDArray[np.float32]
 """Levels from 0 to 255, shape (height, width), whole numbers."""
 Values = NDArray[np.float64]
 """The statistics of a picture, in the order of STATISTICS."""
@@ -29,23 +27,24 @@ _STRIPS = (4, 8, 16)
 """Pixels of the strips along the border that are compared with their mirror images."""
 
 
-def measure(data: bytes, at: int | None = None, *, engine: str = "pillow", max_pixels: int = MAX_PIXELS) -> Values:
-    """Return the statistics of an image as it stands upright, float64, in the order of STATISTICS.
+def measure(data: bytes, sizes: Sequence[int | None], *, max_pixels: int = MAX_PIXELS) -> Values:
+    """Return the statistics of an image as it stands upright, float64, shape (len(sizes), len(STATISTICS)).
 
-    With `at` it is first brought to that many pixels a side, as training does (bilinear, averaging what is larger).
-    Raises BadImageError.
+    At each size it is first brought to that many pixels a side, as training does (bilinear, averaging what is larger);
+    None leaves it as it is. Raises BadImageError.
     """
-    picture = load_image(data, engine=engine, max_pixels=max_pixels)
-    shown = Image.fromarray(turned_upright(pixels_on_white(picture.pixels), picture.orientation)).convert("L")
-    if at is not None:
-        shown = shown.resize((at, at), Image.Resampling.BILINEAR)
-    return describe(np.asarray(shown, np.float64))
+    shown = Image.fromarray(view_image(data, max_pixels=max_pixels)).convert("L")
+    return np.stack([describe(np.asarray(_in_size(shown, size), np.float32)) for size in sizes])
 
 
 def describe(luma: Luma) -> Values:
     """Return the statistics of luma of any size, in the order of STATISTICS."""
     values = {name: value for part in _PARTS for name, value in part(luma)}
     return np.array([values[statistic.name] for statistic in STATISTICS])
+
+
+def _in_size(shown: Image.Image, size: int | None) -> Image.Image:
+    return shown if size is None else shown.resize((size, size), Image.Resampling.BILINEAR)
 
 
 class Statistic(NamedTuple):
@@ -80,9 +79,12 @@ Parts = Iterator[tuple[str, float]]
 
 
 def _blur(luma: Luma) -> Parts:
-    across = [np.diff(luma, n, axis=1) for n in (1, 2, 3)]
-    down = [np.diff(luma, n, axis=0) for n in (1, 2, 3)]
-    energies = [_energy(one) + _energy(other) + _LITTLE for one, other in zip(across, down, strict=True)]
+    energies = [_LITTLE] * 3
+    for axis in (0, 1):
+        detail = luma
+        for order in range(3):
+            detail = np.diff(detail, axis=axis)
+            energies[order] += _energy(detail)
     yield "laplacian", _log_ratio(energies[1], energies[0])
     yield "third", _log_ratio(energies[2], energies[1])
     octaves = []
@@ -90,7 +92,7 @@ def _blur(luma: Luma) -> Parts:
         whole = luma[: luma.shape[0] // 2 * 2, : luma.shape[1] // 2 * 2]
         quarters = whole[::2, ::2], whole[::2, 1::2], whole[1::2, ::2], whole[1::2, 1::2]
         octaves.append(_haar(*quarters))
-        luma = sum(quarters, np.zeros_like(quarters[0])) / 4
+        luma = sum(quarters, np.zeros_like(quarters[0])) / np.float32(4)
     yield "diagonal", _log_ratio(octaves[0][1], octaves[0][0])
     yield "octave1", _log_ratio(octaves[0][0], octaves[1][0])
     yield "octave2", _log_ratio(octaves[1][0], octaves[2][0])
@@ -98,8 +100,9 @@ def _blur(luma: Luma) -> Parts:
 
 def _haar(one: Luma, right: Luma, below: Luma, both: Luma) -> tuple[float, float]:
     """Return the energy of detail across and down of squares of four pixels, and of the diagonal one."""
-    straight = _energy(one - right + below - both) + _energy(one + right - below - both)
-    return straight / 4 + _LITTLE, _energy(one - right - below + both) / 4 + _LITTLE
+    falling, rising = one - both, right - below
+    straight = _energy(falling - rising) + _energy(falling + rising)
+    return straight / 4 + _LITTLE, _energy(one + both - right - below) / 4 + _LITTLE
 
 
 def _blocks(luma: Luma) -> Parts:
@@ -124,7 +127,9 @@ def _mirrored(side: Luma) -> float:
     for n_lines in _STRIPS:
         if len(side) >= 4 * n_lines and side.shape[1] > 1:
             outer, inner = np.diff(side[:n_lines], axis=1), np.diff(side[2 * n_lines - 1 : n_lines - 1 : -1], axis=1)
-            found.append(float((outer * inner).mean()) / (np.sqrt(_energy(outer) * _energy(inner)) + _LITTLE))
+            found.append(
+                float((outer * inner).mean(dtype=np.float64)) / (np.sqrt(_energy(outer) * _energy(inner)) + _LITTLE)
+            )
     return max(found)
 
 
@@ -161,7 +166,7 @@ def _noise(luma: Luma) -> Parts:
 
 
 def _energy(differences: Luma) -> float:
-    return float((differences * differences).mean()) if differences.size else 0.0
+    return float(np.square(differences).mean(dtype=np.float64)) if differences.size else 0.0
 
 
 def _log_ratio(value: float, to: float) -> float:

@@ -34,6 +34,13 @@ def check_output(dataset: Dataset, output: str, files_read: Iterable[str] = ()) 
     return is_there
 
 
+def check_new_tree(dataset: Dataset, output: str) -> None:
+    """Raise what `check_output` raises of where OUTPUT would lie; OutputRefusedError where anything stands there."""
+    _check_place(dataset, output, ())
+    if os.path.lexists(to_bytes(output)):
+        raise OutputRefusedError(f"{output}: is there already: move it away, or choose another name")
+
+
 def check_output_file(dataset: Dataset, output: str, files_read: Iterable[str] = ()) -> bool:
     """Do the same where OUTPUT is a single file; whether it is ours is for its reader to say."""
     _check_place(dataset, output, files_read)
