@@ -27,11 +27,9 @@ from rebalance.errors import BadImageError, UnfitImageError, UsageError
 from rebalance.images.deep import decode_deep
 from rebalance.images.encoding import LOSSY, ORIENTATION_TAG, Encoding, settings_for, settings_like
 from rebalance.images.engines import import_opencv
-from rebalance.images.geometry import turned_upright
 from rebalance.images.levels import tone_of
 from rebalance.images.modes import Mode, can_write, check_arrangement, is_deep_color, keeps_profile, mode_of, name_mode
 from rebalance.images.pixels import Box, Pixels, part_of
-from rebalance.images.viewing import shown_on_white
 from rebalance.plan import MAX_PIXELS, Rendering
 from rebalance.transforms import Tone
 
@@ -122,13 +120,13 @@ def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
 def check_pixels(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Decode the whole image and return its header. Raises BadImageError with the reason."""
 
-    def decode() -> Header:
+    def check() -> Header:
         image = open_image(data, max_pixels)
         header = _header(image)
-        _decoded(image, data, max_pixels)
+        decode(image, data, max_pixels)
         return header
 
-    return translate(decode)
+    return translate(check)
 
 
 def load_image(data: bytes, *, engine: str = "pillow", max_pixels: int = MAX_PIXELS) -> Picture:
@@ -148,14 +146,6 @@ def encoding_of(picture: Picture, rendering: Rendering, file_format: str | None)
     return Encoding(file_format, picture.own.mode, settings, picture.own.icc, orientation)
 
 
-def view_image(data: bytes, least: int | None = None, *, max_pixels: int = MAX_PIXELS) -> Pixels:
-    """Return what an image shows to the eye, uint8 of shape (height, width, 3): upright, on white, its first picture.
-
-    A JPEG is decoded smaller where each side keeps at least `least` pixels. Raises BadImageError.
-    """
-    return translate(lambda: _viewed(data, least, max_pixels))
-
-
 def open_image(data: bytes, max_pixels: int) -> Image.Image:
     """Open by content, whatever the file is called, and refuse too many pixels before any is decoded."""
     if not data:
@@ -171,7 +161,7 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def _decoded(image: Image.Image, data: bytes, max_pixels: int) -> Image.Image:
+def decode(image: Image.Image, data: bytes, max_pixels: int) -> Image.Image:
     """Return an opened image decoded in full; a PNG has its checksums read first, which closes it."""
     if image.format == "PNG":
         image.verify()
@@ -187,22 +177,11 @@ def _loaded(data: bytes, engine: str, max_pixels: int) -> Picture:
     icc = icc if icc and keeps_profile(icc, mode.opened, mode.written) else None
     _check_fit(image, mode, icc, engine)
     raw = _raw_mode(image)
-    image = _decoded(image, data, max_pixels)
-    orientation = _orientation(image)
+    image = decode(image, data, max_pixels)
+    orientation = orientation_of(image)
     file_format = "JPEG" if header.format == "MPO" else header.format
     own = Encoding(file_format, mode.written, settings_like(image, data, file_format), icc, orientation)
     return Picture(_pixels(image, data, mode, raw), header, orientation or 1, own)
-
-
-def _viewed(data: bytes, least: int | None, max_pixels: int) -> Pixels:
-    image = open_image(data, max_pixels)
-    if least is not None and image.format in ("JPEG", "MPO"):
-        image.draft("RGB", (least, least))
-    image = _decoded(image, data, max_pixels)
-    orientation = 1
-    with contextlib.suppress(UnfitImageError):
-        orientation = _orientation(image) or 1
-    return turned_upright(np.asarray(shown_on_white(image)), orientation)
 
 
 def _check_fit(image: Image.Image, mode: Mode, icc: bytes | None, engine: str) -> None:
@@ -280,7 +259,7 @@ def _header(image: Image.Image) -> Header:
     return Header(image.width, image.height, name_mode(image), str(image.format))
 
 
-def _orientation(image: Image.Image) -> int | None:
+def orientation_of(image: Image.Image) -> int | None:
     """Return the legal EXIF orientation that is stored, or None. TIFF is turned upright as it is loaded.
 
     Raises UnfitImageError where it stands in XMP alone, which some loaders honor and others do not.

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rebalance.images.codec import view_image
 from rebalance.images.descriptor import SIDE, describe, fit_space, placed
+from rebalance.images.eye import view_image
 from rebalance.images.model import Model
 from rebalance.images.pixels import Pixels
 from rebalance.images.runtime import onnxruntime_version

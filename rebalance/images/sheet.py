@@ -7,7 +7,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from rebalance.errors import BadImageError
-from rebalance.images.codec import view_image
+from rebalance.images.eye import view_image
 from rebalance.plan import MAX_PIXELS
 
 _SIDE = 128

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rebalance.images.codec import view_image
+from rebalance.images.eye import view_image
 from rebalance.plan import MAX_PIXELS
 
 Luma = NDArray[np.float32]

@@ -7,9 +7,9 @@ from PIL import Image
 
 from rebalance.errors import BadImageError
 from rebalance.images import choice
-from rebalance.images.codec import view_image
 from rebalance.images.descriptor import DIMENSIONS, describe, fit_space, placed
 from rebalance.images.embedding import EMBEDDERS, embed_image, place_all
+from rebalance.images.eye import view_image
 from rebalance.plan import MAX_PIXELS
 from rebalance.vectors import NEAR_DUPLICATE
 
