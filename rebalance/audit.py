@@ -14,7 +14,7 @@ from rebalance.images.statistics import KINDS, STATISTICS
 from rebalance.planning.estimates import Estimate, Families, families_of
 from rebalance.planning.shortcuts import Header, Leak, Sides, find_header, find_leak
 from rebalance.planning.tell import Tell, find_tell
-from rebalance.survey import Look, Measured, measure_files
+from rebalance.traces import Look, Measured, measure_files
 from rebalance.twins import Treatment, treatment_of
 
 

@@ -9,7 +9,6 @@ from itertools import groupby
 import numpy as np
 
 from rebalance.dataset import ImageFile, to_bytes
-from rebalance.drawing import attempt_key
 from rebalance.embedders import Visible
 from rebalance.errors import BadImageError, UnfitImageError, WorkerError
 from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_image
@@ -19,7 +18,7 @@ from rebalance.keys import Conditions, is_encoded, key_of
 from rebalance.matrices import Values
 from rebalance.plan import NOTES, Augment, Failed, Finished, Interpolate, Keep, Made, Recipe, Written
 from rebalance.planning.naming import format_of
-from rebalance.recipes import draw_candidate, draw_values
+from rebalance.recipes import draw_attempt, draw_candidate
 from rebalance.storage.transfer import SourceBytes, StagedTree, read_file, read_source
 
 
@@ -254,8 +253,7 @@ def _draw_candidate(task: Task, operation: Interpolate, candidate: int) -> Draw:
 
 def _draw(task: Task, operation: Augment, attempt: int) -> tuple[Values, bytes]:
     """Return what is drawn for a copy at an attempt."""
-    copy = (task.conditions.seed, operation.source.path, operation.copy_number, attempt)
-    return draw_values(task.recipe, *copy), attempt_key(*copy)
+    return draw_attempt(task.recipe, task.conditions.seed, operation.source.path, operation.copy_number, attempt)
 
 
 def _copied(operation: Made, task: Task, source: SourceBytes, header: Header | None) -> Written:

@@ -57,12 +57,18 @@ def draw_values(recipe: Recipe, seed: int, path: str, copy_number: int, attempt:
     }
 
 
+def draw_attempt(
+    recipe: Recipe, seed: int, path: str, copy_number: int, attempt: int
+) -> tuple[dict[str, float | bool], bytes]:
+    """Return the values of one copy of one source, and the key of what else is random."""
+    return draw_values(recipe, seed, path, copy_number, attempt), attempt_key(seed, path, copy_number, attempt)
+
+
 def draw_candidate(
     recipe: Recipe, seed: int, sample: tuple[str, int], candidate: int, attempt: int = 0
 ) -> tuple[dict[str, float | bool], bytes]:
     """Return the values and the key of one candidate for a synthetic sample: its base's path and its copy number."""
-    name = f"{sample[0]}\0{sample[1]}"
-    return draw_values(recipe, seed, name, candidate, attempt), attempt_key(seed, name, candidate, attempt)
+    return draw_attempt(recipe, seed, f"{sample[0]}\0{sample[1]}", candidate, attempt)
 
 
 def compose_matrix(recipe: Recipe, values: Values, width: float, height: float) -> Matrix:

@@ -12,12 +12,13 @@ from rebalance.backends import run_batches
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.embedders import AskedEmbedder, open_embedder
 from rebalance.errors import BadImageError, StorageError, WorkerError
-from rebalance.images.codec import check_pixels
-from rebalance.images.container import Container, read_container
+from rebalance.images.codec import check_pixels, load_image
 from rebalance.images.embedding import embed_image
-from rebalance.images.statistics import Values, measure
+from rebalance.images.pipeline import Making, draw_copy
+from rebalance.images.synthetic import shown_of
+from rebalance.plan import Recipe, Rendering
+from rebalance.recipes import draw_attempt
 from rebalance.storage.transfer import read_end, read_file, read_source
-from rebalance.twins import Treatment, Twin, drawn, untouched
 from rebalance.vectors import Rows
 
 Item = TypeVar("Item")
@@ -51,40 +52,19 @@ class Described(NamedTuple):
     reason: str | None
 
 
-class Look(NamedTuple):
-    """A file to measure, and what is to be done to it before."""
+class Copies(NamedTuple):
+    """Copies to make of an image, by their numbers, and the recipe of its class."""
 
-    root: bytes
-    path: str
-    as_original: Treatment | None = None
-    """Makes of it what an original of OUTPUT is."""
-    as_generated: Treatment | None = None
-    """Leaves the traces of generated files: it is measured without and with them."""
-
-    @property
-    def key(self) -> tuple[bytes, str, bool]:
-        """What tells it from other looks of an audit."""
-        return self.root, self.path, self.as_generated is not None
+    image: ImageFile
+    numbers: tuple[int, ...]
+    recipe: Recipe
 
 
-class Measured(NamedTuple):
-    """The statistics of a file, or why there are none."""
-
-    look: Look
-    container: Container | None = None
-    values: Values | None = None
-    """Shape (n_sizes, n_statistics)."""
-    drawn: Values | None = None
-    """The same with the traces of generated files, where that was asked for."""
-    reason: str | None = None
-
-
-class Twinned(NamedTuple):
-    """An image as an original would be and with the traces of generated files, or why that cannot be."""
+class DescribedCopies(NamedTuple):
+    """What some copies of an image show, a row of numbers each; none where nothing is made of it."""
 
     path: str
-    pair: tuple[Twin, Twin] | None
-    reason: str | None = None
+    numbers: list[Rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +78,7 @@ class DuplicateGroup:
 
 def check_images(root: str, images: Iterable[ImageFile], n_workers: int, max_pixels: int) -> Iterator[Checked]:
     """Decode every image; yield the verdicts as they come."""
-    return _survey(
+    return surveyed(
         partial(_check, to_bytes(root), max_pixels), images, n_workers, describe=lambda image: repr(image.path)
     )
 
@@ -108,30 +88,25 @@ def describe_images(
 ) -> Iterator[Described]:
     """Decode every image and describe it; yield what there is to say as it comes, in any order."""
     describe = partial(_describe, to_bytes(root), asked, max_pixels)
-    return _survey(describe, images, n_workers, describe=lambda image: repr(image.path))
+    return surveyed(describe, images, n_workers, describe=lambda image: repr(image.path))
+
+
+def describe_copies(
+    root: str, wanted: Iterable[Copies], asked: AskedEmbedder, drawing: tuple[int, Rendering], n_workers: int
+) -> Iterator[DescribedCopies]:
+    """Draw copies of images by a seed and a rendering and describe them; yield what there is to say, in any order."""
+    describe = partial(_describe_copies, to_bytes(root), asked, drawing)
+    return surveyed(describe, wanted, n_workers, describe=lambda copies: repr(copies.image.path))
 
 
 def hash_files(root: bytes, paths: Iterable[str], n_workers: int) -> Iterator[Hashed]:
     """Hash every file; yield the results as they come."""
-    return _survey(partial(_hash, root), paths, n_workers, describe=repr)
+    return surveyed(partial(_hash, root), paths, n_workers, describe=repr)
 
 
 def hash_ends(root: bytes, paths: Iterable[str], n_workers: int) -> Iterator[Hashed]:
     """Hash the last 4 KiB of every file, by which nearly all that differ are told apart."""
-    return _survey(partial(_hash_end, root), paths, n_workers, describe=repr)
-
-
-def measure_files(
-    looks: Iterable[Look], sizes: Sequence[int | None], n_workers: int, max_pixels: int
-) -> Iterator[Measured]:
-    """Measure every file at each size; yield what there is to say as it comes, in any order."""
-    return _survey(partial(_measure, sizes, max_pixels), looks, n_workers, describe=lambda look: repr(look.path))
-
-
-def make_twins(root: str, images: Iterable[ImageFile], treatment: Treatment, n_workers: int) -> Iterator[Twinned]:
-    """Make the twins of every image; yield them as they come, in any order."""
-    make = partial(_make_twins, to_bytes(root), treatment)
-    return _survey(make, images, n_workers, describe=lambda image: repr(image.path))
+    return surveyed(partial(_hash_end, root), paths, n_workers, describe=repr)
 
 
 def find_duplicates(checked: Iterable[Checked], class_of: Mapping[str, str]) -> list[DuplicateGroup]:
@@ -148,10 +123,10 @@ def find_duplicates(checked: Iterable[Checked], class_of: Mapping[str, str]) -> 
     return sorted(groups, key=lambda group: group.paths)
 
 
-def _survey(
+def surveyed(
     look: Callable[[Item], Result], items: Iterable[Item], n_workers: int, *, describe: Callable[[Item], str]
 ) -> Iterator[Result]:
-    """Yield what there is to say of each item; without workers it is looked at right here."""
+    """Yield what there is to say of each item, as it comes; without workers it is looked at right here."""
     if not n_workers:
         return map(look, items)
     remaining = iter(items)
@@ -169,7 +144,7 @@ def _check(root: bytes, max_pixels: int, image: ImageFile) -> Checked:
     except (BadImageError, StorageError) as error:
         return Checked(image.path, None, str(error))
     try:
-        with _memory_for(image):
+        with memory_for(image.path):
             check_pixels(source.data, max_pixels)
     except BadImageError as error:
         return Checked(image.path, source.sha256, str(error))
@@ -181,48 +156,40 @@ def _describe(root: bytes, asked: AskedEmbedder, max_pixels: int, image: ImageFi
     try:
         source = read_source(root, image)
         sha256 = source.sha256
-        with _memory_for(image):
+        with memory_for(image.path):
             return Described(image.path, sha256, embed_image(source.data, open_embedder(asked), max_pixels), None)
     except BadImageError as error:
         return Described(image.path, sha256, None, str(error))
 
 
-def _measure(sizes: Sequence[int | None], max_pixels: int, look: Look) -> Measured:
+def _describe_copies(
+    root: bytes, asked: AskedEmbedder, drawing: tuple[int, Rendering], copies: Copies
+) -> DescribedCopies:
+    seed, rendering = drawing
+    path = copies.image.path
     try:
-        data = read_file(look.root, look.path)
-        with _memory_for(look):
-            container = read_container(data, max_pixels)
-            own = untouched(look.path, data, look.as_original).data if look.as_original else data
-            values = measure(own, sizes, max_pixels=max_pixels)
-            if look.as_generated is None:
-                return Measured(look, container, values)
-            try:
-                twin = drawn(look.path, data, look.as_generated).data
-            except BadImageError:  # an original of which nothing is made
-                return Measured(look, container, values)
-            return Measured(look, container, values, measure(twin, sizes, max_pixels=max_pixels))
-    except BadImageError as error:
-        return Measured(look, reason=str(error))
-    except OSError as error:
-        return Measured(look, reason=error.strerror or str(error))
-
-
-def _make_twins(root: bytes, treatment: Treatment, image: ImageFile) -> Twinned:
-    try:
-        data = read_source(root, image).data
-        with _memory_for(image):
-            pair = untouched(image.path, data, treatment), drawn(image.path, data, treatment)
-    except BadImageError as error:
-        return Twinned(image.path, None, str(error))
-    return Twinned(image.path, pair)
+        with memory_for(path):
+            data = read_source(root, copies.image).data
+            picture = load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels)
+            making = Making(copies.recipe, rendering)
+            drawn = (
+                draw_copy(picture, making, partial(draw_attempt, copies.recipe, seed, path, number))
+                for number in copies.numbers
+            )
+            embedder = open_embedder(asked)
+            rows = [embedder.describe(shown_of(made.pixels, picture, rendering)) for made in drawn]
+    except BadImageError:  # an original of which nothing is made
+        return DescribedCopies(path, [])
+    return DescribedCopies(path, rows)
 
 
 @contextlib.contextmanager
-def _memory_for(image: ImageFile | Look) -> Iterator[None]:
+def memory_for(path: str) -> Iterator[None]:
+    """Say of which image there was too little memory for. Raises WorkerError."""
     try:
         yield
     except MemoryError:
-        raise WorkerError(f"{image.path!r}: not enough memory; run again with fewer --workers") from None
+        raise WorkerError(f"{path!r}: not enough memory; run again with fewer --workers") from None
 
 
 def _hash(root: bytes, path: str) -> Hashed:

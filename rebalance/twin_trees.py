@@ -8,7 +8,7 @@ from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import TargetError
 from rebalance.planning.naming import folded_name
 from rebalance.storage.single import write_new_tree
-from rebalance.survey import make_twins
+from rebalance.traces import make_twins
 from rebalance.twins import Treatment, drawn_path
 
 KINDS = ("untouched", "drawn")

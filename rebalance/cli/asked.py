@@ -56,7 +56,7 @@ def augment_options(given: Given, dataset: Dataset, seen: Look) -> AugmentOption
     return replace(
         options,
         recipe=recipe,
-        class_recipes=_class_recipes(given, recipe, dataset),
+        class_recipes=class_recipes_asked(given, recipe, dataset),
         identity_share=given["identity_share"] or Fraction(0),
         rendering=_rendering_asked(given),
     )
@@ -89,7 +89,7 @@ def smote_options(given: Given, dataset: Dataset, seen: Look) -> "SmoteOptions":
     if rendering.originals == "transform":
         raise UsageError("--originals transform replaces what samples lie between: take reencode, or augment")
     showing, recipe = _showing_asked(given, seen), make_recipe(given)
-    class_recipes = _class_recipes(given, recipe, dataset)
+    class_recipes = class_recipes_asked(given, recipe, dataset)
     if showing.render != "nearest" and all(len(folder.images) > 1 for folder in dataset.classes):
         recipe, class_recipes = {}, {}  # nothing is drawn
     return replace(
@@ -191,7 +191,7 @@ def _originals_asked(given: Given) -> str:
     return originals
 
 
-def _class_recipes(given: Given, recipe: Recipe, dataset: Dataset) -> dict[str, Recipe]:
+def class_recipes_asked(given: Given, recipe: Recipe, dataset: Dataset) -> dict[str, Recipe]:
     """Return the recipes of classes that have another one. Raises UsageError for a class that is not there."""
     settings: Mapping[str, Mapping[str, Any]] = given["configuration"].class_settings
     for name in settings:

@@ -16,6 +16,7 @@ from rebalance.cli.configs import configs
 from rebalance.cli.demo import demo
 from rebalance.cli.embed import embed
 from rebalance.cli.inspect import inspect
+from rebalance.cli.probe import probe
 from rebalance.cli.replay import replay
 from rebalance.cli.report import StdoutError, say
 from rebalance.cli.signals import Interrupted, die_of
@@ -49,7 +50,7 @@ def rebalance() -> None:
     """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched."""
 
 
-for command in (inspect, augment, undersample, smote, embed, audit, verify, replay, configs, demo):
+for command in (inspect, probe, augment, undersample, smote, embed, audit, verify, replay, configs, demo):
     rebalance.add_command(command)
 
 

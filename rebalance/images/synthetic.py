@@ -63,7 +63,7 @@ def nearest_copy(
     for candidate in range(1, n_candidates + 1):
         parent = fitting[(candidate - 1) % len(fitting)]
         drawn = draw_copy(parent.picture, parent.making, draw(candidate))
-        difference = _in_steps(embed(_shown(drawn.pixels, parent))) - wanted
+        difference = _in_steps(embed(shown_of(drawn.pixels, parent.picture, parent.making.rendering))) - wanted
         distance = int(difference @ difference)
         if best is None or distance < best[0]:
             best = (distance, drawn, parent, candidate)
@@ -113,10 +113,10 @@ def _in_steps(vector: Rows) -> Pixels:
     return np.rint(vector.astype(np.float64) * _ROUNDED).astype(np.int64)
 
 
-def _shown(pixels: Pixels, parent: Parent) -> Pixels:
-    """Return what a copy shows to the eye, as embedders take it."""
-    is_upright = parent.making.rendering.orientation == "upright"
-    return turned_upright(pixels_on_white(pixels), 1 if is_upright else parent.picture.orientation)
+def shown_of(pixels: Pixels, picture: Picture, rendering: Rendering) -> Pixels:
+    """Return what a copy of a picture shows to the eye, as embedders take it."""
+    is_upright = rendering.orientation == "upright"
+    return turned_upright(pixels_on_white(pixels), 1 if is_upright else picture.orientation)
 
 
 def _like(picture: Picture, base: Picture, rendering: Rendering) -> Pixels:

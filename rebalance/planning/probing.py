@@ -1,0 +1,362 @@
+"""Whether balancing would help at all: the ways to do it tried on vectors, with logistic regression."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebalance.errors import TargetError
+from rebalance.planning.estimates import N_FOLDS, Families, Features, Labels
+from rebalance.planning.selection import selection_key
+from rebalance.planning.synthesis import Asked, Points, aims, synthesize
+from rebalance.vectors import Rows
+
+BASE = "nothing"
+N_DIMENSIONS = 64
+"""Principal components that are kept of vectors."""
+_STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
+"""Inverse weight decay, a training image: the one with the least log loss is taken for all ways."""
+_MOST_STEPS = 100
+"""Of fitting: what has not converged by then is as good as stopped early."""
+_LEVEL = 0.975
+"""Quantile that ends a 95 % interval."""
+
+Weights = NDArray[np.float64]
+Losses = NDArray[np.float64]
+
+
+class Mean(NamedTuple):
+    """The mean over splits and its 95 % interval, by the corrected resampled t (Nadeau and Bengio 2003)."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Score(NamedTuple):
+    """How one way does on images that nothing was fitted to."""
+
+    way: str
+    balanced_accuracy: Mean
+    behind: Mean
+    """How far behind the best way that is."""
+    worst_class: str
+    worst_recall: Mean
+    """Of that class, the least of all."""
+    lost: Mean
+    """What the largest class loses of its recall where nothing is done."""
+    log_loss: Mean
+    """In nats, on classes as frequent as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The ways that were tried, the cheapest first."""
+
+    scores: tuple[Score, ...]
+    n_classes: int
+    """Those that could be tried."""
+    n_splits: int
+    remarks: tuple[str, ...]
+
+    @property
+    def best(self) -> Score:
+        """The way with the largest balanced accuracy."""
+        return max(self.scores, key=lambda score: score.balanced_accuracy.value)
+
+    @property
+    def advised(self) -> Score:
+        """The cheapest way that is not worse than the best, at the 5 % level."""
+        return next(score for score in self.scores if score.behind.low <= 0)
+
+
+class Material(NamedTuple):
+    """What there is to try the ways on."""
+
+    names: Sequence[str]
+    """Of the classes."""
+    paths: Sequence[str]
+    rows: Rows
+    """A vector of unit length for each image."""
+    families: Families
+    """The class of each image, and what is kept on one side."""
+    copies: Rows
+    """Vectors of augmented copies of some images."""
+    sources: Labels
+    """The place of the image that each is a copy of."""
+    seed: int
+
+
+def probe_ways(material: Material) -> Probe:
+    """Try every way on all splits. Raises TargetError where there are fewer than two classes of two families."""
+    families = material.families
+    told, remarks = _told_classes(material)
+    if len(told) < 2:
+        raise TargetError("a probe takes two classes of two images, or groups, and more: there is nothing to compare")
+    kept = np.isin(families.classes, told)
+    material = _picked(material, kept)
+    trial = _Trial.of(material)
+    ways = [way for way in WAYS if way != "augmented copies" or len(material.copies)]
+    splits = list(trial.splits())
+    recalls, losses = trial.tried(ways, splits)
+    return _scored(material, ways, recalls, losses, tuple(remarks))
+
+
+def corrected_mean(values: NDArray[np.float64], least: float = -np.inf, most: float = np.inf) -> Mean:
+    """Return the mean of what splits of five folds give, with its interval.
+
+    Splits share training images, so that their variance over the number of splits is too small by n_test / n_train,
+    which is 1 / 4 (Nadeau and Bengio 2003). Splits without a value do not count; the interval ends where values do.
+    """
+    from scipy.stats import t  # noqa: PLC0415  takes seconds
+
+    values = values[np.isfinite(values)]
+    mean = float(values.mean())
+    if len(values) < 2:
+        return Mean(mean, least, most)
+    spread = np.sqrt((1 / len(values) + 1 / (N_FOLDS - 1)) * values.var(ddof=1))
+    half = float(t.ppf(_LEVEL, len(values) - 1) * spread)
+    return Mean(mean, max(mean - half, least), min(mean + half, most))
+
+
+class _Split(NamedTuple):
+    """Places of the images that a way is fitted to, and of those that it is judged on."""
+
+    known: Labels
+    asked: Labels
+
+
+class _Fitted(NamedTuple):
+    """Rows to fit to, their classes, how much each weighs, and what is taken off the logits of each class."""
+
+    rows: Features
+    classes: Labels
+    weights: Weights
+    offsets: Weights | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """The material in the space that the model sees."""
+
+    material: Material
+    rows: Features
+    copies: Features
+    project: Callable[[Rows], Features]
+    ranks: Labels
+    """Of each image, by its key."""
+
+    @classmethod
+    def of(cls, material: Material) -> "_Trial":
+        mean = material.rows.mean(axis=0, dtype=np.float64)
+        _, _, components = np.linalg.svd(material.rows - mean, full_matrices=False)
+        components = components[:N_DIMENSIONS].T
+
+        def project(rows: Rows) -> Features:
+            return np.asarray((rows - mean) @ components, np.float64)
+
+        keys = [selection_key(material.seed, path) for path in material.paths]
+        ranks = np.argsort(np.array(sorted(range(len(keys)), key=keys.__getitem__), np.intp))
+        return cls(material, project(material.rows), project(material.copies), project, ranks)
+
+    def splits(self) -> Iterator[_Split]:
+        """Yield every fold of every deal that has something to fit to and something to be judged on."""
+        families = self.material.families
+        for folds in families.deals(self.material.seed):
+            for fold in range(N_FOLDS):
+                known, asked = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+                if len(asked) and len(np.unique(families.classes[known])) == len(self.material.names):
+                    yield _Split(known, asked)
+
+    def tried(self, ways: Sequence[str], splits: Sequence[_Split]) -> tuple[Losses, Losses]:
+        """Return recalls, shape (n_ways, n_splits, n_classes), NaN of what is not there, and log losses."""
+        strength = self._strength(splits[:N_FOLDS])
+        recalls = np.full((len(ways), len(splits), len(self.material.names)), np.nan)
+        losses = np.zeros((len(ways), len(splits)))
+        for number, split in enumerate(splits):
+            own = self.material.families.classes[split.asked]
+            counts = np.bincount(own, minlength=recalls.shape[2])
+            is_there = counts > 0
+            for place, way in enumerate(ways):
+                logs = self._judged(WAYS[way](self, split), split, strength)
+                right = np.bincount(own, logs.argmax(axis=1) == own, minlength=len(counts))
+                recalls[place, number, is_there] = right[is_there] / counts[is_there]
+                losses[place, number] = -logs[np.arange(len(own)), own].mean()
+        return recalls, losses
+
+    def _strength(self, splits: Sequence[_Split]) -> float:
+        """Return the inverse weight decay with which doing nothing has the least log loss."""
+
+        def loss(strength: float) -> float:
+            total = 0.0
+            for split in splits:
+                own = self.material.families.classes[split.asked]
+                logs = self._judged(_nothing(self, split), split, strength)
+                total -= float(logs[np.arange(len(own)), own].sum())
+            return total
+
+        return min(_STRENGTHS, key=loss)
+
+    def _judged(self, fitted: _Fitted, split: _Split, strength: float) -> NDArray[np.float64]:
+        """Return the logarithms of the probabilities of each class, shape (n_asked, n_classes).
+
+        The mean loss of what is fitted to is minimized, with the same weight decay whatever weighs how much.
+        """
+        from scipy.special import log_softmax  # noqa: PLC0415  takes seconds
+        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  the same
+
+        model = LogisticRegression(C=strength * len(split.known), max_iter=_MOST_STEPS, tol=1e-3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(fitted.rows, fitted.classes, fitted.weights / fitted.weights.sum())
+        logits = np.asarray(model.decision_function(self.rows[split.asked]), np.float64)
+        if logits.ndim == 1:
+            logits = np.stack([-logits / 2, logits / 2], axis=1)
+        if fitted.offsets is not None:
+            logits = logits - fitted.offsets
+        return np.asarray(log_softmax(logits, axis=1), np.float64)
+
+    def known(self, split: _Split) -> tuple[Features, Labels, Labels]:
+        """Return rows and classes to fit to, and how many there are of each class."""
+        classes = self.material.families.classes[split.known]
+        return self.rows[split.known], classes, np.bincount(classes)
+
+    def by_key(self, split: _Split, label: int) -> Labels:
+        """Return the places, within what is known, of the images of a class, the smallest key first."""
+        own = np.flatnonzero(self.material.families.classes[split.known] == label)
+        return own[np.argsort(self.ranks[split.known[own]])]
+
+
+def _nothing(trial: _Trial, split: _Split) -> _Fitted:
+    rows, classes, _ = trial.known(split)
+    return _Fitted(rows, classes, np.ones(len(classes)))
+
+
+def _adjusted(trial: _Trial, split: _Split) -> _Fitted:
+    """Take the logarithm of each class's share off its logit, once nothing was done (Menon et al. 2021)."""
+    _, classes, counts = trial.known(split)
+    return _nothing(trial, split)._replace(offsets=np.log(counts / len(classes)))
+
+
+def _weighted(trial: _Trial, split: _Split) -> _Fitted:
+    """Let every class weigh the same (King and Zeng 2001)."""
+    rows, classes, counts = trial.known(split)
+    return _Fitted(rows, classes, 1 / counts[classes])
+
+
+def _undersampled(trial: _Trial, split: _Split) -> _Fitted:
+    """Keep as many images of each class as the smallest has, those with the smallest keys."""
+    rows, classes, counts = trial.known(split)
+    kept = np.concatenate([trial.by_key(split, label)[: counts.min()] for label in range(len(counts))])
+    return _Fitted(rows[kept], classes[kept], np.ones(len(kept)))
+
+
+def _copied(trial: _Trial, split: _Split) -> _Fitted:
+    """Repeat the images of each class, evenly, until it has as many as the largest."""
+    rows, classes, counts = trial.known(split)
+    weights = np.ones(len(classes))
+    for label, count in enumerate(counts.tolist()):
+        own = trial.by_key(split, label)
+        weights[own] = counts.max() // count
+        weights[own[: counts.max() % count]] += 1
+    return _Fitted(rows, classes, weights)
+
+
+def _synthesized(trial: _Trial, split: _Split) -> _Fitted:
+    """Add SMOTE's samples until each class has as many as the largest; of a class of one image, copies."""
+    rows, classes, counts = trial.known(split)
+    material = trial.material
+    vectors = material.rows[split.known]
+    points = Points(vectors, classes, material.names, [material.paths[place] for place in split.known])
+    wanted = {label: int(counts.max() - count) for label, count in enumerate(counts.tolist()) if count > 1}
+    samples, _ = synthesize(points, wanted, Asked(seed=material.seed))
+    made = [trial.project(aims(vectors, own)) for own in samples.values()]
+    labels = [np.full(len(own.steps), label) for label, own in samples.items()]
+    weights = np.where(counts[classes] == 1, float(counts.max()), 1.0)
+    n_made = sum(map(len, labels))
+    return _Fitted(
+        np.concatenate([rows, *made]), np.concatenate([classes, *labels]), np.concatenate([weights, np.ones(n_made)])
+    )
+
+
+def _augmented(trial: _Trial, split: _Split) -> _Fitted:
+    """Add the copies of known images, weighing as much together as a class lacks to the largest."""
+    rows, classes, counts = trial.known(split)
+    material = trial.material
+    is_known = np.isin(material.sources, split.known)
+    labels = material.families.classes[material.sources[is_known]]
+    n_copies = np.bincount(labels, minlength=len(counts))
+    lacking = counts.max() - counts
+    shares = lacking / np.maximum(n_copies, 1)
+    without = np.where(n_copies == 0, 1 + lacking / counts, 1.0)
+    return _Fitted(
+        np.concatenate([rows, trial.copies[is_known]]),
+        np.concatenate([classes, labels]),
+        np.concatenate([without[classes], shares[labels]]),
+    )
+
+
+WAYS: Mapping[str, Callable[[_Trial, _Split], _Fitted]] = {
+    BASE: _nothing,
+    "logit adjustment": _adjusted,
+    "class weights": _weighted,
+    "under-sampling": _undersampled,
+    "copies": _copied,
+    "SMOTE": _synthesized,
+    "augmented copies": _augmented,
+}
+"""Name -> what is fitted to in a split; the cheapest first."""
+
+
+def _told_classes(material: Material) -> tuple[list[int], list[str]]:
+    """Return the classes with two families or more, and what there is to say of the others."""
+    counts = np.bincount(material.families.class_of, minlength=len(material.names))
+    remarks = [
+        f"class {name!r} has {count or 'no'} image or group: nothing could be held back, so it is left out"
+        for name, count in zip(material.names, counts.tolist(), strict=True)
+        if count < 2
+    ]
+    return np.flatnonzero(counts >= 2).tolist(), remarks
+
+
+def _picked(material: Material, is_kept: NDArray[np.bool_]) -> Material:
+    """Return what is left where some classes are left out, the others counted from 0."""
+    labels = np.unique(material.families.classes[is_kept])
+    families = material.families.picked(is_kept)
+    place_of = np.cumsum(is_kept) - 1
+    has_source = is_kept[material.sources]
+    return material._replace(
+        names=[material.names[label] for label in labels],
+        paths=[path for path, kept in zip(material.paths, is_kept, strict=True) if kept],
+        rows=material.rows[is_kept],
+        families=Families(np.searchsorted(labels, families.classes), families.members),
+        copies=material.copies[has_source],
+        sources=place_of[material.sources[has_source]],
+    )
+
+
+def _scored(
+    material: Material, ways: Sequence[str], recalls: Losses, losses: Losses, remarks: tuple[str, ...]
+) -> Probe:
+    accuracies = np.nanmean(recalls, axis=2)
+    best = accuracies.mean(axis=1).argmax()
+    largest = np.bincount(material.families.classes).argmax()
+    of_classes = np.nanmean(recalls, axis=1)
+    scores = []
+    for place, way in enumerate(ways):
+        worst = int(of_classes[place].argmin())
+        scores.append(
+            Score(
+                way=way,
+                balanced_accuracy=corrected_mean(accuracies[place], 0, 1),
+                behind=corrected_mean(accuracies[best] - accuracies[place]),
+                worst_class=material.names[worst],
+                worst_recall=corrected_mean(recalls[place, :, worst], 0, 1),
+                lost=corrected_mean(recalls[ways.index(BASE), :, largest] - recalls[place, :, largest]),
+                log_loss=corrected_mean(losses[place]),
+            )
+        )
+    return Probe(tuple(scores), len(material.names), recalls.shape[1], remarks)
