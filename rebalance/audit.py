@@ -1,5 +1,6 @@
 """Whether a tree gives its classes away: by the headers of its files, or by the traces of what was done to some."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -7,7 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rebalance.audited import Audited, Seen, read_audited
+from rebalance.audited import Audited, Seen, by_lot, read_audited
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
 from rebalance.images.statistics import KINDS, STATISTICS
@@ -16,6 +17,10 @@ from rebalance.planning.shortcuts import Header, Leak, Sides, find_header, find_
 from rebalance.planning.tell import Tell, find_tell
 from rebalance.traces import Look, Measured, measure_files
 from rebalance.twins import Treatment, treatment_of
+
+_ORIGINAL = 3
+_DRAWN, _DRAWN_IN_ALL = 100, 2000
+"""Originals of a class, and of all, that are drawn as generated files are: what a minute is enough for."""
 
 
 class AuditOptions(NamedTuple):
@@ -93,9 +98,12 @@ def audit(
     treatment = _treatment(audited)
     as_original = treatment if is_of_source else None
     files = [_Item(seen, Look(to_bytes(output), seen.path), is_output=True) for seen in audited.files]
-    for seen in originals:
-        as_generated = treatment if minority else None
-        files.append(_Item(seen, Look(root, seen.path, as_original, as_generated), is_output=False))
+    n_drawn: Counter[str] = Counter()
+    for seen in by_lot(originals, options.seed):
+        n_drawn[seen.class_name] += 1
+        is_drawn = minority and n_drawn[seen.class_name] <= max(2, min(_DRAWN, _DRAWN_IN_ALL // len(audited.counts)))
+        look = Look(root, seen.path, as_original, treatment if is_drawn else None)
+        files.append(_Item(seen, look, is_output=False))
     measured = _measured_all([item.look for item in files], options, progress)
     good = [(item, one) for item in files if (one := measured[item.look.key]).reason is None]
     table = _Table.of(audited, good, options)
@@ -182,18 +190,22 @@ class _Table:
         """Return what a model that sees traces alone makes of originals at a size."""
         if self.is_output.all() or not any(self.audited.n_generated.values()):
             return None
-        has_twin = np.array([one.drawn is not None for one in self.measured], bool)
+        has_twin = np.array([one.twin is not None for one in self.measured], bool)
         drawn = [one.drawn[size] for one in self.measured if one.drawn is not None]
-        features = np.concatenate([self._values(size), np.reshape(drawn, (-1, len(STATISTICS)))])
-        nothing = np.zeros(len(drawn), bool)
+        twins = [one.twin[size] for one in self.measured if one.twin is not None]
+        features = np.concatenate([self._values(size), np.reshape([*drawn, *twins], (-1, len(STATISTICS)))])
+        kinds = np.repeat([0, 1, 2], [len(self.measured), len(drawn), len(twins)])
+        kinds[np.flatnonzero(~self.is_output)] = _ORIGINAL
         sides = Sides(
-            output=np.concatenate([self.is_output, nothing]),
-            originals=np.concatenate([~self.is_output, nothing]),
-            twins=np.concatenate([np.zeros(len(has_twin), bool), ~nothing]),
+            output=kinds == 0,
+            originals=kinds == _ORIGINAL,
+            paired=np.concatenate([has_twin, np.zeros(len(drawn) + len(twins), bool)]),
+            drawn=kinds == 1,
+            twins=kinds == 2,
         )
         generated_share = sum(self.audited.n_generated.values()) / sum(self.audited.counts.values())
         return find_leak(
-            features, self.families.repeated(has_twin), sides, {self.labels[name] for name in minority},
+            features, self.families.repeated(has_twin, 2), sides, {self.labels[name] for name in minority},
             generated_share, self.seed,
         )  # fmt: skip
 

@@ -1,13 +1,15 @@
 """Which files of a tree an audit looks at: some of each class, what of them is generated, and of what."""
 
+import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from typing import NamedTuple
 
 from rebalance.dataset import to_bytes
 from rebalance.drawing import draw_key
+from rebalance.errors import SourceTreeError
 from rebalance.storage.manifest import Manifest, has_manifest, read_manifest
 from rebalance.storage.request import Request
 from rebalance.storage.scan import scan
@@ -73,6 +75,8 @@ def read_audited(output: str, source: str | None, n_sampled: int, seed: int) -> 
     scanned. Raises ManifestError where a manifest contradicts itself, SourceTreeError where there is no tree.
     """
     root = to_bytes(output)
+    if source is not None and not os.path.isdir(to_bytes(source)):
+        raise SourceTreeError(f"{source}: no such folder: --source is to be what OUTPUT was made from")
     if has_manifest(root):
         manifest = read_manifest(root)
         names, rows, request = manifest.class_names, _rows(manifest), manifest.head["request"]
@@ -89,6 +93,11 @@ def read_audited(output: str, source: str | None, n_sampled: int, seed: int) -> 
         {name: found.counts[name] for name in names}, found.n_generated, found.n_later,
         found.files.all(), found.originals.all(), found.sources.all(), request,
     )  # fmt: skip
+
+
+def by_lot(files: Sequence[Seen], seed: int) -> list[Seen]:
+    """Return files in the order of their lots."""
+    return sorted(files, key=lambda seen: draw_key(seed, seen.path, 0))
 
 
 def _rows(manifest: Manifest) -> Iterator[Row]:

@@ -10,7 +10,7 @@ from rebalance.images.container import Container, read_container
 from rebalance.images.statistics import Values, measure
 from rebalance.storage.transfer import read_file, read_source
 from rebalance.survey import memory_for, surveyed
-from rebalance.twins import Treatment, Twin, drawn, untouched
+from rebalance.twins import Treatment, Twin, drawn, redrawn, untouched
 
 
 class Look(NamedTuple):
@@ -21,7 +21,7 @@ class Look(NamedTuple):
     as_original: Treatment | None = None
     """Makes of it what an original of OUTPUT is."""
     as_generated: Treatment | None = None
-    """Leaves the traces of generated files: it is measured without and with them."""
+    """Makes of it what a generated file of OUTPUT is; it is measured as it is, drawn, and as a twin of itself."""
 
     @property
     def key(self) -> tuple[bytes, str, bool]:
@@ -37,7 +37,9 @@ class Measured(NamedTuple):
     values: Values | None = None
     """Shape (n_sizes, n_statistics)."""
     drawn: Values | None = None
-    """The same with the traces of generated files, where that was asked for."""
+    """The same of a draw, where that was asked for."""
+    twin: Values | None = None
+    """The same of a draw that nobody sees."""
     reason: str | None = None
 
 
@@ -72,10 +74,11 @@ def _measure(sizes: Sequence[int | None], max_pixels: int, look: Look) -> Measur
             if look.as_generated is None:
                 return Measured(look, container, values)
             try:
-                twin = drawn(look.path, data, look.as_generated).data
+                pair = redrawn(look.path, data, look.as_generated), drawn(look.path, data, look.as_generated)
             except BadImageError:  # an original of which nothing is made
                 return Measured(look, container, values)
-            return Measured(look, container, values, measure(twin, sizes, max_pixels=max_pixels))
+            of_draw, of_twin = (measure(one.data, sizes, max_pixels=max_pixels) for one in pair)
+            return Measured(look, container, values, of_draw, of_twin)
     except BadImageError as error:
         return Measured(look, reason=str(error))
     except OSError as error:

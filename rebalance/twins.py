@@ -1,21 +1,22 @@
 """Two copies of a picture that look alike: one as the originals of a tree, one with the traces of what is generated."""
 
+from functools import partial
 from posixpath import basename, dirname
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from rebalance.drawing import draw_key
 from rebalance.images.codec import Picture, load_image
-from rebalance.images.pipeline import Making, remake
+from rebalance.images.pipeline import Making, make_copy, remake
 from rebalance.plan import SOURCE_LIKE, Recipe, Rendering
 from rebalance.planning.naming import Place, format_of, original_path
-from rebalance.recipes import draw_values, unseen_recipe
+from rebalance.recipes import draw_attempt, unseen_recipe
 from rebalance.storage.request import Request, recipe_of, rendering_of
 
-_COPY = 1
+_COPY = 1_000_000
+"""A number that no copy in a tree has."""
 
 
 class Treatment(NamedTuple):
-    """What the files of a tree have gone through, toned down so far that nobody sees it."""
+    """What the generated files of a tree have gone through."""
 
     recipe: Recipe
     rendering: Rendering
@@ -36,14 +37,13 @@ class Twin(NamedTuple):
 
 def treatment_of(request: Request, class_name: str) -> Treatment:
     """Return what the generated files of a class have gone through, as a manifest says it."""
-    recipe: dict[str, Any] = dict(unseen_recipe(recipe_of(request, class_name)))
-    return Treatment(recipe, rendering_of(request), int(request["seed"]))
+    return Treatment(recipe_of(request, class_name), rendering_of(request), int(request["seed"]))
 
 
-NEUTRAL = Treatment(
+USUAL = Treatment(
     {
-        "rotation_range": 0.5, "width_shift_range": 0.0025, "height_shift_range": 0.0025, "zoom_range": (0.99, 1.01),
-        "brightness_range": (0.98, 1.02), "fill_mode": "reflect",
+        "rotation_range": 7.0, "width_shift_range": 0.05, "height_shift_range": 0.05, "zoom_range": (0.95, 1.05),
+        "brightness_range": (0.9, 1.1), "fill_mode": "reflect",
     },
     SOURCE_LIKE,
     seed=0,
@@ -55,15 +55,23 @@ def untouched(path: str, data: bytes, treatment: Treatment) -> Twin:
     """Return a picture as an original would be. Raises BadImageError."""
     if not treatment.is_encoding_originals:
         return Twin(path, data)
-    return _made(path, data, treatment, is_drawn=False)
+    return _made(path, data, treatment, {})
 
 
 def drawn(path: str, data: bytes, treatment: Treatment) -> Twin:
-    """Return a picture through sampling, light and encoder, by values that change nothing to the eye.
+    """Return a picture through sampling, light and encoder, by values toned down so far that nobody sees them.
 
     Raises BadImageError, UnfitImageError where nothing can be made of it.
     """
-    return _made(path, data, treatment, is_drawn=True)
+    return _made(path, data, treatment, unseen_recipe(treatment.recipe))
+
+
+def redrawn(path: str, data: bytes, treatment: Treatment) -> Twin:
+    """Return a picture as a generated file would be, by a draw that no copy has. Raises likewise."""
+    making = _making(path, treatment, treatment.recipe)
+    draw = partial(draw_attempt, treatment.recipe, treatment.seed, path, _COPY)
+    made = make_copy(_loaded(data, treatment.rendering), making, draw)
+    return Twin(drawn_path(path, treatment), data if made.data is None else made.data)
 
 
 def drawn_path(path: str, treatment: Treatment) -> str:
@@ -71,12 +79,15 @@ def drawn_path(path: str, treatment: Treatment) -> str:
     return original_path(Place(path, dirname(path), basename(path)), treatment.rendering.output_format)
 
 
-def _made(path: str, data: bytes, treatment: Treatment, *, is_drawn: bool) -> Twin:
-    rendering, name = treatment.rendering, drawn_path(path, treatment)
-    making = Making(treatment.recipe if is_drawn else {}, rendering, format_of(name, path))
-    values = draw_values(making.recipe, treatment.seed, path, _COPY)
-    made = remake(_loaded(data, rendering), making, values, draw_key(treatment.seed, path, _COPY))
-    return Twin(name, data if made.data is None else made.data)
+def _made(path: str, data: bytes, treatment: Treatment, recipe: Recipe) -> Twin:
+    """Return a picture by the first draw of a recipe, whatever that shows."""
+    values, key = draw_attempt(recipe, treatment.seed, path, _COPY, 0)
+    made = remake(_loaded(data, treatment.rendering), _making(path, treatment, recipe), values, key)
+    return Twin(drawn_path(path, treatment), data if made.data is None else made.data)
+
+
+def _making(path: str, treatment: Treatment, recipe: Recipe) -> Making:
+    return Making(recipe, treatment.rendering, format_of(drawn_path(path, treatment), path))
 
 
 def _loaded(data: bytes, rendering: Rendering) -> Picture:

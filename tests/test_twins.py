@@ -9,11 +9,10 @@ from PIL import Image
 from rebalance.cli.config import read_bundled
 from rebalance.errors import UnfitImageError
 from rebalance.plan import Rendering
-from rebalance.recipes import unseen_recipe
-from rebalance.twins import NEUTRAL, Treatment, drawn, untouched
+from rebalance.twins import USUAL, Treatment, drawn, redrawn, untouched
 from tests.test_transforms import recipe_of
 
-RECIPE = unseen_recipe(recipe_of(rotation_range=20, brightness_range=0.5, zoom_range=0.3, horizontal_flip=True))
+RECIPE = recipe_of(rotation_range=20, brightness_range=0.5, zoom_range=0.3, horizontal_flip=True)
 
 
 def photo(clothing: Path) -> bytes:
@@ -32,6 +31,13 @@ def test_a_twin_looks_the_same_and_is_another_file(clothing: Path) -> None:
     difference = np.abs(levels(twin.data) - levels(data))
     assert 0.3 < difference.mean() < 6
     assert Image.open(io.BytesIO(twin.data)).quantization == Image.open(io.BytesIO(data)).quantization  # type: ignore[attr-defined]
+
+
+def test_what_is_drawn_again_is_seen(clothing: Path) -> None:
+    data = photo(clothing)
+    twin = redrawn("Hat/a.jpg", data, Treatment(RECIPE, Rendering(), 0))
+    assert np.abs(levels(twin.data) - levels(data)).mean() > 15
+    assert twin == redrawn("Hat/a.jpg", data, Treatment(RECIPE, Rendering(), 0))
 
 
 def test_a_twin_depends_on_seed_and_path_alone(clothing: Path) -> None:
@@ -67,10 +73,10 @@ def test_what_nothing_is_made_of_has_no_twin() -> None:
     frames = [Image.new("L", (8, 8), level) for level in (0, 255)]
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
     with pytest.raises(UnfitImageError):
-        drawn("Hat/a.gif", file.getvalue(), NEUTRAL)
+        drawn("Hat/a.gif", file.getvalue(), USUAL)
 
 
 def test_without_a_tree_the_traces_are_those_of_the_usual_settings() -> None:
     mild = tomllib.loads(read_bundled("mild"))["augment"]
-    assert NEUTRAL.recipe == unseen_recipe(recipe_of(**mild))
-    assert NEUTRAL.rendering == Rendering()
+    assert USUAL.recipe == recipe_of(**mild)
+    assert USUAL.rendering == Rendering()

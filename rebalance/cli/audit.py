@@ -16,6 +16,9 @@ from rebalance.storage.scan import raise_problems, scan
 if TYPE_CHECKING:
     from rebalance.twins import Treatment
 
+_MOST_NAMED = 20
+"""Files that could not be looked at, on stderr."""
+
 
 def _write_twins(output: str | None, folder: str | None, given: dict[str, Any]) -> int:
     """Write two trees of the images of VAL for a model to be tried on, by what was done to OUTPUT."""
@@ -42,9 +45,9 @@ def _write_twins(output: str | None, folder: str | None, given: dict[str, Any]) 
 def _treatment(output: str | None) -> "Treatment":
     """Return what the generated files of a tree have gone through; without a tree, of one by the usual settings."""
     from rebalance.audit import treatment_by  # noqa: PLC0415  the same
-    from rebalance.twins import NEUTRAL  # noqa: PLC0415  the same
+    from rebalance.twins import USUAL  # noqa: PLC0415  the same
 
-    return NEUTRAL if output is None else treatment_by(output)
+    return USUAL if output is None else treatment_by(output)
 
 
 @click.command(short_help="Does the tree give the class away by what was done to it?")
@@ -117,8 +120,10 @@ def audit(output: str | None, folder: str | None, **given: Any) -> int:
     else:
         print_audit(report)
     if not given["quiet"]:
-        for path, reason in sorted(found.unread.items()):
+        for path, reason in sorted(found.unread.items())[:_MOST_NAMED]:
             say(f"not looked at: {path!r}: {reason}")
+        if len(found.unread) > _MOST_NAMED:
+            say(f"not looked at: {len(found.unread) - _MOST_NAMED} files more, which --format json names")
     limit = given["fail_leak"]
     passing = {} if limit is None else {name: leak for name, leak in found.found.items() if leak > limit}
     for name, leak in passing.items():

@@ -29,7 +29,7 @@ from rebalance.errors import RebalanceError, StorageError
 EXIT_CODES = """\b
 Exit codes:
   0    done (or up to date)
-  1    a check said no (inspect --fail-*, --leakage fail, verify)
+  1    a check said no (--fail-*, --leakage fail, verify)
   2    usage or configuration
   3    the source tree or the target is impossible
   4    bad images, under --bad-images fail

@@ -17,7 +17,8 @@ from rebalance.recipes import make_recipe
 from rebalance.storage.scan import raise_problems
 
 if TYPE_CHECKING:
-    from rebalance.planning.probing import Mean, Score
+    from rebalance.planning.estimates import Estimate
+    from rebalance.planning.probing import Score
     from rebalance.probe import Probed
 
 _COLUMNS = ("way", "balanced accuracy", "behind the best", "least recall", "of", "lost by the largest", "log loss")
@@ -132,14 +133,17 @@ def _cells(score: "Score") -> list[str]:
     ]
 
 
-def _told(mean: "Mean") -> str:
-    return f"{mean.value:.3f} ({mean.low:.3f} to {mean.high:.3f})"
+def _told(estimate: "Estimate") -> str:
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
 def _row(score: "Score") -> dict[str, Any]:
     """Return a score as JSON has it."""
     values: dict[str, Any] = score._asdict()
-    return {key: value if isinstance(value, str) else value._asdict() for key, value in values.items()}
+    return {
+        key: value if isinstance(value, str) else {"value": value.value, "low": value.low, "high": value.high}
+        for key, value in values.items()
+    }
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -168,5 +168,5 @@ def plan_remarks(plan: Plan) -> Iterator[str]:
     if shares and max(shares) - min(shares) > 0.5:
         yield (
             f"note: {min(shares):.0%} to {max(shares):.0%} of a class is generated: a network may learn what generated "
-            "files look like instead of the class; augment all classes alike while training"
+            "files look like instead of the class: see `rebalance audit`, or augment all classes alike while training"
         )

@@ -11,7 +11,6 @@ from rebalance.planning.estimates import Features, Labels
 
 Counts = NDArray[np.float64]
 """How much each file weighs in its class."""
-Scores = NDArray[np.float64]
 
 _DEPTH = 3
 _LEAST_SHARE = 0.01

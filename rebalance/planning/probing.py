@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebalance.errors import TargetError
-from rebalance.planning.estimates import N_FOLDS, Families, Features, Labels
+from rebalance.planning.estimates import N_FOLDS, Estimate, Families, Features, Labels, estimate, recalls
 from rebalance.planning.selection import selection_key
 from rebalance.planning.synthesis import Asked, Points, aims, synthesize
 from rebalance.vectors import Rows
@@ -28,27 +28,19 @@ Weights = NDArray[np.float64]
 Losses = NDArray[np.float64]
 
 
-class Mean(NamedTuple):
-    """The mean over splits and its 95 % interval, by the corrected resampled t (Nadeau and Bengio 2003)."""
-
-    value: float
-    low: float
-    high: float
-
-
 class Score(NamedTuple):
     """How one way does on images that nothing was fitted to."""
 
     way: str
-    balanced_accuracy: Mean
-    behind: Mean
+    balanced_accuracy: Estimate
+    behind: Estimate
     """How far behind the best way that is."""
     worst_class: str
-    worst_recall: Mean
+    worst_recall: Estimate
     """Of that class, the least of all."""
-    lost: Mean
+    lost: Estimate
     """What the largest class loses of its recall where nothing is done."""
-    log_loss: Mean
+    log_loss: Estimate
     """In nats, on classes as frequent as they are."""
 
 
@@ -101,28 +93,11 @@ def probe_ways(material: Material) -> Probe:
     trial = _Trial.of(material)
     ways = [way for way in WAYS if way != "augmented copies" or len(material.copies)]
     splits = list(trial.splits())
-    recalls, losses = trial.tried(ways, splits)
-    return _scored(material, ways, recalls, losses, tuple(remarks))
+    found, losses = trial.tried(ways, splits)
+    return _scored(material, ways, found, losses, tuple(remarks))
 
 
-def corrected_mean(values: NDArray[np.float64], least: float = -np.inf, most: float = np.inf) -> Mean:
-    """Return the mean of what splits of five folds give, with its interval.
-
-    Splits share training images, so that their variance over the number of splits is too small by n_test / n_train,
-    which is 1 / 4 (Nadeau and Bengio 2003). Splits without a value do not count; the interval ends where values do.
-    """
-    from scipy.stats import t  # noqa: PLC0415  takes seconds
-
-    values = values[np.isfinite(values)]
-    mean = float(values.mean())
-    if len(values) < 2:
-        return Mean(mean, least, most)
-    spread = np.sqrt((1 / len(values) + 1 / (N_FOLDS - 1)) * values.var(ddof=1))
-    half = float(t.ppf(_LEVEL, len(values) - 1) * spread)
-    return Mean(mean, max(mean - half, least), min(mean + half, most))
-
-
-class _Split(NamedTuple):
+class _Places(NamedTuple):
     """Places of the images that a way is fitted to, and of those that it is judged on."""
 
     known: Labels
@@ -162,32 +137,27 @@ class _Trial:
         ranks = np.argsort(np.array(sorted(range(len(keys)), key=keys.__getitem__), np.intp))
         return cls(material, project(material.rows), project(material.copies), project, ranks)
 
-    def splits(self) -> Iterator[_Split]:
-        """Yield every fold of every deal that has something to fit to and something to be judged on."""
+    def splits(self) -> Iterator[_Places]:
+        """Yield every split that has something to fit to of each class, and something to be judged on."""
         families = self.material.families
-        for folds in families.deals(self.material.seed):
-            for fold in range(N_FOLDS):
-                known, asked = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-                if len(asked) and len(np.unique(families.classes[known])) == len(self.material.names):
-                    yield _Split(known, asked)
+        for split in families.splits(self.material.seed):
+            if split.asked.any() and len(np.unique(families.classes[split.known])) == len(self.material.names):
+                yield _Places(np.flatnonzero(split.known), np.flatnonzero(split.asked))
 
-    def tried(self, ways: Sequence[str], splits: Sequence[_Split]) -> tuple[Losses, Losses]:
+    def tried(self, ways: Sequence[str], splits: Sequence[_Places]) -> tuple[Losses, Losses]:
         """Return recalls, shape (n_ways, n_splits, n_classes), NaN of what is not there, and log losses."""
         strength = self._strength(splits[:N_FOLDS])
-        recalls = np.full((len(ways), len(splits), len(self.material.names)), np.nan)
-        losses = np.zeros((len(ways), len(splits)))
+        n_classes = len(self.material.names)
+        found, losses = np.zeros((len(ways), len(splits), n_classes)), np.zeros((len(ways), len(splits)))
         for number, split in enumerate(splits):
             own = self.material.families.classes[split.asked]
-            counts = np.bincount(own, minlength=recalls.shape[2])
-            is_there = counts > 0
             for place, way in enumerate(ways):
                 logs = self._judged(WAYS[way](self, split), split, strength)
-                right = np.bincount(own, logs.argmax(axis=1) == own, minlength=len(counts))
-                recalls[place, number, is_there] = right[is_there] / counts[is_there]
+                found[place, number] = recalls(logs.argmax(axis=1) == own, own, n_classes)
                 losses[place, number] = -logs[np.arange(len(own)), own].mean()
-        return recalls, losses
+        return found, losses
 
-    def _strength(self, splits: Sequence[_Split]) -> float:
+    def _strength(self, splits: Sequence[_Places]) -> float:
         """Return the inverse weight decay with which doing nothing has the least log loss."""
 
         def loss(strength: float) -> float:
@@ -200,7 +170,7 @@ class _Trial:
 
         return min(_STRENGTHS, key=loss)
 
-    def _judged(self, fitted: _Fitted, split: _Split, strength: float) -> NDArray[np.float64]:
+    def _judged(self, fitted: _Fitted, split: _Places, strength: float) -> NDArray[np.float64]:
         """Return the logarithms of the probabilities of each class, shape (n_asked, n_classes).
 
         The mean loss of what is fitted to is minimized, with the same weight decay whatever weighs how much.
@@ -219,42 +189,42 @@ class _Trial:
             logits = logits - fitted.offsets
         return np.asarray(log_softmax(logits, axis=1), np.float64)
 
-    def known(self, split: _Split) -> tuple[Features, Labels, Labels]:
+    def known(self, split: _Places) -> tuple[Features, Labels, Labels]:
         """Return rows and classes to fit to, and how many there are of each class."""
         classes = self.material.families.classes[split.known]
         return self.rows[split.known], classes, np.bincount(classes)
 
-    def by_key(self, split: _Split, label: int) -> Labels:
+    def by_key(self, split: _Places, label: int) -> Labels:
         """Return the places, within what is known, of the images of a class, the smallest key first."""
         own = np.flatnonzero(self.material.families.classes[split.known] == label)
         return own[np.argsort(self.ranks[split.known[own]])]
 
 
-def _nothing(trial: _Trial, split: _Split) -> _Fitted:
+def _nothing(trial: _Trial, split: _Places) -> _Fitted:
     rows, classes, _ = trial.known(split)
     return _Fitted(rows, classes, np.ones(len(classes)))
 
 
-def _adjusted(trial: _Trial, split: _Split) -> _Fitted:
+def _adjusted(trial: _Trial, split: _Places) -> _Fitted:
     """Take the logarithm of each class's share off its logit, once nothing was done (Menon et al. 2021)."""
     _, classes, counts = trial.known(split)
     return _nothing(trial, split)._replace(offsets=np.log(counts / len(classes)))
 
 
-def _weighted(trial: _Trial, split: _Split) -> _Fitted:
+def _weighted(trial: _Trial, split: _Places) -> _Fitted:
     """Let every class weigh the same (King and Zeng 2001)."""
     rows, classes, counts = trial.known(split)
     return _Fitted(rows, classes, 1 / counts[classes])
 
 
-def _undersampled(trial: _Trial, split: _Split) -> _Fitted:
+def _undersampled(trial: _Trial, split: _Places) -> _Fitted:
     """Keep as many images of each class as the smallest has, those with the smallest keys."""
     rows, classes, counts = trial.known(split)
     kept = np.concatenate([trial.by_key(split, label)[: counts.min()] for label in range(len(counts))])
     return _Fitted(rows[kept], classes[kept], np.ones(len(kept)))
 
 
-def _copied(trial: _Trial, split: _Split) -> _Fitted:
+def _copied(trial: _Trial, split: _Places) -> _Fitted:
     """Repeat the images of each class, evenly, until it has as many as the largest."""
     rows, classes, counts = trial.known(split)
     weights = np.ones(len(classes))
@@ -265,7 +235,7 @@ def _copied(trial: _Trial, split: _Split) -> _Fitted:
     return _Fitted(rows, classes, weights)
 
 
-def _synthesized(trial: _Trial, split: _Split) -> _Fitted:
+def _synthesized(trial: _Trial, split: _Places) -> _Fitted:
     """Add SMOTE's samples until each class has as many as the largest; of a class of one image, copies."""
     rows, classes, counts = trial.known(split)
     material = trial.material
@@ -282,7 +252,7 @@ def _synthesized(trial: _Trial, split: _Split) -> _Fitted:
     )
 
 
-def _augmented(trial: _Trial, split: _Split) -> _Fitted:
+def _augmented(trial: _Trial, split: _Places) -> _Fitted:
     """Add the copies of known images, weighing as much together as a class lacks to the largest."""
     rows, classes, counts = trial.known(split)
     material = trial.material
@@ -299,7 +269,7 @@ def _augmented(trial: _Trial, split: _Split) -> _Fitted:
     )
 
 
-WAYS: Mapping[str, Callable[[_Trial, _Split], _Fitted]] = {
+WAYS: Mapping[str, Callable[[_Trial, _Places], _Fitted]] = {
     BASE: _nothing,
     "logit adjustment": _adjusted,
     "class weights": _weighted,
@@ -338,25 +308,23 @@ def _picked(material: Material, is_kept: NDArray[np.bool_]) -> Material:
     )
 
 
-def _scored(
-    material: Material, ways: Sequence[str], recalls: Losses, losses: Losses, remarks: tuple[str, ...]
-) -> Probe:
-    accuracies = np.nanmean(recalls, axis=2)
+def _scored(material: Material, ways: Sequence[str], found: Losses, losses: Losses, remarks: tuple[str, ...]) -> Probe:
+    accuracies = np.nanmean(found, axis=2)
     best = accuracies.mean(axis=1).argmax()
     largest = np.bincount(material.families.classes).argmax()
-    of_classes = np.nanmean(recalls, axis=1)
+    of_classes = np.nanmean(found, axis=1)
     scores = []
     for place, way in enumerate(ways):
         worst = int(of_classes[place].argmin())
         scores.append(
             Score(
                 way=way,
-                balanced_accuracy=corrected_mean(accuracies[place], 0, 1),
-                behind=corrected_mean(accuracies[best] - accuracies[place]),
+                balanced_accuracy=estimate(accuracies[place], 1 / len(material.names), 0, 1),
+                behind=estimate(accuracies[best] - accuracies[place]),
                 worst_class=material.names[worst],
-                worst_recall=corrected_mean(recalls[place, :, worst], 0, 1),
-                lost=corrected_mean(recalls[ways.index(BASE), :, largest] - recalls[place, :, largest]),
-                log_loss=corrected_mean(losses[place]),
+                worst_recall=estimate(found[place, :, worst], 0.0, 0, 1),
+                lost=estimate(found[ways.index(BASE), :, largest] - found[place, :, largest]),
+                log_loss=estimate(losses[place]),
             )
         )
-    return Probe(tuple(scores), len(material.names), recalls.shape[1], remarks)
+    return Probe(tuple(scores), len(material.names), found.shape[1], remarks)

@@ -1,21 +1,21 @@
 """How well what says nothing of a picture's content tells its class: its file's header, and traces of what was done."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import product
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebalance.planning.estimates import (
-    N_FOLDS,
     Estimate,
     Families,
     Features,
     Labels,
-    Weights,
-    balanced_shares,
+    Split,
+    Values,
+    Which,
     estimate,
+    lots,
+    recalls,
 )
 from rebalance.planning.models import Counts, fit_linear, fit_tree
 
@@ -26,8 +26,6 @@ Fit = Callable[[Features, Labels, Counts | None], Callable[[Features], Labels]]
 """From files and their classes to what says the class of further files."""
 Fields = Sequence[Mapping[str, Any]]
 """Of each file, its fields: numbers, and names of what is no number."""
-Which = NDArray[np.bool_]
-Shares = NDArray[np.float64]
 
 
 class Header(NamedTuple):
@@ -50,28 +48,33 @@ class Leak(NamedTuple):
     """What a model that sees traces alone makes of held-out originals."""
 
     on_originals: Estimate
-    """Balanced accuracy, fitted on originals."""
+    """Balanced accuracy, fitted to originals."""
     on_output: Estimate
-    """The same, fitted on OUTPUT."""
+    """The same, fitted to OUTPUT."""
     drop: Estimate
     """From the first to the second."""
     calls: Mapping[str, tuple[float, float]]
     """Share of majority originals that are called a minority class, as they are and with the traces of generated files.
 
-    By what the model was fitted on: OUTPUT, or files alike, originals of every class of which the same share has these
-    traces. Empty where there are no such originals.
+    By what the model was fitted to: OUTPUT, or files alike, originals and the same share of draws of every class.
+    Empty where there are no such originals.
     """
     moved: Estimate | None
-    """The rise of that share where the model was fitted on OUTPUT, beyond the one where it was fitted on files alike:
+    """The rise of that share where the model was fitted to OUTPUT, beyond the one where it was fitted to files alike:
     what traces say of the picture itself, in both, is no leak."""
 
 
 class Sides(NamedTuple):
-    """Which files are of OUTPUT, which are originals, and which are their twins, with the traces of generated files."""
+    """Which files are of OUTPUT, which are originals, and which were made of these for the audit."""
 
     output: Which
     originals: Which
+    paired: Which
+    """The originals that have a draw and a twin."""
+    drawn: Which
+    """Draws by the settings of OUTPUT."""
     twins: Which
+    """The same toned down, so that nobody sees it."""
 
     def picked(self, is_picked: Which) -> Self:
         """Return the same of some of the files."""
@@ -81,128 +84,124 @@ class Sides(NamedTuple):
 def find_header(fields: Fields, families: Families, is_output: Which, seed: int) -> Header | None:
     """Return how well a tree of depth 3 tells the class by headers, in OUTPUT and in what is no OUTPUT: originals.
 
-    It is fitted on one file of each family, so that copies do not make it better, and judged on all files of families
-    that it was not fitted on, each class weighing the same. None where fewer than two classes have two families.
+    It is fitted to one file of each family, so that copies do not make it better, and judged on all files of families
+    that it was not fitted to, each class weighing the same. None where fewer than two classes have two families.
     """
     usable = _usable(families, is_output) & (is_output.all() | _usable(families, ~is_output))
     if len(np.unique(families.classes[usable])) < 2:
         return None
-    folded = _Folded.of(families.picked(usable), seed)
+    trial = _Trial.of(families.picked(usable), seed)
     columns = _columns([fields[place] for place in np.flatnonzero(usable).tolist()])
     sides = [is_output[usable], ~is_output[usable]][: 1 if is_output.all() else 2]
-    known = [(folded.ones(side, seed), side) for side in sides]
 
-    def told(features: Features) -> list[Shares]:
-        return [folded.accuracy(folded.predicted(fit_tree, features, ones, side), side) for ones, side in known]
+    def told(features: Features) -> list[Values]:
+        return [trial.accuracies(fit_tree, features, side, side, is_one_each=True) for side in sides]
 
     of_all = told(np.concatenate(list(columns.values()), axis=1))
-    alone = {
-        name: [float(shares[0]) for shares in told(features)]
+    by_field = {
+        name: [float(np.nanmean(own)) for own in told(features)]
         if (features != features[0]).any()
-        else [folded.chance] * 2
+        else [trial.chance] * len(sides)
         for name, features in columns.items()
     }
     return Header(
-        output=_estimated(of_all[0], folded.chance),
-        source=_estimated(of_all[1], folded.chance) if len(sides) == 2 else None,
-        rise=_estimated(of_all[0] - of_all[1], 0.0) if len(sides) == 2 else None,
-        by_field={name: (shares[0], shares[1] if len(sides) == 2 else None) for name, shares in alone.items()},
+        output=estimate(of_all[0], trial.chance, 0, 1),
+        source=estimate(of_all[1], trial.chance, 0, 1) if len(sides) == 2 else None,
+        rise=estimate(of_all[0] - of_all[1], 0.0, -1, 1) if len(sides) == 2 else None,
+        by_field={name: (shares[0], shares[1] if len(sides) == 2 else None) for name, shares in by_field.items()},
     )
 
 
 def find_leak(
     features: Features, families: Families, sides: Sides, minority: Collection[int], generated_share: float, seed: int
 ) -> Leak | None:
-    """Return what logistic regression on statistics makes of originals of families that it was not fitted on.
+    """Return what logistic regression on statistics makes of originals of families that it was not fitted to.
 
     `minority` are the classes of which more is generated. None where fewer than two classes have two families.
     """
     usable = _usable(families, sides.output) & _usable(families, sides.originals)
     if len(np.unique(families.classes[usable])) < 2:
         return None
-    folded, features, sides = _Folded.of(families.picked(usable), seed), features[usable], sides.picked(usable)
-    shown = sides.originals | sides.twins
-    by_originals = folded.predicted(fit_linear, features, sides.originals, sides.originals)
-    by_output = folded.predicted(fit_linear, features, sides.output, shown)
-    on_originals, on_output = (folded.accuracy(labels, sides.originals) for labels in (by_originals, by_output))
-    calls = {}
-    is_minority = np.isin(folded.families.classes, list(minority))
-    if is_minority.any() and (sides.twins & ~is_minority).any():
-        alike = np.where(sides.twins, generated_share, 1 - generated_share)
-        by_alike = folded.predicted(fit_linear, features, shown & (alike > 0), shown & ~is_minority, alike)
-        asked = sides.originals & ~is_minority, sides.twins & ~is_minority
-        for name, told in (("OUTPUT", by_output), ("files alike", by_alike)):
-            before, after = (folded.share(told, minority, which) for which in asked)
-            calls[name] = before, after
+    trial, features, sides = _Trial.of(families.picked(usable), seed), features[usable], sides.picked(usable)
+    on_originals, on_output = (
+        trial.accuracies(fit_linear, features, side, sides.originals) for side in (sides.originals, sides.output)
+    )
+    calls = _calls(trial, features, sides, minority, generated_share)
     rises = [after - before for before, after in calls.values()]
     return Leak(
-        on_originals=_estimated(on_originals, folded.chance),
-        on_output=_estimated(on_output, folded.chance),
-        drop=_estimated(on_originals - on_output, 0.0),
-        calls={name: (float(before[0]), float(after[0])) for name, (before, after) in calls.items()},
-        moved=_estimated(rises[0] - rises[1], 0.0) if calls else None,
+        on_originals=estimate(on_originals, trial.chance, 0, 1),
+        on_output=estimate(on_output, trial.chance, 0, 1),
+        drop=estimate(on_originals - on_output, 0.0, -1, 1),
+        calls={name: (float(np.nanmean(before)), float(np.nanmean(after))) for name, (before, after) in calls.items()},
+        moved=estimate(rises[0] - rises[1], 0.0, -1, 1) if calls else None,
     )
 
 
-class _Folded(NamedTuple):
-    """Files dealt into folds some times, and how often each is there: once, then as often as it is drawn."""
+def _calls(
+    trial: "_Trial", features: Features, sides: Sides, minority: Collection[int], generated_share: float
+) -> dict[str, tuple[Values, Values]]:
+    """Return how many majority originals are called a minority class, as they are and as their twins, in each split."""
+    is_minority = np.isin(trial.families.classes, list(minority))
+    if not is_minority.any() or not (sides.twins & ~is_minority).any():
+        return {}
+    alike = np.where(sides.drawn, generated_share, 1 - generated_share)
+    models = {"OUTPUT": (sides.output, None), "files alike": ((sides.paired | sides.drawn) & (alike > 0), alike)}
+    shown = [sides.paired & ~is_minority, sides.twins & ~is_minority]
+    calls = {}
+    for name, (side, counts) in models.items():
+        found = np.full((2, len(trial.splits)), np.nan)
+        for number, split in enumerate(trial.splits):
+            known = split.known & side
+            asked = [split.asked & which for which in shown]
+            if known.any() and all(which.any() for which in asked):
+                own = None if counts is None else counts[known]
+                say = fit_linear(features[known], trial.families.classes[known], own)
+                found[:, number] = [np.isin(say(features[which]), list(minority)).mean() for which in asked]
+        calls[name] = found[0], found[1]
+    return calls
+
+
+class _Trial(NamedTuple):
+    """Files, the splits in which models are tried on them, and lots by which one of a family is chosen."""
 
     families: Families
-    deals: Labels
-    weights: Weights
+    splits: Sequence[Split]
+    seed: int
 
     @classmethod
     def of(cls, families: Families, seed: int) -> Self:
-        once = np.ones((1, len(families.classes)), np.float32)
-        return cls(families, families.deals(seed), np.concatenate([once, families.resamples(seed)]))
+        return cls(families, families.splits(seed), seed)
 
     @property
     def chance(self) -> float:
         """Balanced accuracy of whoever guesses."""
         return 1 / len(np.unique(self.families.classes))
 
-    def predicted(
-        self, fit: Fit, features: Features, fitted_on: Which, asked: Which, counts: Counts | None = None
-    ) -> Labels:
-        """Return the class that each file that is asked for is said to have, by a model fitted on other folds.
+    def accuracies(
+        self, fit: Fit, features: Features, fitted_to: Which, side: Which, *, is_one_each: bool = False
+    ) -> Values:
+        """Return the balanced accuracy on one side, in each split, of a model fitted to another side, or one of it.
 
-        Shape (n_deals, n_files); -1 of what is not asked for. What it is fitted on may differ from deal to deal;
-        `counts` says how much a file weighs in its class.
+        `is_one_each` fits to one file of each family, another one in each split.
         """
-        fitted_on = np.broadcast_to(fitted_on, self.deals.shape)
-        labels = np.full(self.deals.shape, -1, np.intp)
-        for deal, fold in product(range(len(labels)), range(N_FOLDS)):
-            is_out = self.deals[deal] == fold
-            known, wanted = fitted_on[deal] & ~is_out, asked & is_out
-            if wanted.any() and known.any():
-                own = None if counts is None else counts[known]
-                labels[deal, wanted] = fit(features[known], self.families.classes[known], own)(features[wanted])
-        return labels
-
-    def ones(self, side: Which, seed: int) -> Which:
-        """Return one file of each family of some files, by lot, shape (n_deals, n_files): another in each deal."""
-        found = np.zeros(self.deals.shape, bool)
-        for is_one, of_deal in zip(found, self.families.lots(seed), strict=True):
-            order = np.flatnonzero(side)[np.argsort(of_deal[side], kind="stable")]
-            is_one[order[np.unique(self.families.members[order], return_index=True)[1]]] = True
+        classes, found = self.families.classes, np.full(len(self.splits), np.nan)
+        for number, split in enumerate(self.splits):
+            known, asked = split.known & fitted_to, split.asked & side
+            if is_one_each:
+                known = self._one_each(known, number)
+            if known.any() and asked.any():
+                told = fit(features[known], classes[known], None)(features[asked])
+                own = classes[asked]
+                found[number] = np.nanmean(recalls(told == own, own, int(classes.max()) + 1))
         return found
 
-    def accuracy(self, labels: Labels, side: Which) -> Shares:
-        """Return the balanced accuracy of labels of some files: once, then as they are drawn."""
-        is_right = (labels == self.families.classes).mean(axis=0)
-        return balanced_shares(is_right[side], self.families.classes[side], self.weights[:, side])
-
-    def share(self, labels: Labels, among: Collection[int], side: Which) -> Shares:
-        """Return the share of some files whose labels are among some: once, then as they are drawn."""
-        own, holds = self.weights[:, side], np.isin(labels, list(among)).mean(axis=0)
-        with np.errstate(invalid="ignore"):
-            shares: Shares = own @ holds[side] / own.sum(axis=1, dtype=np.float64)
-        return shares
-
-
-def _estimated(shares: Shares, chance: float) -> Estimate:
-    """Return the first of some shares with what the others, resampled, say of it."""
-    return estimate(float(shares[0]), shares[1:], chance)
+    def _one_each(self, known: Which, number: int) -> Which:
+        places = np.flatnonzero(known)
+        drawn = lots((self.seed, len(self.splits), number), len(known))
+        order = places[np.argsort(drawn[places], kind="stable")]
+        ones = np.zeros_like(known)
+        ones[order[np.unique(self.families.members[order], return_index=True)[1]]] = True
+        return ones
 
 
 def _usable(families: Families, side: Which) -> Which:

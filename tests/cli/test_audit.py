@@ -174,6 +174,16 @@ def test_what_cannot_be_read_is_named_and_left_out(run: Run, made: Callable[...,
     assert [row["path"] for row in ran.document["not_looked_at"]] == [f"Top/{path.name}" for path in (spoilt, gone)]
 
 
+def test_a_source_that_holds_none_of_it_is_no_flood_of_lines(
+    run: Run, made: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    ran = run("audit", made(), "--source", tmp_path / "other")
+    assert ran.code == 0
+    assert ran.err.count("not looked at") == 21
+    assert "not looked at: 80 files more" in ran.err
+
+
 def test_only_the_balanced_split_is_looked_at(run: Run, lopsided: Path, tmp_path: Path) -> None:
     assert run("augment", lopsided, "-o", tmp_path / "out", "--holdout", "0.2", "-q").code == 0
     report = run("audit", tmp_path / "out", "--source", lopsided, "--format", "json").document
@@ -194,6 +204,7 @@ def test_synthetic_samples_are_audited_too(run: Run, lopsided: Path, tmp_path: P
         ((), "OUTPUT is missing"),
         (("{out}", "-o", "{tmp}/x"), "-o DIR goes with --twins VAL"),
         (("{tmp}/nothing",), "no such folder"),
+        (("{out}", "--source", "{tmp}/nothing"), "no such folder: --source is to be"),
         (("{out}", "--twins", "{out}"), "--twins takes -o DIR"),
         (("{out}", "--fail-leak", "2"), "0<=x<=1"),
     ],

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from rebalance.errors import TargetError
 from rebalance.planning import probing
 from rebalance.planning.estimates import families_of
-from rebalance.planning.probing import WAYS, Material, Probe, corrected_mean, probe_ways
+from rebalance.planning.probing import WAYS, Material, Probe, probe_ways
 from tests.planning.test_tell import lots
 
 N_NUMBERS = 12
@@ -122,14 +122,3 @@ def test_a_class_that_cannot_be_held_back_is_left_out_and_named() -> None:
 def test_one_class_alone_is_nothing_to_compare() -> None:
     with pytest.raises(TargetError, match="nothing to compare"):
         probe_ways(material((20, 1), 1))
-
-
-def test_the_interval_is_wider_than_that_of_independent_splits() -> None:
-    found = corrected_mean(np.array([0.5, 0.6, 0.7, 0.6, 0.6]))
-    assert found.value == pytest.approx(0.6)
-    assert found.high - found.value == pytest.approx(2.776445 * np.sqrt((1 / 5 + 1 / 4) * 0.005), abs=1e-6)
-
-
-def test_splits_without_a_value_do_not_count_and_an_interval_ends_where_values_do() -> None:
-    assert corrected_mean(np.array([np.nan, 1.0, 0.0]), 0, 1) == (0.5, 0, 1)
-    assert corrected_mean(np.array([0.25]), 0, 1) == (0.25, 0, 1)

@@ -100,17 +100,14 @@ def leak(*, is_alike: bool, minority: tuple[int, ...] = (2,)) -> Leak:
     kept = ~is_output | has_trace | ~is_copy
     features[has_trace, 0] += 6
     n_originals = int((~is_output).sum())
-    twins = features[~is_output] + lots(9, n_originals, 4) / 4
-    twins[:, 0] += 6
-    families = families.picked(kept).repeated((~is_output)[kept])
-    nothing = np.zeros(n_originals, bool)
-    sides = Sides(
-        output=np.concatenate([is_output[kept], nothing]),
-        originals=np.concatenate([~is_output[kept], nothing]),
-        twins=np.concatenate([np.zeros(int(kept.sum()), bool), ~nothing]),
-    )
+    twins, drawn = (features[~is_output] + lots(9 + number, n_originals, 4) / 4 for number in range(2))
+    for made in (twins, drawn):
+        made[:, 0] += 6
+    kinds = np.repeat(["output", "original", "drawn", "twin"], [is_output[kept].sum(), *[n_originals] * 3])
+    sides = Sides(*(kinds == kind for kind in ("output", "original", "original", "drawn", "twin")))
     share = float(has_trace.sum() / is_output[kept].sum())
-    found = find_leak(np.concatenate([features[kept], twins]), families, sides, minority, share, seed=0)
+    families = families.picked(kept).repeated((~is_output)[kept], 2)
+    found = find_leak(np.concatenate([features[kept], drawn, twins]), families, sides, minority, share, seed=0)
     assert found is not None
     return found
 
@@ -129,7 +126,7 @@ def test_a_trace_that_all_classes_have_alike_moves_nothing() -> None:
     found = leak(is_alike=True)
     assert found.moved is not None
     assert not found.moved.is_found()
-    assert abs(found.moved.value) < 0.05
+    assert abs(found.moved.value) < 0.1
 
 
 def test_what_was_learned_of_originals_and_of_output_is_tried_on_held_out_originals() -> None:
@@ -148,5 +145,5 @@ def test_without_a_minority_nothing_can_be_moved() -> None:
 def test_one_class_says_nothing() -> None:
     families = families_of([(str(number // 2), 0) for number in range(20)])
     which = np.arange(20) % 2 == 0
-    sides = Sides(which, ~which, np.zeros(20, bool))
+    sides = Sides(which, ~which, *[np.zeros(20, bool)] * 3)
     assert find_leak(lots(1, 20, 2), families, sides, (), 0.5, seed=0) is None

@@ -72,11 +72,8 @@ def test_without_both_in_a_class_there_is_nothing_to_tell() -> None:
 def test_the_area_is_the_share_of_pairs_within_a_class_that_are_in_order() -> None:
     scores, is_made = np.array([1.0, 3.0, 2.0, 9.0, 2.0]), np.array([False, True, True, False, False])
     classes = np.array([0, 0, 0, 1, 0])
-    once = np.ones((1, 5), np.float32)
-    assert area_within_classes(scores, is_made, classes, once)[0] == pytest.approx((2 + 1.5) / 4)
-    weighted = np.array([[2, 1, 1, 1, 0]], np.float32)
-    assert area_within_classes(scores, is_made, classes, weighted)[0] == 1
-    assert np.isnan(area_within_classes(scores, is_made, classes, once * 0)[0])
+    assert area_within_classes(scores, is_made, classes) == pytest.approx((2 + 1.5) / 4)
+    assert np.isnan(area_within_classes(scores, is_made | True, classes))
 
 
 def test_features_that_say_nothing_give_one_half() -> None:
