@@ -20,7 +20,7 @@ _LEAST_DEALS, _MOST_DEALS, _DEALT = 2, 5, 10_000
 _LEVEL = 0.975
 """Quantile that ends a 95 % interval."""
 _DECIMALS = 9
-"""Of what is compared with chance: the last bits of a float are no finding."""
+"""Of a mean and the chance that it is compared with: the last bits of a float are no finding."""
 
 
 class Estimate(NamedTuple):
@@ -45,12 +45,12 @@ def estimate(values: Values, chance: float = 0.0, least: float = -np.inf, most: 
     """
     from scipy.stats import t  # noqa: PLC0415  takes seconds
 
-    values, chance = np.round(values[np.isfinite(values)], _DECIMALS), round(chance, _DECIMALS)
+    values, chance = values[np.isfinite(values)], round(chance, _DECIMALS)
     if len(values) < 2:
         return Estimate(float(values.mean()) if len(values) else chance, least, most, chance, 1.0)
     mean = round(float(values.mean()), _DECIMALS)
     spread = float(np.sqrt((1 / len(values) + 1 / (N_FOLDS - 1)) * values.var(ddof=1)))
-    if values.min() == values.max():
+    if spread == 0:
         return Estimate(mean, mean, mean, chance, 0.0 if mean > chance else 1.0)
     half = float(t.ppf(_LEVEL, len(values) - 1)) * spread
     p = float(t.sf((mean - chance) / spread, len(values) - 1))

@@ -262,9 +262,13 @@ def test_twins_need_no_tree_and_no_file_is_lost(run: Run, make_tree: MakeTree, t
     assert ran.code == 0
     assert "left out: 'cat/z.gif': has more than one picture" in ran.err
     assert "2 images twice" in ran.out
+    for path in (source / "cat").glob("*.png"):
+        path.write_bytes(b"no image")
     again = run("audit", "--twins", source, "-o", tmp_path / "twins")
-    assert again.code == 5
+    assert again.code == 5, "before any picture is looked at"
     assert "is there already" in again.err
+    assert run("audit", "--twins", source, "-o", tmp_path / "others").code == 3
+    assert not (tmp_path / "others").exists()
 
 
 def test_twins_never_lie_in_what_they_are_made_of(run: Run, make_tree: MakeTree) -> None:

@@ -54,6 +54,18 @@ def test_what_tells_classes_apart_tells_nothing_of_what_is_made() -> None:
     assert not found.overall.is_found()
 
 
+def test_a_trace_is_told_although_classes_differ_more_and_the_other_way() -> None:
+    """The class of which nearly all is made has larger features, what is made smaller ones."""
+    names = [(f"{label} {number}", label) for label in (0, 1) for number in range(100)]
+    is_made = np.array([number % 100 < (10 if number < 100 else 90) for number in range(200)])
+    features = lots(4, 200, 3)
+    features[100:, 0] += 4
+    features[is_made, 0] -= 1.5
+    found = find_tell(features, is_made, families_of(names), KINDS, seed=0)
+    assert found is not None
+    assert found.overall.value > 0.75
+
+
 def test_what_a_family_shares_is_not_learned_by_heart() -> None:
     families, is_made = tree(n_copies=5)
     is_made = np.array([families.members[place] % 4 < 2 for place in range(len(is_made))])  # whole families
