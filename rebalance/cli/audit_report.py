@@ -31,6 +31,7 @@ def audit_report(output: str, audit: "Audit") -> dict[str, Any]:
         "n_looked_at": audit.n_files,
         "n_originals_looked_at": audit.n_originals,
         "originals_of": audit.originals,
+        "has_manifest": audited.request is not None,
         "has_originals": audited.has_originals,
         "classes": [
             {
@@ -154,7 +155,8 @@ def _verdict(report: Report, request: Mapping[str, Any]) -> str:
     """Return the one line that says what was found and what to do."""
     already = _told_already(report)
     if not any(row["n_generated"] for row in report["classes"]):
-        return f"nothing to audit: no file of it is generated{already}"
+        unknown = "" if report["has_manifest"] else ", as far as it says: it holds no manifest of rebalance"
+        return f"nothing to audit: no file of it is generated{unknown}{already}"
     told = _told_exposure(report)
     if not report["found"]:
         unknown = "; --source SOURCE would tell more" if report["originals_of"] == "nowhere" else ""

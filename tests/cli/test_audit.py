@@ -116,7 +116,10 @@ def test_of_a_tree_that_was_never_augmented_there_is_nothing_to_audit(run: Run, 
     assert "0 of them generated" in ran.out
     assert "nothing to audit: no file of it is generated" in ran.out
     assert run("undersample", lopsided, "-o", tmp_path / "out", "-s", "12", "-q").code == 0
-    assert "nothing to audit: no file of it is generated" in run("audit", tmp_path / "out").out
+    assert "holds no manifest of rebalance" in ran.out
+    standing = run("audit", tmp_path / "out").out
+    assert "nothing to audit: no file of it is generated" in standing
+    assert "manifest" not in standing
 
 
 def test_a_list_holds_nothing_to_look_at(run: Run, lopsided: Path, tmp_path: Path) -> None:
