@@ -65,7 +65,7 @@ class Audit:
             found["header"] = rise.value / (1 - self.header.output.chance), rise
         for size, tell in self.tells.items():
             if tell:
-                found[f"tell, {size}"] = self.audited.exposure * (2 * tell.overall.value - 1), tell.overall
+                found[f"tell, {size}"] = self.audited.counts.exposure * (2 * tell.overall.value - 1), tell.overall
         for size, leak in self.leaks.items():
             if leak and leak.moved:
                 found[f"leak, {size}"] = leak.moved.value, leak.moved
@@ -91,17 +91,17 @@ def audit(
     """
     audited = read_audited(output, source, options.sample, options.seed)
     is_of_source = source is not None and bool(audited.sources)
-    has_generated = any(audited.n_generated.values())
+    has_generated = any(audited.counts.n_generated.values())
     originals = audited.sources if is_of_source else audited.originals if has_generated else ()
     root = to_bytes(str(source) if is_of_source else output)
-    minority = minority_of(audited.made_shares())
+    minority = minority_of(audited.counts.made_shares())
     treatment = _treatment(audited)
     as_original = treatment if is_of_source else None
     files = [_Item(seen, Look(to_bytes(output), seen.path), is_output=True) for seen in audited.files]
     n_drawn: Counter[str] = Counter()
     for seen in by_lot(originals, options.seed):
         n_drawn[seen.class_name] += 1
-        is_drawn = minority and n_drawn[seen.class_name] <= max(2, min(_DRAWN, _DRAWN_IN_ALL // len(audited.counts)))
+        is_drawn = minority and n_drawn[seen.class_name] <= max(2, min(_DRAWN, _DRAWN_IN_ALL // len(audited.classes)))
         look = Look(root, seen.path, as_original, treatment if is_drawn else None)
         files.append(_Item(seen, look, is_output=False))
     measured = _measured_all([item.look for item in files], options, progress)
@@ -166,7 +166,7 @@ class _Table:
     @classmethod
     def of(cls, audited: Audited, measured: Sequence[tuple[_Item, Measured]], options: AuditOptions) -> Self:
         items = [item for item, _ in measured]
-        labels = {name: label for label, name in enumerate(audited.counts)}
+        labels = {name: label for label, name in enumerate(audited.classes)}
         families = families_of([(item.seen.family, labels[item.seen.class_name]) for item in items])
         is_output = np.array([item.is_output for item in items], bool)
         return cls(audited, items, [one for _, one in measured], labels, families, is_output, options.seed)
@@ -179,7 +179,7 @@ class _Table:
     def tell(self, size: int) -> Tell | None:
         """Return how well generated files are told from the others at a size; without originals, later from first."""
         seen = [item.seen for item in self.items if item.is_output]
-        has_originals = self.audited.has_originals
+        has_originals = self.audited.counts.has_originals
         is_made = [not file.is_original if has_originals else (file.copy_number or 0) > 1 for file in seen]
         return find_tell(
             self._values(size)[self.is_output], np.array(is_made, bool), self.families.picked(self.is_output), KINDS,
@@ -188,7 +188,7 @@ class _Table:
 
     def leak(self, size: int, minority: Iterable[str]) -> Leak | None:
         """Return what a model that sees traces alone makes of originals at a size."""
-        if self.is_output.all() or not any(self.audited.n_generated.values()):
+        if self.is_output.all() or not any(self.audited.counts.n_generated.values()):
             return None
         has_twin = np.array([one.twin is not None for one in self.measured], bool)
         drawn = [one.drawn[size] for one in self.measured if one.drawn is not None]
@@ -203,11 +203,9 @@ class _Table:
             drawn=kinds == 1,
             twins=kinds == 2,
         )
-        generated_share = sum(self.audited.n_generated.values()) / sum(self.audited.counts.values())
-        return find_leak(
-            features, self.families.repeated(has_twin, 2), sides, {self.labels[name] for name in minority},
-            generated_share, self.seed,
-        )  # fmt: skip
+        generated_share = sum(self.audited.counts.n_generated.values()) / sum(self.audited.counts.n_files.values())
+        small = {self.labels[name] for name in minority if name in self.labels}
+        return find_leak(features, self.families.repeated(has_twin, 2), sides, small, generated_share, self.seed)
 
     def _values(self, size: int) -> NDArray[np.float64]:
         return np.array([one.values[size] for one in self.measured if one.values is not None])
@@ -215,7 +213,7 @@ class _Table:
 
 def _treatment(audited: Audited) -> Treatment | None:
     """Return what the generated files of the class of which most was made have gone through; None without any."""
-    name = most_made(audited.made_shares())
+    name = most_made(audited.counts.made_shares())
     return None if audited.request is None or name is None else treatment_of(audited.request, name)
 
 

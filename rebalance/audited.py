@@ -1,9 +1,9 @@
 """Which files of a tree an audit looks at: some of each class, what of them is generated, and of what."""
 
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from heapq import heappush, heappushpop
 from typing import NamedTuple
 
@@ -14,8 +14,8 @@ from rebalance.storage.manifest import Manifest, has_manifest, read_manifest
 from rebalance.storage.request import Request
 from rebalance.storage.scan import scan
 
-_MOST_FILES = 12_000
-"""Files of all classes: what a minute is enough for."""
+_MOST_FILES, _MOST_CLASSES = 12_000, 50
+"""What a minute is enough for."""
 
 
 class Seen(NamedTuple):
@@ -34,16 +34,42 @@ Row = tuple[Seen, Seen | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Audited:
-    """What a tree holds, and some of it."""
+class Counts:
+    """How many files each class has, in the order of their names."""
 
-    counts: Mapping[str, int]
-    """Files of each class, in the order of their names."""
+    n_files: Mapping[str, int]
     n_generated: Mapping[str, int]
     n_later: Mapping[str, int]
     """Files beyond the first one of their source."""
+
+    @property
+    def has_originals(self) -> bool:
+        """Whether some file is an original; else each is a draw, and the first one of a source stands for it."""
+        return any(self.n_files[name] > self.n_generated[name] for name in self.n_files)
+
+    def made_shares(self) -> dict[str, float]:
+        """Return the share of each class that more of was made: generated, or beyond the first of its source."""
+        return self._shares(self.n_generated if self.has_originals else self.n_later)
+
+    @property
+    def exposure(self) -> float:
+        """The spread of the generated share over the classes, from 0 to 1: what telling it apart says of the class."""
+        shares = self._shares(self.n_generated).values()
+        return max(shares) - min(shares) if shares else 0.0
+
+    def _shares(self, of: Mapping[str, int]) -> dict[str, float]:
+        return {name: of[name] / count for name, count in self.n_files.items() if count}
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What a tree holds, and some of it."""
+
+    counts: Counts
+    classes: tuple[str, ...]
+    """Those that are looked at."""
     files: tuple[Seen, ...]
-    """Some of each class, by lot."""
+    """Some of each of these classes, by lot."""
     originals: tuple[Seen, ...]
     """Some of the originals among all files, by lot of their own."""
     sources: tuple[Seen, ...]
@@ -51,53 +77,63 @@ class Audited:
     request: Request | None
     """Of the manifest; None without."""
 
-    @property
-    def has_originals(self) -> bool:
-        """Whether some file is an original; else each is a draw, and the first one of a source stands for it."""
-        return any(self.counts[name] > self.n_generated[name] for name in self.counts)
-
-    def made_shares(self) -> dict[str, float]:
-        """Return the share of each class that more of was made: generated, or beyond the first of its source."""
-        made = self.n_generated if self.has_originals else self.n_later
-        return {name: made[name] / count for name, count in self.counts.items() if count}
-
-    @property
-    def exposure(self) -> float:
-        """The spread of the generated share over the classes, from 0 to 1: what telling it apart says of the class."""
-        shares = [self.n_generated[name] / count for name, count in self.counts.items() if count]
-        return max(shares) - min(shares) if shares else 0.0
-
 
 def read_audited(output: str, source: str | None, n_sampled: int, seed: int) -> Audited:
     """Return what there is to look at in a tree, at most so many files of a class.
 
-    The sources are those that its manifest names; without a manifest every file stands for itself, and SOURCE is
-    scanned. Raises ManifestError where a manifest contradicts itself, SourceTreeError where there is no tree.
+    Of very many classes some are looked at, from those of which least was made to those of which most was. The sources
+    are those that the manifest names; without a manifest every file stands for itself, and SOURCE is scanned. Raises
+    ManifestError where a manifest contradicts itself, SourceTreeError where there is no tree.
     """
-    root = to_bytes(output)
     if source is not None and not os.path.isdir(to_bytes(source)):
         raise SourceTreeError(f"{source}: no such folder: --source is to be what OUTPUT was made from")
-    if has_manifest(root):
-        manifest = read_manifest(root)
-        names, rows, request = manifest.class_names, _rows(manifest), manifest.head["request"]
-    else:
-        (names, rows), request = _scanned(output), None
-    n_sampled = max(2, min(n_sampled, _MOST_FILES // max(len(names), 1)))
-    found = _Found(n_sampled, seed)
-    for seen, of in rows:
-        found.add(seen, of)
-    if request is None and source is not None:
-        for seen, _ in _scanned(source)[1]:
-            found.sources.add(seen)
-    return Audited(
-        {name: found.counts[name] for name in names}, found.n_generated, found.n_later,
-        found.files.all(), found.originals.all(), found.sources.all(), request,
-    )  # fmt: skip
+    tree = _opened(output)
+    counts = _counted(tree)
+    classes = _spread(counts.made_shares())
+    n_sampled = max(2, min(n_sampled, _MOST_FILES // max(len(classes), 1)))
+    files, originals, sources = (_Lots(classes, n_sampled, seed) for _ in range(3))
+    for seen, of in tree.rows():
+        files.add(seen)
+        if seen.is_original:
+            originals.add(seen)
+        if of is not None:
+            sources.add(of)
+    if tree.request is None and source is not None:
+        for seen, _ in _opened(source).rows():
+            sources.add(seen)
+    return Audited(counts, tuple(sorted(classes)), files.all(), originals.all(), sources.all(), tree.request)
+
+
+def _spread(shares: Mapping[str, float]) -> frozenset[str]:
+    """Return some of very many classes, at even distances from the least share to the largest."""
+    names = sorted(shares, key=lambda name: (shares[name], name))
+    if len(names) <= _MOST_CLASSES:
+        return frozenset(names)
+    return frozenset(names[place * (len(names) - 1) // (_MOST_CLASSES - 1)] for place in range(_MOST_CLASSES))
 
 
 def by_lot(files: Sequence[Seen], seed: int) -> list[Seen]:
     """Return files in the order of their lots."""
     return sorted(files, key=lambda seen: draw_key(seed, seen.path, 0))
+
+
+class _Tree(NamedTuple):
+    """A tree as it is read, as often as it takes."""
+
+    names: Sequence[str]
+    rows: Callable[[], Iterator[Row]]
+    request: Request | None
+
+
+def _opened(root: str) -> _Tree:
+    """Return what the manifest says of a tree; without one, what is found there."""
+    if has_manifest(to_bytes(root)):
+        manifest = read_manifest(to_bytes(root))
+        return _Tree(manifest.class_names, partial(_rows, manifest), manifest.head["request"])
+    dataset = scan(root)
+    images = [(folder.name, image.path) for folder in dataset.classes for image in folder.images]
+    rows = [(Seen(path, name, path, is_original=True), None) for name, path in images]
+    return _Tree(list(dataset.class_counts), lambda: iter(rows), None)
 
 
 def _rows(manifest: Manifest) -> Iterator[Row]:
@@ -112,53 +148,27 @@ def _rows(manifest: Manifest) -> Iterator[Row]:
         yield Seen(row["path"], row["class"], family, is_original, row.get("copy_number")), of
 
 
-def _scanned(root: str) -> tuple[list[str], Iterator[Row]]:
-    dataset = scan(root)
-    images = ((folder.name, image.path) for folder in dataset.classes for image in folder.images)
-    rows = ((Seen(path, name, path, is_original=True), None) for name, path in images)
-    return list(dataset.class_counts), rows
-
-
-@dataclass(slots=True)
-class _Found:
-    """Counts and lots of what has been read."""
-
-    n_sampled: int
-    seed: int
-    counts: Counter[str] = field(default_factory=Counter)
-    n_generated: Counter[str] = field(default_factory=Counter)
-    n_later: Counter[str] = field(default_factory=Counter)
-    files: "_Lots" = field(init=False)
-    originals: "_Lots" = field(init=False)
-    sources: "_Lots" = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.files, self.originals, self.sources = (_Lots(self.n_sampled, self.seed) for _ in range(3))
-
-    def add(self, seen: Seen, of: Seen | None) -> None:
-        self.counts[seen.class_name] += 1
-        self.files.add(seen)
-        if seen.is_original:
-            self.originals.add(seen)
-        else:
-            self.n_generated[seen.class_name] += 1
-            self.n_later[seen.class_name] += (seen.copy_number or 0) > 1
-        if of is not None:
-            self.sources.add(of)
+def _counted(tree: _Tree) -> Counts:
+    n_files, n_generated, n_later = (dict.fromkeys(tree.names, 0) for _ in range(3))
+    for seen, _ in tree.rows():
+        n_files[seen.class_name] += 1
+        n_generated[seen.class_name] += not seen.is_original
+        n_later[seen.class_name] += not seen.is_original and (seen.copy_number or 0) > 1
+    return Counts(n_files, n_generated, n_later)
 
 
 class _Lots:
-    """Of each class the files with the smallest keys; a file that comes again counts once."""
+    """Of each of some classes the files with the smallest keys; a file that comes again counts once."""
 
-    def __init__(self, n_sampled: int, seed: int) -> None:
-        self.n_sampled, self.seed = n_sampled, seed
+    def __init__(self, classes: Collection[str], n_sampled: int, seed: int) -> None:
+        self.classes, self.n_sampled, self.seed = classes, n_sampled, seed
         self.heaps: dict[str, list[tuple[int, str]]] = {}
         self.kept: dict[tuple[str, str], Seen] = {}
 
     def add(self, seen: Seen) -> None:
         """Take a file, and let go of the one whose key is the largest then."""
         name = seen.class_name, seen.path
-        if name in self.kept:
+        if name in self.kept or seen.class_name not in self.classes:
             return
         heap = self.heaps.setdefault(seen.class_name, [])
         entry = -int.from_bytes(draw_key(self.seed, seen.path, 0)[:8]), seen.path

@@ -29,20 +29,21 @@ def audit_report(output: str, audit: "Audit") -> dict[str, Any]:
         "schema": 1,
         "output": output,
         "n_looked_at": audit.n_files,
+        "n_classes_looked_at": len(audited.classes),
         "n_originals_looked_at": audit.n_originals,
         "originals_of": audit.originals,
         "has_manifest": audited.request is not None,
-        "has_originals": audited.has_originals,
+        "has_originals": audited.counts.has_originals,
         "classes": [
             {
                 "name": name,
                 "n_files": count,
-                "n_generated": audited.n_generated[name],
-                "generated_share": audited.n_generated[name] / count if count else 0.0,
+                "n_generated": audited.counts.n_generated[name],
+                "generated_share": audited.counts.n_generated[name] / count if count else 0.0,
             }
-            for name, count in audited.counts.items()
+            for name, count in audited.counts.n_files.items()
         ],
-        "exposure": audited.exposure,
+        "exposure": audited.counts.exposure,
         "header": header
         and {
             "output": _row(header.output),
@@ -95,7 +96,8 @@ def print_audit(report: Report) -> None:
             )
         )
     of = f" and {report['n_originals_looked_at']} originals of {report['originals_of']}"
-    emit(f"looked at {report['n_looked_at']} files{of if report['n_originals_looked_at'] else ''}")
+    some = "" if report["n_classes_looked_at"] == len(classes) else f", of {report['n_classes_looked_at']} classes"
+    emit(f"looked at {report['n_looked_at']} files{of if report['n_originals_looked_at'] else ''}{some}")
     rows = [*_header_rows(report), *_tell_rows(report), *_leak_rows(report)]
     if rows:
         print_table(("what", "found", "95 % interval", "chance", "by"), rows)
@@ -111,7 +113,7 @@ def _header_rows(report: Report) -> Iterator[list[str]]:
     if header is None:
         return
     best = max(header["by_field"], key=lambda name: header["by_field"][name]["output"])
-    yield _cells("headers: balanced accuracy, OUTPUT", header["output"], best)
+    yield _cells("headers: balanced accuracy, OUTPUT", header["output"], best if header["output"]["p"] <= 0.05 else "")
     if header["rise"]:
         yield _cells("headers: the same, originals", header["originals"])
         yield _cells("headers: rise", header["rise"], header["field"] if _is_found(report, "header") else "")

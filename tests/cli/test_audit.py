@@ -187,6 +187,19 @@ def test_a_source_that_holds_none_of_it_is_no_flood_of_lines(
     assert "not looked at: 80 files more" in ran.err
 
 
+def test_of_very_many_classes_some_of_every_share_are_looked_at(run: Run, make_tree: MakeTree, tmp_path: Path) -> None:
+    source = make_tree({f"c{number:02d}": 2 + number % 5 for number in range(60)})
+    assert run("augment", source, "-o", tmp_path / "out", "-q").code == 0
+    ran = run("audit", tmp_path / "out", "--source", source, "--format", "json")
+    report = ran.document
+    assert ran.code == 0, ran.err
+    assert len(report["classes"]) == 60
+    assert report["n_classes_looked_at"] == 50
+    assert report["n_looked_at"] == 300
+    assert report["exposure"] == pytest.approx(4 / 6)
+    assert report["leak"]["native"]["moved"] is not None
+
+
 def test_only_the_balanced_split_is_looked_at(run: Run, lopsided: Path, tmp_path: Path) -> None:
     assert run("augment", lopsided, "-o", tmp_path / "out", "--holdout", "0.2", "-q").code == 0
     report = run("audit", tmp_path / "out", "--source", lopsided, "--format", "json").document
