@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from rebalance.cli import options
 from rebalance.cli.audit_report import audit_report, print_audit
@@ -16,6 +17,8 @@ from rebalance.storage.scan import raise_problems, scan
 if TYPE_CHECKING:
     from rebalance.twins import Treatment
 
+_OF_AN_AUDIT = ("source", "sample", "at", "fail_leak", "format")
+"""Options that say nothing of twins."""
 _MOST_NAMED = 20
 """Files that could not be looked at, on stderr."""
 
@@ -26,8 +29,16 @@ def _write_twins(output: str | None, folder: str | None, given: dict[str, Any]) 
 
     if folder is None:
         raise UsageError("--twins takes -o DIR, the folder to make")
+    context = click.get_current_context()
+    for name in _OF_AN_AUDIT:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for an audit, and --twins makes none: leave one of them out"
+            )
     folder = located(folder)
     treatment = _treatment(output)
+    rendering = treatment.rendering._replace(max_pixels=given["max_pixels"])
+    treatment = treatment._replace(rendering=rendering, seed=given["seed"])
     dataset = scan(given["twins"])
     raise_problems(dataset)
     check_new_tree(dataset, folder)

@@ -223,6 +223,7 @@ def test_synthetic_samples_are_audited_too(run: Run, lopsided: Path, tmp_path: P
         (("{out}", "--source", "{tmp}/nothing"), "no such folder: --source is to be"),
         (("{out}", "--twins", "{out}"), "--twins takes -o DIR"),
         (("{out}", "--fail-leak", "2"), "0<=x<=1"),
+        (("--twins", "{out}", "-o", "{tmp}/x", "--at", "64"), "--at is for an audit, and --twins makes none"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -268,6 +269,20 @@ def test_twins_are_the_same_for_any_number_of_workers(run: Run, lopsided: Path, 
         twins_of(run, folder, output, "--twins", lopsided, "-j", n_workers)
         digests.append(contents(folder))
     assert digests[0] == digests[1]
+    other = output.parent / "others"
+    twins_of(run, other, output, "--twins", lopsided, "--seed", "1")
+    assert contents(other / "untouched") == contents(folder / "untouched")
+    assert contents(other / "drawn") != contents(folder / "drawn")
+
+
+def test_pictures_of_too_many_pixels_have_no_twins(run: Run, make_tree: MakeTree, tmp_path: Path) -> None:
+    source = make_tree({"cat": 2})
+    shutil.copy(source / "cat" / "000.png", source / "cat" / "large.png")
+    with Image.open(source / "cat" / "000.png") as image:
+        image.resize((90, 90)).save(source / "cat" / "large.png")
+    ran = run("audit", "--twins", source, "-o", tmp_path / "twins", "--max-pixels", "1000")
+    assert ran.code == 0
+    assert "left out: 'cat/large.png': 90x90 is more than 1000 pixels" in ran.err
 
 
 def test_twins_need_no_tree_and_no_file_is_lost(run: Run, make_tree: MakeTree, tmp_path: Path) -> None:
