@@ -96,13 +96,12 @@ def audit(
     root = to_bytes(str(source) if is_of_source else output)
     minority = minority_of(audited.counts.made_shares())
     treatment = _treatment(audited)
-    as_original = treatment if is_of_source else None
     files = [_Item(seen, Look(to_bytes(output), seen.path), is_output=True) for seen in audited.files]
     n_drawn: Counter[str] = Counter()
     for seen in by_lot(originals, options.seed):
         n_drawn[seen.class_name] += 1
         is_drawn = minority and n_drawn[seen.class_name] <= max(2, min(_DRAWN, _DRAWN_IN_ALL // len(audited.classes)))
-        look = Look(root, seen.path, as_original, treatment if is_drawn else None)
+        look = Look(root, seen.path, treatment, is_of_source, bool(is_drawn))
         files.append(_Item(seen, look, is_output=False))
     measured = _measured_all([item.look for item in files], options, progress)
     good = [(item, one) for item in files if (one := measured[item.look.key]).reason is None]

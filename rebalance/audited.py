@@ -8,8 +8,8 @@ from heapq import heappush, heappushpop
 from typing import NamedTuple
 
 from rebalance.dataset import to_bytes
-from rebalance.drawing import draw_key
 from rebalance.errors import SourceTreeError
+from rebalance.planning.selection import selection_key
 from rebalance.storage.manifest import Manifest, has_manifest, read_manifest
 from rebalance.storage.request import Request
 from rebalance.storage.scan import scan
@@ -114,7 +114,7 @@ def _spread(shares: Mapping[str, float]) -> frozenset[str]:
 
 def by_lot(files: Sequence[Seen], seed: int) -> list[Seen]:
     """Return files in the order of their lots."""
-    return sorted(files, key=lambda seen: draw_key(seed, seen.path, 0))
+    return sorted(files, key=lambda seen: selection_key(seed, seen.path))
 
 
 class _Tree(NamedTuple):
@@ -171,7 +171,7 @@ class _Lots:
         if name in self.kept or seen.class_name not in self.classes:
             return
         heap = self.heaps.setdefault(seen.class_name, [])
-        entry = -int.from_bytes(draw_key(self.seed, seen.path, 0)[:8]), seen.path
+        entry = -int.from_bytes(selection_key(self.seed, seen.path)[:8]), seen.path
         self.kept[name] = seen
         if len(heap) < self.n_sampled:
             heappush(heap, entry)

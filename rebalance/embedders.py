@@ -9,7 +9,7 @@ import numpy as np
 
 from rebalance.errors import StorageError, UsageError
 from rebalance.images.decoder import PLAIN, Decoded, Decoder, open_decoder
-from rebalance.images.embedding import EMBEDDERS, Embedder, embedder_of
+from rebalance.images.embedding import EMBEDDERS, VERSION, Embedder, embedder_of
 from rebalance.images.model import open_model
 from rebalance.images.model_settings import ModelSettings, parse_settings
 from rebalance.images.pixels import Pixels
@@ -99,6 +99,12 @@ def open_embedder(asked: AskedEmbedder) -> Embedder:
         return EMBEDDERS[asked]
     stored = _unchanged(asked)
     return embedder_of(open_model(stored.data, stored.weights, asked.settings, asked.path))
+
+
+def embedder_at_hand(space: Mapping[str, Any]) -> str | None:
+    """Return the embedder that made the vectors of a file, where it is one that needs no model."""
+    name = str(space.get("name"))
+    return name if name in EMBEDDERS and space.get("version") == VERSION else None
 
 
 def find_decoder(path: str) -> ModelFile:

@@ -11,7 +11,7 @@ import numpy as np
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.embedders import Visible
 from rebalance.errors import BadImageError, UnfitImageError, WorkerError
-from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_image
+from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_source
 from rebalance.images.pipeline import Draw, Making, format_written, make_copy, remake
 from rebalance.images.synthetic import Parent, Shown, blend, decoded, nearest_copy
 from rebalance.keys import Conditions, is_encoded, key_of
@@ -159,8 +159,7 @@ class Worker:
 
     @staticmethod
     def _loaded(read: SourceBytes, task: Task) -> Picture:
-        rendering = task.conditions.rendering
-        return load_image(read.data, engine=rendering.engine, max_pixels=rendering.max_pixels)
+        return load_source(read.data, task.conditions.rendering)
 
     def _interpolate(
         self, operation: Interpolate, task: Task, base: tuple[SourceBytes, Parent], other: tuple[SourceBytes, Parent]

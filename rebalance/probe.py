@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from rebalance.dataset import Dataset, ImageFile
-from rebalance.embedders import AskedEmbedder, open_embedder
-from rebalance.images.embedding import EMBEDDERS, VERSION
+from rebalance.embedders import AskedEmbedder, embedder_at_hand, open_embedder
 from rebalance.plan import Recipe, Rendering
-from rebalance.planning.estimates import Labels, families_of
+from rebalance.planning.estimates import Labels, families_of, lots
 from rebalance.planning.likeness import same_pictures
-from rebalance.planning.probing import Material, Probe, probe_ways
+from rebalance.planning.probing import Probe, probe_ways
 from rebalance.planning.selection import selection_key
+from rebalance.planning.ways import Material
 from rebalance.survey import Copies, describe_copies
 from rebalance.vectors import Rows, Vectors
 
@@ -75,7 +75,7 @@ def probe(
     families = [image.group or images[first].path for image, first in zip(images, firsts.tolist(), strict=True)]
     names = [folder.name for folder in dataset.classes]
     copies: dict[str, Rows] = {}
-    if made_by := embedder or _at_hand(vectors):
+    if made_by := embedder or embedder_at_hand(vectors.embedder):
         wanted = _wanted(images, labels, names, options)
         copies = _embedded(dataset, vectors, made_by, wanted, options, progress)
     of_each = [copies.get(image.path, rows[:0]) for image in images]
@@ -93,15 +93,8 @@ def probe(
 
 def _shuffled(labels: Labels, seed: int) -> Labels:
     """Return labels dealt out by lot."""
-    lots = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(len(labels))
-    dealt: Labels = labels[np.argsort(lots, kind="stable")]
+    dealt: Labels = labels[np.argsort(lots((seed,), len(labels)), kind="stable")]
     return dealt
-
-
-def _at_hand(vectors: Vectors) -> str | None:
-    """Return the embedder by which vectors from a file were made, where it is one that needs no model."""
-    name = str(vectors.embedder.get("name"))
-    return name if name in EMBEDDERS and vectors.embedder.get("version") == VERSION else None
 
 
 def _wanted(images: Sequence[ImageFile], labels: Labels, names: Sequence[str], options: ProbeOptions) -> list[Copies]:

@@ -9,7 +9,7 @@ from rebalance import __version__
 from rebalance.dataset import to_bytes
 from rebalance.drawing import attempt_key
 from rebalance.errors import CheckFailedError, SourceTreeError, UsageError, did_you_mean
-from rebalance.images.codec import library_versions, load_image
+from rebalance.images.codec import library_versions, load_source
 from rebalance.images.pipeline import Making, format_written, remake
 from rebalance.images.synthetic import Parent, blend
 from rebalance.planning.naming import format_of
@@ -58,7 +58,7 @@ def _synthesized_again(base: bytes, neighbor: bytes, row: Mapping[str, Any], req
     rendering, render = rendering_of(request), request.get("showing", {}).get("render")
     if render == "decoder":
         raise UsageError(f"{row['path']!r}: was decoded from a vector: run the command of OUTPUT again")
-    pictures = [load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels) for data in (base, neighbor)]
+    pictures = [load_source(data, rendering) for data in (base, neighbor)]
     making = Making(recipe_of(request, row["class"]), rendering, format_of(row["path"], row["source"]))
     if "candidate" not in row:
         return blend(Parent("base", pictures[0], making), pictures[1], row["step"]).data or base
@@ -80,8 +80,7 @@ def _made_again(data: bytes, row: Mapping[str, Any], request: Mapping[str, Any])
         rendering=rendering_of(request),
         file_format=format_of(row["path"], row["source"]),
     )
-    rendering = making.rendering
-    picture = load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels)
+    picture = load_source(data, making.rendering)
     key = attempt_key(request["seed"], row["source"], row.get("copy_number", 0), row.get("attempt", 0))
     return remake(picture, making, row.get("values", {}), key).data or data
 

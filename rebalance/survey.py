@@ -12,7 +12,7 @@ from rebalance.backends import run_batches
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.embedders import AskedEmbedder, open_embedder
 from rebalance.errors import BadImageError, StorageError, WorkerError
-from rebalance.images.codec import check_pixels, load_image
+from rebalance.images.codec import check_pixels, load_source
 from rebalance.images.embedding import embed_image
 from rebalance.images.pipeline import Making, draw_copy
 from rebalance.images.synthetic import shown_of
@@ -170,7 +170,7 @@ def _describe_copies(
     try:
         with memory_for(path):
             data = read_source(root, copies.image).data
-            picture = load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels)
+            picture = load_source(data, rendering)
             making = Making(copies.recipe, rendering)
             drawn = (
                 draw_copy(picture, making, partial(draw_attempt, copies.recipe, seed, path, number))

@@ -10,7 +10,7 @@ from rebalance.images.container import Container, read_container
 from rebalance.images.statistics import Values, measure
 from rebalance.storage.transfer import read_file, read_source
 from rebalance.survey import memory_for, surveyed
-from rebalance.twins import Treatment, Twin, drawn, redrawn, untouched
+from rebalance.twins import Original, Treatment, Twin
 
 
 class Look(NamedTuple):
@@ -18,15 +18,16 @@ class Look(NamedTuple):
 
     root: bytes
     path: str
-    as_original: Treatment | None = None
-    """Makes of it what an original of OUTPUT is."""
-    as_generated: Treatment | None = None
-    """Makes of it what a generated file of OUTPUT is; it is measured as it is, drawn, and as a twin of itself."""
+    treatment: Treatment | None = None
+    is_source: bool = False
+    """Whether the treatment is to make of it first what an original of OUTPUT is."""
+    is_drawn: bool = False
+    """Whether a draw of it by the treatment, and a twin, are measured too."""
 
     @property
     def key(self) -> tuple[bytes, str, bool]:
         """What tells it from other looks of an audit."""
-        return self.root, self.path, self.as_generated is not None
+        return self.root, self.path, self.is_drawn
 
 
 class Measured(NamedTuple):
@@ -69,12 +70,13 @@ def _measure(sizes: Sequence[int | None], max_pixels: int, look: Look) -> Measur
         data = read_file(look.root, look.path)
         with memory_for(look.path):
             container = read_container(data, max_pixels)
-            own = untouched(look.path, data, look.as_original).data if look.as_original else data
+            original = Original(look.path, data, look.treatment) if look.treatment else None
+            own = original.untouched().data if original and look.is_source else data
             values = measure(own, sizes, max_pixels=max_pixels)
-            if look.as_generated is None:
+            if original is None or not look.is_drawn:
                 return Measured(look, container, values)
             try:
-                pair = redrawn(look.path, data, look.as_generated), drawn(look.path, data, look.as_generated)
+                pair = original.redrawn(), original.drawn()
             except BadImageError:  # an original of which nothing is made
                 return Measured(look, container, values)
             of_draw, of_twin = (measure(one.data, sizes, max_pixels=max_pixels) for one in pair)
@@ -89,7 +91,8 @@ def _make_twins(root: bytes, treatment: Treatment, image: ImageFile) -> Twinned:
     try:
         data = read_source(root, image).data
         with memory_for(image.path):
-            pair = untouched(image.path, data, treatment), drawn(image.path, data, treatment)
+            original = Original(image.path, data, treatment)
+            pair = original.untouched(), original.drawn()
     except BadImageError as error:
         return Twinned(image.path, None, str(error))
     return Twinned(image.path, pair)

@@ -1,11 +1,12 @@
 """Two copies of a picture that look alike: one as the originals of a tree, one with the traces of what is generated."""
 
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from posixpath import basename, dirname
 from typing import NamedTuple
 
-from rebalance.images.codec import Picture, load_image
-from rebalance.images.pipeline import Making, make_copy, remake
+from rebalance.images.codec import Picture, load_source
+from rebalance.images.pipeline import MadeFile, Making, make_copy, remake
 from rebalance.plan import SOURCE_LIKE, Recipe, Rendering
 from rebalance.planning.naming import Place, format_of, original_path
 from rebalance.recipes import draw_attempt, unseen_recipe
@@ -51,44 +52,48 @@ USUAL = Treatment(
 """What files have gone through that are made by the settings that hold where nothing else is asked for."""
 
 
-def untouched(path: str, data: bytes, treatment: Treatment) -> Twin:
-    """Return a picture as an original would be. Raises BadImageError."""
-    if not treatment.is_encoding_originals:
-        return Twin(path, data)
-    return _made(path, data, treatment, {})
+@dataclass(frozen=True)
+class Original:
+    """A picture that may have twins; it is decoded once, when the first of them needs that."""
 
+    path: str
+    data: bytes
+    treatment: Treatment
 
-def drawn(path: str, data: bytes, treatment: Treatment) -> Twin:
-    """Return a picture through sampling, light and encoder, by values toned down so far that nobody sees them.
+    def untouched(self) -> Twin:
+        """Return it as an original would be. Raises BadImageError."""
+        return self._made({}) if self.treatment.is_encoding_originals else Twin(self.path, self.data)
 
-    Raises BadImageError, UnfitImageError where nothing can be made of it.
-    """
-    return _made(path, data, treatment, unseen_recipe(treatment.recipe))
+    def drawn(self) -> Twin:
+        """Return it through sampling, light and encoder, by values toned down so far that nobody sees them.
 
+        Raises BadImageError, UnfitImageError where nothing can be made of it.
+        """
+        return self._made(unseen_recipe(self.treatment.recipe))
 
-def redrawn(path: str, data: bytes, treatment: Treatment) -> Twin:
-    """Return a picture as a generated file would be, by a draw that no copy has. Raises likewise."""
-    making = _making(path, treatment, treatment.recipe)
-    draw = partial(draw_attempt, treatment.recipe, treatment.seed, path, _COPY)
-    made = make_copy(_loaded(data, treatment.rendering), making, draw)
-    return Twin(drawn_path(path, treatment), data if made.data is None else made.data)
+    def redrawn(self) -> Twin:
+        """Return it as a generated file would be, by a draw that no copy has. Raises likewise."""
+        recipe = self.treatment.recipe
+        draw = partial(draw_attempt, recipe, self.treatment.seed, self.path, _COPY)
+        return self._twin(make_copy(self._picture, self._making(recipe), draw))
+
+    def _made(self, recipe: Recipe) -> Twin:
+        """Return it by the first draw of a recipe, whatever that shows."""
+        values, key = draw_attempt(recipe, self.treatment.seed, self.path, _COPY, 0)
+        return self._twin(remake(self._picture, self._making(recipe), values, key))
+
+    def _making(self, recipe: Recipe) -> Making:
+        name = drawn_path(self.path, self.treatment)
+        return Making(recipe, self.treatment.rendering, format_of(name, self.path))
+
+    def _twin(self, made: MadeFile) -> Twin:
+        return Twin(drawn_path(self.path, self.treatment), self.data if made.data is None else made.data)
+
+    @cached_property
+    def _picture(self) -> Picture:
+        return load_source(self.data, self.treatment.rendering)
 
 
 def drawn_path(path: str, treatment: Treatment) -> str:
     """Return where a picture lies once it has been drawn: under its own name, but for a suffix that is written anew."""
     return original_path(Place(path, dirname(path), basename(path)), treatment.rendering.output_format)
-
-
-def _made(path: str, data: bytes, treatment: Treatment, recipe: Recipe) -> Twin:
-    """Return a picture by the first draw of a recipe, whatever that shows."""
-    values, key = draw_attempt(recipe, treatment.seed, path, _COPY, 0)
-    made = remake(_loaded(data, treatment.rendering), _making(path, treatment, recipe), values, key)
-    return Twin(drawn_path(path, treatment), data if made.data is None else made.data)
-
-
-def _making(path: str, treatment: Treatment, recipe: Recipe) -> Making:
-    return Making(recipe, treatment.rendering, format_of(drawn_path(path, treatment), path))
-
-
-def _loaded(data: bytes, rendering: Rendering) -> Picture:
-    return load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels)

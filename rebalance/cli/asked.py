@@ -139,12 +139,16 @@ def check_list_options(
     given: Given, write: str = "--write list", more: Sequence[str] = ("bad_images", "max_pixels")
 ) -> None:
     """Raise UsageError where `--write list` meets an option of files on the command line, which would do nothing."""
-    context = click.get_current_context()
     for name in (*BY_KEY, *FILL_SETTINGS, *_OF_FILES, *more):
-        if name in given and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if name in given and is_on_command_line(name):
             raise UsageError(
                 f"--{name.replace('_', '-')} is for files that are made, and {write} makes none: leave one of them out"
             )
+
+
+def is_on_command_line(name: str) -> bool:
+    """Return whether someone asked for an option, and neither a file nor its default did."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def selection_asked(given: Given, method: str) -> Selection:

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from rebalance.cli import options
+from rebalance.cli.asked import is_on_command_line
 from rebalance.cli.audit_report import audit_report, print_audit
 from rebalance.cli.option_types import Path
 from rebalance.cli.progress import progress_bar
@@ -29,9 +29,8 @@ def _write_twins(output: str | None, folder: str | None, given: dict[str, Any]) 
 
     if folder is None:
         raise UsageError("--twins takes -o DIR, the folder to make")
-    context = click.get_current_context()
     for name in _OF_AN_AUDIT:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if is_on_command_line(name):
             raise UsageError(
                 f"--{name.replace('_', '-')} is for an audit, and --twins makes none: leave one of them out"
             )

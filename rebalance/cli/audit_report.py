@@ -8,6 +8,8 @@ from rebalance.cli.report import displayed, emit, print_table
 if TYPE_CHECKING:
     from rebalance.audit import Audit
     from rebalance.planning.estimates import Estimate
+    from rebalance.planning.shortcuts import Header, Leak
+    from rebalance.planning.tell import Tell
 
 Report = Mapping[str, Any]
 _WAYS_OUT = {
@@ -21,10 +23,7 @@ _WAYS_OUT = {
 
 def audit_report(output: str, audit: "Audit") -> dict[str, Any]:
     """Return everything that an audit found, ready for JSON."""
-    from rebalance.images.statistics import STATISTICS  # noqa: PLC0415  with what it imports, nothing for --help
-
-    audited, header = audit.audited, audit.header
-    names = [statistic.name for statistic in STATISTICS]
+    audited = audit.audited
     report: dict[str, Any] = {
         "schema": 1,
         "output": output,
@@ -44,37 +43,9 @@ def audit_report(output: str, audit: "Audit") -> dict[str, Any]:
             for name, count in audited.counts.n_files.items()
         ],
         "exposure": audited.counts.exposure,
-        "header": header
-        and {
-            "output": _row(header.output),
-            "originals": _row(header.source),
-            "rise": _row(header.rise),
-            "field": header.field,
-            "by_field": {name: {"output": own, "originals": other} for name, (own, other) in header.by_field.items()},
-        },
-        "tell": {
-            size: tell
-            and {
-                "auc": _row(tell.overall),
-                "by_kind": {kind: _row(estimate) for kind, estimate in tell.by_kind.items()},
-                "by_statistic": dict(zip(names, tell.by_statistic, strict=True)),
-            }
-            for size, tell in audit.tells.items()
-        },
-        "leak": {
-            size: leak
-            and {
-                "accuracy_fitted_on_originals": _row(leak.on_originals),
-                "accuracy_fitted_on_output": _row(leak.on_output),
-                "drop": _row(leak.drop),
-                "called_minority": {
-                    fitted_on: {"untouched": before, "with_traces": after}
-                    for fitted_on, (before, after) in leak.calls.items()
-                },
-                "moved": _row(leak.moved),
-            }
-            for size, leak in audit.leaks.items()
-        },
+        "header": audit.header and _header_row(audit.header),
+        "tell": {size: tell and _tell_row(tell) for size, tell in audit.tells.items()},
+        "leak": {size: leak and _leak_row(leak) for size, leak in audit.leaks.items()},
         "risks": {name: risk for name, (risk, _) in audit.risks.items()},
         "found": audit.found,
         "not_looked_at": [{"path": path, "reason": reason} for path, reason in sorted(audit.unread.items())],
@@ -104,6 +75,39 @@ def print_audit(report: Report) -> None:
     emit(displayed(report["verdict"]))
 
 
+def _header_row(header: "Header") -> dict[str, Any]:
+    return {
+        "output": _row(header.output),
+        "originals": _row(header.source),
+        "rise": _row(header.rise),
+        "field": header.field,
+        "by_field": {name: {"output": own, "originals": other} for name, (own, other) in header.by_field.items()},
+    }
+
+
+def _tell_row(tell: "Tell") -> dict[str, Any]:
+    from rebalance.images.statistics import STATISTICS  # noqa: PLC0415  with what it imports, nothing for --help
+
+    names = [statistic.name for statistic in STATISTICS]
+    return {
+        "auc": _row(tell.overall),
+        "by_kind": {kind: _row(estimate) for kind, estimate in tell.by_kind.items()},
+        "by_statistic": dict(zip(names, tell.by_statistic, strict=True)),
+    }
+
+
+def _leak_row(leak: "Leak") -> dict[str, Any]:
+    return {
+        "accuracy_fitted_on_originals": _row(leak.on_originals),
+        "accuracy_fitted_on_output": _row(leak.on_output),
+        "drop": _row(leak.drop),
+        "called_minority": {
+            fitted_on: {"untouched": before, "with_traces": after} for fitted_on, (before, after) in leak.calls.items()
+        },
+        "moved": _row(leak.moved),
+    }
+
+
 def _row(estimate: "Estimate | None") -> dict[str, float] | None:
     return estimate and estimate._asdict()
 
@@ -112,8 +116,8 @@ def _header_rows(report: Report) -> Iterator[list[str]]:
     header = report["header"]
     if header is None:
         return
-    best = max(header["by_field"], key=lambda name: header["by_field"][name]["output"])
-    yield _cells("headers: balanced accuracy, OUTPUT", header["output"], best if header["output"]["p"] <= 0.05 else "")
+    by = _telling_field(header) if _is_beyond_chance(header["output"]) else ""
+    yield _cells("headers: balanced accuracy, OUTPUT", header["output"], by)
     if header["rise"]:
         yield _cells("headers: the same, originals", header["originals"])
         yield _cells("headers: rise", header["rise"], header["field"] if _is_found(report, "header") else "")
@@ -145,8 +149,20 @@ def _cells(what: str, estimate: Mapping[str, float], by: str = "") -> list[str]:
 def _kinds(tell: Report) -> list[str]:
     """Return what generated files are told by, beyond chance, what tells them best first."""
     kinds = tell["by_kind"]
-    told = [kind for kind, row in kinds.items() if row["value"] > row["chance"] and row["p"] * len(kinds) <= 0.05]
+    told = [kind for kind, row in kinds.items() if _is_beyond_chance(row, len(kinds))]
     return [f"{kind} {kinds[kind]['value']:.2f}" for kind in sorted(told, key=lambda kind: -kinds[kind]["value"])]
+
+
+def _telling_field(header: Report) -> str:
+    """Return the field that tells the most of OUTPUT's classes."""
+    by_field: Mapping[str, Report] = header["by_field"]
+    return max(by_field, key=lambda name: by_field[name]["output"])
+
+
+def _is_beyond_chance(row: Mapping[str, float], n_looks: int = 1) -> bool:
+    from rebalance.planning.estimates import Estimate  # noqa: PLC0415  NumPy, nothing for --help
+
+    return Estimate(**row).is_found(n_looks)
 
 
 def _is_found(report: Report, name: str) -> bool:
@@ -189,13 +205,12 @@ def _told_exposure(report: Report) -> str:
 def _told_already(report: Report) -> str:
     """Return what headers tell of the class without any rise."""
     header = report["header"]
-    if header is None or _is_found(report, "header") or header["output"]["p"] > 0.05:
+    if header is None or _is_found(report, "header") or not _is_beyond_chance(header["output"]):
         return ""
-    field = max(header["by_field"], key=lambda name: header["by_field"][name]["output"])
     where = "its headers" if header["rise"] is None else "headers of its originals"
     return (
-        f"; {where} tell the class as it is, by {field}: balanced accuracy {header['output']['value']:.2f}, "
-        f"chance {header['output']['chance']:.2f}"
+        f"; {where} tell the class as it is, by {_telling_field(header)}: "
+        f"balanced accuracy {header['output']['value']:.2f}, chance {header['output']['chance']:.2f}"
     )
 
 

@@ -142,8 +142,7 @@ def embedding_asked(given: Given) -> "Embedding":
 
 def visible_asked(seen: Look, given: Given) -> "Visible":
     """Return how synthetic samples are to be made visible. Raises UsageError where nothing is there to embed copies."""
-    from rebalance.embedders import Visible  # noqa: PLC0415  the same
-    from rebalance.images.embedding import EMBEDDERS, VERSION  # noqa: PLC0415  the same
+    from rebalance.embedders import Visible, embedder_at_hand  # noqa: PLC0415  the same
 
     kind = given["render"].partition(":")[0]
     if kind == "blend" or seen.vectors is None:
@@ -153,8 +152,8 @@ def visible_asked(seen: Look, given: Given) -> "Visible":
         visible.decode(seen.vectors.rows[:1][0])  # raises where it takes other vectors
         return visible
     space = seen.vectors.embedder
-    asked = seen.embedder or str(space.get("name"))
-    if seen.embedder is None and (asked not in EMBEDDERS or space.get("version") != VERSION):
+    asked = seen.embedder or embedder_at_hand(space)
+    if asked is None:
         raise UsageError(
             f"--render nearest embeds the copies it chooses from, and {given['embeddings']} was not made by an "
             "embedder that is at hand: leave it out for --embedder, or take --render blend"

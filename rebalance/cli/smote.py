@@ -5,10 +5,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from rebalance.cli import options
-from rebalance.cli.asked import check_list_options, smote_options
+from rebalance.cli.asked import check_list_options, is_on_command_line, smote_options
 from rebalance.cli.balancing import Balancing, balance
 from rebalance.cli.config import render_settings
 from rebalance.cli.embeddings import Look, visible_asked
@@ -86,9 +85,8 @@ def _check_effects(given: Given) -> None:
         "m_neighbors": not given["method"].startswith("borderline") and "goes with --method borderline-1 and -2",
         "singletons": (given["write"], given["singletons"]) == ("vectors", "augment") and "augment draws no vectors",
     }
-    context = click.get_current_context()
     for name, reason in useless.items():
-        if reason and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if reason and is_on_command_line(name):
             raise UsageError(f"--{name.replace('_', '-')} {reason}")
 
 

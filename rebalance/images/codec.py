@@ -134,6 +134,11 @@ def load_image(data: bytes, *, engine: str = "pillow", max_pixels: int = MAX_PIX
     return translate(lambda: _loaded(data, engine, max_pixels))
 
 
+def load_source(data: bytes, rendering: Rendering) -> Picture:
+    """Decode a source as the rendering of what is made of it has it. Raises likewise."""
+    return load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels)
+
+
 def encoding_of(picture: Picture, rendering: Rendering, file_format: str | None) -> Encoding:
     """Return how something made of a picture is encoded; a format that is None is that of the source."""
     written = picture.own.format if can_write(picture.own.format) else "PNG"

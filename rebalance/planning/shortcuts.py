@@ -94,12 +94,12 @@ def find_header(fields: Fields, families: Families, is_output: Which, seed: int)
     columns = _columns([fields[place] for place in np.flatnonzero(usable).tolist()])
     sides = [is_output[usable], ~is_output[usable]][: 1 if is_output.all() else 2]
 
-    def told(features: Features) -> list[Values]:
-        return [trial.accuracies(fit_tree, features, side, side, is_one_each=True) for side in sides]
+    def judged(features: Features) -> list[Values]:
+        return [trial.accuracies(trial.told(fit_tree, features, side, side, is_one_each=True), side) for side in sides]
 
-    of_all = told(np.concatenate(list(columns.values()), axis=1))
+    of_all = judged(np.concatenate(list(columns.values()), axis=1))
     by_field = {
-        name: [float(np.nanmean(own)) for own in told(features)]
+        name: [float(np.nanmean(own)) for own in judged(features)]
         if (features != features[0]).any()
         else [trial.chance] * len(sides)
         for name, features in columns.items()
@@ -123,10 +123,22 @@ def find_leak(
     if len(np.unique(families.classes[usable])) < 2:
         return None
     trial, features, sides = _Trial.of(families.picked(usable), seed), features[usable], sides.picked(usable)
-    on_originals, on_output = (
-        trial.accuracies(fit_linear, features, side, sides.originals) for side in (sides.originals, sides.output)
-    )
-    calls = _calls(trial, features, sides, minority, generated_share)
+    shown = sides.originals | sides.twins
+    told = {
+        "originals": trial.told(fit_linear, features, sides.originals, sides.originals),
+        "OUTPUT": trial.told(fit_linear, features, sides.output, shown),
+    }
+    on_originals, on_output = (trial.accuracies(labels, sides.originals) for labels in told.values())
+    is_minority = np.isin(trial.families.classes, list(minority))
+    asked = [sides.paired & ~is_minority, sides.twins & ~is_minority]
+    calls = {}
+    if is_minority.any() and asked[1].any():
+        alike = np.where(sides.drawn, generated_share, 1 - generated_share)
+        fitted_to = (sides.paired | sides.drawn) & (alike > 0)
+        told["files alike"] = trial.told(fit_linear, features, fitted_to, asked[0] | asked[1], alike)
+        calls = {
+            name: [trial.shares(told[name], minority, which) for which in asked] for name in ("OUTPUT", "files alike")
+        }
     rises = [after - before for before, after in calls.values()]
     return Leak(
         on_originals=estimate(on_originals, trial.chance, 0, 1),
@@ -135,30 +147,6 @@ def find_leak(
         calls={name: (float(np.nanmean(before)), float(np.nanmean(after))) for name, (before, after) in calls.items()},
         moved=estimate(rises[0] - rises[1], 0.0, -1, 1) if calls else None,
     )
-
-
-def _calls(
-    trial: "_Trial", features: Features, sides: Sides, minority: Collection[int], generated_share: float
-) -> dict[str, tuple[Values, Values]]:
-    """Return how many majority originals are called a minority class, as they are and as their twins, in each split."""
-    is_minority = np.isin(trial.families.classes, list(minority))
-    if not is_minority.any() or not (sides.twins & ~is_minority).any():
-        return {}
-    alike = np.where(sides.drawn, generated_share, 1 - generated_share)
-    models = {"OUTPUT": (sides.output, None), "files alike": ((sides.paired | sides.drawn) & (alike > 0), alike)}
-    shown = [sides.paired & ~is_minority, sides.twins & ~is_minority]
-    calls = {}
-    for name, (side, counts) in models.items():
-        found = np.full((2, len(trial.splits)), np.nan)
-        for number, split in enumerate(trial.splits):
-            known = split.known & side
-            asked = [split.asked & which for which in shown]
-            if known.any() and all(which.any() for which in asked):
-                own = None if counts is None else counts[known]
-                say = fit_linear(features[known], trial.families.classes[known], own)
-                found[:, number] = [np.isin(say(features[which]), list(minority)).mean() for which in asked]
-        calls[name] = found[0], found[1]
-    return calls
 
 
 class _Trial(NamedTuple):
@@ -177,22 +165,42 @@ class _Trial(NamedTuple):
         """Balanced accuracy of whoever guesses."""
         return 1 / len(np.unique(self.families.classes))
 
-    def accuracies(
-        self, fit: Fit, features: Features, fitted_to: Which, side: Which, *, is_one_each: bool = False
-    ) -> Values:
-        """Return the balanced accuracy on one side, in each split, of a model fitted to another side, or one of it.
+    def told(
+        self, fit: Fit, features: Features, fitted_to: Which, asked: Which, counts: Counts | None = None,
+        *, is_one_each: bool = False,
+    ) -> Labels:  # fmt: skip
+        """Return the class that files are said to have by a model fitted to others, in each split.
 
+        Shape (n_splits, n_files); -1 of what is not asked there. `counts` says how much a file weighs in its class;
         `is_one_each` fits to one file of each family, another one in each split.
         """
-        classes, found = self.families.classes, np.full(len(self.splits), np.nan)
+        classes = self.families.classes
+        labels = np.full((len(self.splits), len(classes)), -1, np.intp)
         for number, split in enumerate(self.splits):
-            known, asked = split.known & fitted_to, split.asked & side
+            known, wanted = split.known & fitted_to, split.asked & asked
             if is_one_each:
                 known = self._one_each(known, number)
-            if known.any() and asked.any():
-                told = fit(features[known], classes[known], None)(features[asked])
+            if known.any() and wanted.any():
+                say = fit(features[known], classes[known], None if counts is None else counts[known])
+                labels[number, wanted] = say(features[wanted])
+        return labels
+
+    def accuracies(self, told: Labels, side: Which) -> Values:
+        """Return the balanced accuracy of what some files are said to be, in each split."""
+        classes, found = self.families.classes, np.full(len(told), np.nan)
+        for number, labels in enumerate(told):
+            asked = side & (labels >= 0)
+            if asked.any():
                 own = classes[asked]
-                found[number] = np.nanmean(recalls(told == own, own, int(classes.max()) + 1))
+                found[number] = np.nanmean(recalls(labels[asked] == own, own, int(classes.max()) + 1))
+        return found
+
+    @staticmethod
+    def shares(told: Labels, among: Collection[int], side: Which) -> Values:
+        """Return the share of some files that are said to be of some classes, in each split."""
+        asked = (told >= 0) & side
+        with np.errstate(invalid="ignore"):
+            found: Values = (np.isin(told, list(among)) & asked).sum(axis=1) / asked.sum(axis=1)
         return found
 
     def _one_each(self, known: Which, number: int) -> Which:

@@ -1,16 +1,9 @@
-import io
-
 import pytest
 from PIL import Image
 
 from rebalance.errors import BadImageError
 from rebalance.images.container import Container, read_container
-
-
-def encoded(image: Image.Image, file_format: str, **settings: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, file_format, **settings)
-    return file.getvalue()
+from tests.images.pictures import encoded
 
 
 def ramp(size: tuple[int, int] = (40, 20)) -> Image.Image:

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from rebalance.images.statistics import KINDS, STATISTICS, describe, measure
+from tests.images.pictures import encoded
 
 NAMES = [statistic.name for statistic in STATISTICS]
 
@@ -20,12 +21,6 @@ def photograph(size: tuple[int, int] = (200, 160)) -> Image.Image:
 
 def of(image: Image.Image) -> dict[str, float]:
     return dict(zip(NAMES, describe(np.asarray(image.convert("L"), np.float32)).tolist(), strict=True))
-
-
-def encoded(image: Image.Image, file_format: str = "PNG", **settings: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, file_format, **settings)
-    return file.getvalue()
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -77,7 +72,7 @@ def test_what_is_without_noise_is_still() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 2), (3, 5), (9, 9), (700, 11)])
 def test_every_size_has_finite_statistics(size: tuple[int, int]) -> None:
     for image in (Image.new("L", size, 0), photograph(size)):
-        values = measure(encoded(image), [None, 8])
+        values = measure(encoded(image, "PNG"), [None, 8])
         assert values.shape == (2, len(STATISTICS))
         assert np.isfinite(values).all()
 
@@ -85,11 +80,11 @@ def test_every_size_has_finite_statistics(size: tuple[int, int]) -> None:
 def test_a_picture_is_measured_as_it_stands_upright_and_in_the_size_of_training() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    turned = encoded(photograph().transpose(Image.Transpose.ROTATE_90), exif=exif)
+    turned = encoded(photograph().transpose(Image.Transpose.ROTATE_90), "PNG", exif=exif)
     small = photograph().resize((64, 64), Image.Resampling.BILINEAR)
     native, resized = measure(turned, [None, 64])
-    assert native == pytest.approx(measure(encoded(photograph()), [None])[0])
-    assert resized == pytest.approx(measure(encoded(small), [None])[0])
+    assert native == pytest.approx(measure(encoded(photograph(), "PNG"), [None])[0])
+    assert resized == pytest.approx(measure(encoded(small, "PNG"), [None])[0])
 
 
 def test_each_has_a_name_of_its_own_and_a_kind() -> None:

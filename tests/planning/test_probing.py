@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from rebalance.errors import TargetError
 from rebalance.planning import probing
 from rebalance.planning.estimates import families_of
-from rebalance.planning.probing import WAYS, Material, Probe, probe_ways
+from rebalance.planning.probing import Probe, probe_ways
+from rebalance.planning.ways import WAYS, Material, Trial
 from tests.planning.test_tell import lots
 
 N_NUMBERS = 12
@@ -38,7 +39,7 @@ def by_way(found: Probe) -> dict[str, probing.Score]:
 
 def fitted(way: str, counts: tuple[int, ...], n_copies: int = 0) -> dict[int, float]:
     """Return how much the rows of each class weigh together in the first split."""
-    trial = probing._Trial.of(material(counts, 1, n_copies=n_copies))
+    trial = Trial.of(material(counts, 1, n_copies=n_copies))
     made = WAYS[way](trial, next(trial.splits()))
     return {label: round(float(made.weights[made.classes == label].sum()), 6) for label in range(len(counts))}
 
@@ -62,7 +63,7 @@ def test_a_class_of_one_known_image_is_copied_where_smote_has_no_neighbor() -> N
 
 
 def test_copies_are_used_evenly_and_the_rest_goes_to_the_smallest_keys() -> None:
-    trial = probing._Trial.of(material((40, 15), 1))
+    trial = Trial.of(material((40, 15), 1))
     split = next(trial.splits())
     weights = WAYS["copies"](trial, split).weights
     assert sorted(weights[trial.by_key(split, 1)].tolist(), reverse=True) == weights[trial.by_key(split, 1)].tolist()
@@ -70,7 +71,7 @@ def test_copies_are_used_evenly_and_the_rest_goes_to_the_smallest_keys() -> None
 
 
 def test_nothing_known_is_judged_on() -> None:
-    trial = probing._Trial.of(material((40, 20), 1))
+    trial = Trial.of(material((40, 20), 1))
     splits = list(trial.splits())
     assert len(splits) == 25
     for split in splits:
