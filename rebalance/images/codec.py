@@ -27,6 +27,7 @@ from rebalance.errors import BadImageError, UnfitImageError, UsageError
 from rebalance.images.deep import decode_deep
 from rebalance.images.encoding import LOSSY, ORIENTATION_TAG, Encoding, settings_for, settings_like
 from rebalance.images.engines import import_opencv
+from rebalance.images.geometry import Surface
 from rebalance.images.levels import tone_of
 from rebalance.images.modes import Mode, can_write, check_arrangement, is_deep_color, keeps_profile, mode_of, name_mode
 from rebalance.images.pixels import Box, Pixels, part_of
@@ -83,6 +84,8 @@ class Picture:
     """How the source itself is encoded, but for a mode that is written as another."""
     tones: dict[Box, Tone] = field(default_factory=dict)
     """Of the parts that have been asked for."""
+    surfaces: dict[tuple[object, ...], Surface] = field(default_factory=dict)
+    """What its copies are sampled from, by what decides it."""
 
     def tone_in(self, region: Box) -> Tone:
         """Return what the curves of all copies of a part know of it."""

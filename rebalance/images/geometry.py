@@ -1,13 +1,13 @@
 """Sampling a picture once through one matrix, with what lies outside of it filled in."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from rebalance.images.engines import Engine
-from rebalance.images.pixels import Box, Pixels, Size, colors_of, has_alpha, premultiplied, size_of, straight
+from rebalance.images.pixels import Box, Fill, Pixels, Size, colors_of, has_alpha, premultiplied, size_of, straight
 from rebalance.matrices import IDENTITY, Matrix, multiply
 
 _MARGIN = 3
@@ -15,14 +15,12 @@ _MARGIN = 3
 _SHRINKS = 1.5
 """Source pixels a step above which the source is averaged first."""
 _DECIMALS = 9
-_LEAST_LIMIT = 2**20
-"""Pixels of the input that one step may always gather; above it, twice those of the picture."""
+_MOST_PIXELS = 2**24
+"""Pixels of a picture that are gathered at one time."""
 _LONGEST = 2**15 - 1
 """Pixels that a side may have for OpenCV."""
 
 Indices = npt.NDArray[np.intp]
-Fill = str | Pixels
-"""What lies outside: nearest, reflect, wrap, or one pixel [1, 1, channels]."""
 
 
 def centered(matrix: Matrix, size: Size, region: Box) -> Matrix:
@@ -75,39 +73,84 @@ def rounded(matrix: Matrix) -> Matrix:
     return (a, b, c, d, e, f)
 
 
+class Surface:
+    """A picture that is sampled through one matrix after another; what an engine makes of it beforehand is kept."""
+
+    def __init__(self, pixels: Pixels, fill: Fill, interpolation: str, engine: Engine) -> None:
+        """Take pixels, and what lies outside: nearest edge, reflect dcba|abcd|dcba, wrap abcd|abcd, a pixel that pixel.
+
+        Sampling is by the nearest pixel, bilinear or bicubic.
+        """
+        self._pixels, self._fill, self._interpolation, self._engine = pixels, fill, interpolation, engine
+        self._planes: list[_Plane] = []
+
+    def sample(self, matrix: Matrix, size: Size) -> Pixels:
+        """Return pixels of `size` whose (x, y) is the picture's at matrix (x, y), in pixel indices.
+
+        Where the matrix shrinks by more than 1.5 the picture is box-averaged first, unless the nearest pixel is asked
+        for; where it only moves whole pixels, nothing is interpolated.
+        """
+        if _moves_whole_pixels(matrix):
+            return _moved(self._pixels, matrix, size, self._fill)
+        if not self._planes:
+            self._planes = [self._plane(part) for part in self._parts()]
+        sampled = [plane.sample(matrix, size) for plane in self._planes]
+        return sampled[0] if len(sampled) == 1 else straight(*sampled)
+
+    def _parts(self) -> tuple[Callable[[Pixels], Pixels], ...]:
+        """Return what is interpolated: the pixels; with alpha, what is visible, and the colors as they stand."""
+        return (premultiplied, colors_of) if has_alpha(self._pixels) else (np.asarray,)
+
+    def _plane(self, part: Callable[[Pixels], Pixels]) -> "_Plane":
+        fill = self._fill if isinstance(self._fill, str) else part(self._fill)
+        return _Plane(part(self._pixels), fill, self._interpolation, self._engine)
+
+
+class _Plane:
+    """Pixels that are interpolated, all channels alike, as an engine wants them: with surroundings where it does."""
+
+    def __init__(self, pixels: Pixels, fill: Fill, interpolation: str, engine: Engine) -> None:
+        self._pixels, self._fill, self._interpolation, self._engine = pixels, fill, interpolation, engine
+        self._box: Box | None = None
+        self._prepared: object = None
+
+    def sample(self, matrix: Matrix, size: Size) -> Pixels:
+        reduced, inner = _reduced(self._pixels, matrix, self._engine)
+        if reduced is not self._pixels and self._interpolation != "nearest":
+            return _Plane(reduced, self._fill, self._interpolation, self._engine).sample(inner, size)
+        tiles = list(_tiles((0, 0, *size), matrix))
+        if len(tiles) == 1:
+            return self._warped(tiles[0], matrix)
+        output = np.empty((size[1], size[0], self._pixels.shape[2]), self._pixels.dtype)
+        for tile in tiles:
+            output[tile[1] : tile[3], tile[0] : tile[2]] = self._warped(tile, matrix)
+        return output
+
+    def _warped(self, tile: Box, matrix: Matrix) -> Pixels:
+        """Return a part of the output, from the part of the picture that it reaches."""
+        box = self._box_around(_reach(tile, matrix))
+        if box != self._box:
+            part = _patch(self._pixels, box, self._fill)
+            self._box, self._prepared = box, self._engine.prepare(part, self._fill, self._interpolation)
+        from_tile = multiply(matrix, (1, 0, tile[0], 0, 1, tile[1]))
+        return self._engine.warp(self._prepared, from_tile, box[:2], (tile[2] - tile[0], tile[3] - tile[1]))
+
+    def _box_around(self, reach: Box) -> Box:
+        """Return the part of the plane to prepare: what is made of it must not depend on what else was made."""
+        whole = (0, 0, *size_of(self._pixels))
+        if self._engine.fills_in(self._fill, self._interpolation) and _fits(whole):
+            return whole
+        if not self._engine.is_exact(self._pixels, self._interpolation):
+            return reach
+        if self._box is not None and _holds(self._box, reach):
+            return self._box
+        wider = _widened(reach, self._box or reach)
+        return wider if _fits(wider) else reach
+
+
 def sample(pixels: Pixels, matrix: Matrix, size: Size, *, fill: Fill, interpolation: str, engine: Engine) -> Pixels:
-    """Return pixels of `size` whose (x, y) is the input's at matrix (x, y), in pixel indices.
-
-    Outside the input, fill nearest is edge, reflect dcba|abcd|dcba, wrap abcd|abcd|abcd, a pixel that pixel. Where the
-    matrix shrinks by more than 1.5 the input is box-averaged first, unless the nearest pixel is asked for; where it
-    only moves whole pixels, nothing is interpolated.
-    """
-    if _moves_whole_pixels(matrix):
-        return _moved(pixels, matrix, size, fill)
-
-    def interpolate(pixels: Pixels, fill: Fill) -> Pixels:
-        return _interpolated(pixels, matrix, size, fill=fill, interpolation=interpolation, engine=engine)
-
-    if not has_alpha(pixels):
-        return interpolate(pixels, fill)
-    visible = interpolate(premultiplied(pixels), fill if isinstance(fill, str) else premultiplied(fill))
-    hidden = interpolate(colors_of(pixels), fill if isinstance(fill, str) else colors_of(fill))
-    return straight(visible, hidden)
-
-
-def _interpolated(
-    pixels: Pixels, matrix: Matrix, size: Size, *, fill: Fill, interpolation: str, engine: Engine
-) -> Pixels:
-    if interpolation != "nearest":
-        pixels, matrix = _reduced(pixels, matrix, engine)
-    output = np.empty((size[1], size[0], pixels.shape[2]), pixels.dtype)
-    for tile in _tiles((0, 0, *size), matrix, limit=2 * pixels.shape[0] * pixels.shape[1] + _LEAST_LIMIT):
-        box = _reach(tile, matrix)
-        from_tile = multiply((1, 0, -box[0], 0, 1, -box[1]), multiply(matrix, (1, 0, tile[0], 0, 1, tile[1])))
-        tile_size = (tile[2] - tile[0], tile[3] - tile[1])
-        warped = engine.warp(_patch(pixels, box, fill), from_tile, tile_size, interpolation)
-        output[tile[1] : tile[3], tile[0] : tile[2]] = warped
-    return output
+    """Return what is sampled once of a picture that is needed no more."""
+    return Surface(pixels, fill, interpolation, engine).sample(matrix, size)
 
 
 def _moves_whole_pixels(matrix: Matrix) -> bool:
@@ -142,22 +185,36 @@ def _reduced(pixels: Pixels, matrix: Matrix, engine: Engine) -> tuple[Pixels, Ma
     return engine.shrink(pixels, (width, height)), rounded(scaled)
 
 
-def _tiles(tile: Box, matrix: Matrix, *, limit: int) -> Iterator[Box]:
-    """Yield parts of the output small enough that the part of the input they reach has at most `limit` pixels."""
+def _tiles(tile: Box, matrix: Matrix) -> Iterator[Box]:
+    """Yield parts of the output so small that the part of the picture each reaches can be gathered at one time."""
     left, top, right, bottom = tile
-    reach = _reach(tile, matrix)
-    width, height = reach[2] - reach[0], reach[3] - reach[1]
-    is_small = width * height <= limit and max(width, height, right - left, bottom - top) <= _LONGEST
-    if is_small or (right - left <= 1 and bottom - top <= 1):
+    if (_fits(tile) and _fits(_reach(tile, matrix))) or (right - left <= 1 and bottom - top <= 1):
         yield tile
     elif right - left >= bottom - top:
         middle = (left + right) // 2
-        yield from _tiles((left, top, middle, bottom), matrix, limit=limit)
-        yield from _tiles((middle, top, right, bottom), matrix, limit=limit)
+        yield from _tiles((left, top, middle, bottom), matrix)
+        yield from _tiles((middle, top, right, bottom), matrix)
     else:
         middle = (top + bottom) // 2
-        yield from _tiles((left, top, right, middle), matrix, limit=limit)
-        yield from _tiles((left, middle, right, bottom), matrix, limit=limit)
+        yield from _tiles((left, top, right, middle), matrix)
+        yield from _tiles((left, middle, right, bottom), matrix)
+
+
+def _fits(box: Box) -> bool:
+    """Return whether the pixels of a box can be held at one time, in the form that an engine samples."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    return width * height <= _MOST_PIXELS and max(width, height) <= _LONGEST
+
+
+def _holds(box: Box, other: Box) -> bool:
+    return box[0] <= other[0] and box[1] <= other[1] and box[2] >= other[2] and box[3] >= other[3]
+
+
+def _widened(box: Box, other: Box) -> Box:
+    """Return what holds two boxes, and an eighth of the longer side more all around."""
+    left, top, right, bottom = (*map(min, box[:2], other[:2]), *map(max, box[2:], other[2:]))
+    more = max(right - left, bottom - top) // 8
+    return (left - more, top - more, right + more, bottom + more)
 
 
 def _reach(tile: Box, matrix: Matrix, margin: int = _MARGIN) -> Box:
@@ -180,11 +237,14 @@ def _patch(pixels: Pixels, box: Box, fill: Fill) -> Pixels:
     if left >= 0 and top >= 0 and right <= width and bottom <= height:
         return pixels[top:bottom, left:right]
     if isinstance(fill, str):
-        rows = pixels[_folded(np.arange(top, bottom), height, fill)]
-        inside = rows[:, max(left, 0) : max(min(right, width), 0)]
-        before = rows[:, _folded(np.arange(left, min(right, 0)), width, fill)]
-        after = rows[:, _folded(np.arange(max(left, width), right), width, fill)]
-        return np.concatenate([before, inside, after], axis=1)
+        patch = np.empty((bottom - top, right - left, pixels.shape[2]), pixels.dtype)
+        rows = _folded(np.arange(top, bottom), height, fill)
+        start, stop = max(left, 0), max(min(right, width), 0)
+        if start < stop:
+            patch[:, start - left : stop - left] = pixels[:, start:stop].take(rows, axis=0)
+        for columns in (np.arange(left, min(right, 0)), np.arange(max(left, width), right)):
+            patch[:, columns - left] = pixels[:, _folded(columns, width, fill)].take(rows, axis=0)
+        return patch
     patch = np.broadcast_to(fill, (bottom - top, right - left, pixels.shape[2])).copy()
     inner = (slice(max(top, 0), max(min(bottom, height), 0)), slice(max(left, 0), max(min(right, width), 0)))
     source = pixels[inner]

@@ -11,10 +11,10 @@ from rebalance.images import steps
 from rebalance.images.codec import Header, Picture, encoding_of
 from rebalance.images.encoding import encode
 from rebalance.images.engines import engine_of
-from rebalance.images.geometry import Fill, sample
+from rebalance.images.geometry import Surface, sample
 from rebalance.images.levels import adjust
 from rebalance.images.modes import held_mode
-from rebalance.images.pixels import Pixels, Size, border_of, colors_of, level_of, part_of, size_of, top_of
+from rebalance.images.pixels import Box, Fill, Pixels, Size, border_of, colors_of, level_of, part_of, size_of, top_of
 from rebalance.images.placing import Place, place
 from rebalance.images.quality import MOST_ATTEMPTS, is_alike, is_bordered, is_flat, is_still
 from rebalance.matrices import Values
@@ -103,7 +103,9 @@ def rendered(picture: Picture, rendering: Rendering) -> Pixels:
 
 def resized(pixels: Pixels, size: Size, rendering: Rendering) -> Pixels:
     """Return upright pixels in another size, sampled as the rendering has it."""
-    return _sampled(pixels, place(size_of(pixels), 1, {}, {}, rendering._replace(size=size)), {}, rendering)
+    where = place(size_of(pixels), 1, {}, {}, rendering._replace(size=size))
+    engine = engine_of(rendering.engine)
+    return sample(pixels, where.matrix, size, fill="nearest", interpolation=rendering.interpolation, engine=engine)
 
 
 def format_written(picture: Picture, making: Making) -> str:
@@ -138,7 +140,7 @@ def finish(picture: Picture, making: Making, drawn: Drawn, *, is_new: bool = Fal
 def _render(picture: Picture, making: Making, where: Place, values: Values, key: bytes) -> _Stages:
     """Return the pixels that these values make; the source's own where they change nothing."""
     recipe = making.recipe
-    sampled = _sampled(picture.pixels, where, recipe, making.rendering)
+    sampled = _sampled(picture, where, making)
     toned = adjust(sampled, recipe, values, picture.tone_in(where.region)) if draws_levels(recipe) else sampled
     done = toned
     for transform in TRANSFORMS:
@@ -151,18 +153,21 @@ def _place(picture: Picture, making: Making, values: Values) -> Place:
     return place(size_of(picture.pixels), picture.orientation, making.recipe, values, making.rendering)
 
 
-def _sampled(pixels: Pixels, where: Place, recipe: Recipe, rendering: Rendering) -> Pixels:
-    if where.is_whole(size_of(pixels)):
-        return pixels
-    part = part_of(pixels, where.region)
-    return sample(
-        part,
-        where.matrix,
-        where.size,
-        fill=_fill(part, recipe),
-        interpolation=rendering.interpolation,
-        engine=engine_of(rendering.engine),
-    )
+def _sampled(picture: Picture, where: Place, making: Making) -> Pixels:
+    if where.is_whole(size_of(picture.pixels)):
+        return picture.pixels
+    return _surface(picture, where.region, making).sample(where.matrix, where.size)
+
+
+def _surface(picture: Picture, region: Box, making: Making) -> Surface:
+    """Return what all copies of a part of a picture are sampled from."""
+    recipe, rendering = making.recipe, making.rendering
+    made_by = (region, recipe.get("fill_mode"), recipe.get("cval"), rendering.interpolation, rendering.engine)
+    if made_by not in picture.surfaces:
+        part = part_of(picture.pixels, region)
+        engine = engine_of(rendering.engine)
+        picture.surfaces[made_by] = Surface(part, _fill(part, recipe), rendering.interpolation, engine)
+    return picture.surfaces[made_by]
 
 
 def _fill(pixels: Pixels, recipe: Recipe) -> Fill:

@@ -14,6 +14,10 @@ _OPAQUE = 43_690
 
 Size = tuple[int, int]
 """Width and height in pixels."""
+Point = tuple[int, int]
+"""Column and row of a pixel."""
+Fill = str | Pixels
+"""What lies outside of a picture: nearest, reflect, wrap, or one pixel [1, 1, channels]."""
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom lie outside."""
 

@@ -84,7 +84,7 @@ def blend(base: Parent, neighbor: Picture, step: float) -> MadeFile:
     for start in range(0, len(mixed), _STRIP):
         strip = slice(start, start + _STRIP)
         mixed[strip] = _mixed(base.picture.pixels[strip], like[strip], step)
-    blended = replace(base.picture, pixels=mixed, tones={})
+    blended = replace(base.picture, pixels=mixed, tones={}, surfaces={})
     made = finish(base.picture, base.making, Drawn(rendered(blended, base.making.rendering), {}, 0, ()))
     return replace(made, notes=(SAME,)) if made.data is None else made
 

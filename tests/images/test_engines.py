@@ -116,7 +116,8 @@ def test_warp_reads_where_the_matrix_says(engine: str, n_channels: int, depth: s
     rows, columns = np.indices((40, 50))
     plane = ((20 + 2 * columns + 4 * rows) * level).astype(depth)
     pixels = np.repeat(plane[:, :, None], n_channels, axis=2)
-    made = engine_of(engine).warp(pixels, (0.5, 0.0, 10.25, 0.0, 0.5, 8.5), (30, 20), "bilinear")
+    matrix, size = (0.5, 0.0, 10.25, 0.0, 0.5, 8.5), (30, 20)
+    made = sample(pixels, matrix, size, fill="nearest", interpolation="bilinear", engine=engine_of(engine))
     assert made.shape == (20, 30, n_channels)
     assert made.dtype == depth
     assert made[0, 0, 0] / level == pytest.approx(20 + 20.5 + 34, abs=1)
