@@ -1,5 +1,6 @@
 """Drawing by hashing: a value depends on (seed, source path, copy number, parameter) and on nothing else."""
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from rebalance.dataset import to_bytes
@@ -8,6 +9,7 @@ _LEVELS = 8
 """Every aligned block of 2**8 copies of a source is spread evenly; later blocks are spread anew."""
 
 
+@lru_cache(maxsize=4)
 def draw_key(seed: int, path: str, copy_number: int) -> bytes:
     """Return the 32 bytes that name one copy of one source."""
     return blake2b(b"rebalance 1\0%d\0%b\0%d" % (seed, to_bytes(path), copy_number), digest_size=32).digest()
@@ -30,7 +32,7 @@ def draw_unit(parameter: str, seed: int, path: str, copy_number: int, attempt: i
     if attempt:
         again = blake2b(parameter.encode(), key=attempt_key(seed, path, copy_number, attempt), digest_size=8)
         return (int.from_bytes(again.digest()) >> 11) / 2**53
-    start = blake2b(b"%b\0%d\0%b" % (parameter.encode(), seed, to_bytes(path)), digest_size=32).digest()
+    start = _start(parameter, seed, path)
     index = copy_number - 1
     stratum = 0
     for level in range(_LEVELS):
@@ -40,3 +42,9 @@ def draw_unit(parameter: str, seed: int, path: str, copy_number: int, attempt: i
     rest = blake2b(parameter.encode(), key=draw_key(seed, path, copy_number), digest_size=8).digest()
     n_rest = 53 - _LEVELS
     return ((stratum << n_rest) + (int.from_bytes(rest) >> (64 - n_rest))) / 2**53
+
+
+@lru_cache(maxsize=64)
+def _start(parameter: str, seed: int, path: str) -> bytes:
+    """Return the 32 bytes that name one parameter of all copies of one source."""
+    return blake2b(b"%b\0%d\0%b" % (parameter.encode(), seed, to_bytes(path)), digest_size=32).digest()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -229,20 +230,14 @@ class Worker:
             made = make_copy(picture, making, partial(_draw, task, operation))
         else:
             made = remake(picture, making, {}, b"")
-        written = replace(_copied(operation, task, source, made.header), note=NOTES.join(made.notes) or None)
-        if is_drawn:
-            written = replace(written, values=made.values, attempt=made.attempt or None)
-        if made.data is None:
-            self.staged.put(operation.output, source.data)
-            return written
-        self.staged.put(operation.output, made.data)
-        return replace(
-            written,
-            sha256=hashlib.sha256(made.data).hexdigest(),
-            n_bytes=len(made.data),
-            source_bytes=len(source.data),
-            is_reencoded=None if is_drawn else True,
-        )
+        drawn: dict[str, Any] = {"values": made.values, "attempt": made.attempt or None} if is_drawn else {}
+        file: dict[str, Any] = {}
+        if made.data is not None:
+            file = {"sha256": hashlib.sha256(made.data).hexdigest(), "n_bytes": len(made.data)}
+            file |= {"source_bytes": len(source.data), "is_reencoded": None if is_drawn else True}
+        self.staged.put(operation.output, source.data if made.data is None else made.data)
+        note = NOTES.join(made.notes) or None
+        return replace(_copied(operation, task, source, made.header), note=note, **drawn, **file)
 
 
 def _draw_candidate(task: Task, operation: Interpolate, candidate: int) -> Draw:

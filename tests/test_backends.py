@@ -3,6 +3,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,19 @@ def dying_once(marker: str, numbers: Sequence[int]) -> list[int]:
     if 13 in numbers and not Path(marker).exists():
         Path(marker).touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    return doubled(numbers)
+
+
+def dying_while_it_answers(marker: str, numbers: Sequence[int]) -> list[int]:
+    """Write half of the answer, which is pickled and framed by then, and die."""
+
+    def send_half(connection: Connection, message: bytes) -> None:
+        os.write(connection.fileno(), bytes(message)[: len(message) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if 13 in numbers and not Path(marker).exists():
+        Path(marker).touch()
+        Connection._send = send_half  # type: ignore[attr-defined]
     return doubled(numbers)
 
 
@@ -74,6 +88,16 @@ def test_an_error_of_a_worker_comes_home() -> None:
 
 def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path) -> None:
     results = run_batches(partial(dying_once, str(tmp_path / "died")), batches(50), 2, describe=str)
+    assert sorted(number for batch in results for number in batch) == list(range(0, 100, 2))
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_worker_that_dies_while_it_answers_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_workers: int
+) -> None:
+    monkeypatch.setattr("rebalance.backends._LOOKED_AFTER", 0.3)
+    function = partial(dying_while_it_answers, str(tmp_path / "died"))
+    results = run_batches(function, batches(50), n_workers, describe=str)
     assert sorted(number for batch in results for number in batch) == list(range(0, 100, 2))
 
 

@@ -29,6 +29,7 @@ def _bar(what: str, *, is_quiet: bool) -> Iterator[Progress]:
         return
     from tqdm import tqdm  # noqa: PLC0415  a tenth of a second that only a terminal needs
 
+    tqdm.monitor_interval = 0  # a thread that would see to it that the bar moves; workers are forks of what has none
     with tqdm(desc=what, unit=" files", dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
 
         def show(n_done: int, n_all: int) -> None:

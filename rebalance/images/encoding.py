@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from rebalance.images.deep import encode_deep
+from rebalance.images.jpeg import write_jpeg
 from rebalance.images.modes import held_mode, is_deep_color, keeps_profile
 from rebalance.images.pixels import Pixels
 
@@ -41,8 +42,8 @@ class Encoded(NamedTuple):
     mode: str
 
 
-def encode(pixels: Pixels, encoding: Encoding) -> Encoded:
-    """Return the file. Raises UnfitImageError where the format does not hold the mode."""
+def encode(pixels: Pixels, encoding: Encoding, engine: str = "pillow") -> Encoded:
+    """Return the file, which is the same by either engine. Raises UnfitImageError where its format lacks the mode."""
     mode = held_mode(encoding.mode, encoding.format)
     if encoding.format == "WEBP" and mode == "RGBA" and (pixels[:, :, -1] == 255).all():
         mode = "RGB"  # libwebp leaves an alpha out that hides nothing
@@ -51,12 +52,16 @@ def encode(pixels: Pixels, encoding: Encoding) -> Encoded:
     if is_deep_color(mode):
         exif = exif and exif.removeprefix(b"Exif\0\0")
         return Encoded(encode_deep(pixels, encoding.format, icc=icc, exif=exif), mode)
-    image = _image(pixels, encoding.mode)
     settings = dict(encoding.settings)
     if icc:
         settings["icc_profile"] = icc
     if exif and encoding.format in ("JPEG", "PNG", "WEBP"):
         settings["exif"] = exif
+    if engine == "opencv" and encoding.format == "JPEG" and mode == encoding.mode and mode in ("L", "RGB"):
+        data = write_jpeg(pixels, settings)
+        if data is not None:
+            return Encoded(data, mode)
+    image = _image(pixels, encoding.mode)
     return Encoded(_saved(image if mode == encoding.mode else image.convert(mode), encoding.format, settings), mode)
 
 

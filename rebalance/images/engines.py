@@ -29,8 +29,11 @@ class Engine(Protocol):
     def is_exact(self, pixels: Pixels, interpolation: str) -> bool:
         """Return whether the same place gets the same pixel however much of the surroundings is handed over."""
 
-    def prepare(self, pixels: Pixels, fill: Fill, interpolation: str) -> Any:
-        """Return pixels in the form in which they are sampled, as often as is wanted."""
+    def pack(self, pixels: Pixels, interpolation: str) -> Pixels:
+        """Return pixels [height, width, any] in the form in which surroundings are added to them."""
+
+    def prepare(self, packed: Pixels, n_channels: int, fill: Fill, interpolation: str) -> Any:
+        """Return packed pixels in the form in which they are sampled, as often as is wanted."""
 
     def warp(self, prepared: Any, matrix: Matrix, origin: Point, size: Size) -> Pixels:
         """Return `size` pixels whose (x, y) is the picture's at matrix (x, y), in pixel indices.
@@ -59,15 +62,19 @@ class PillowEngine:
         """Return whether numpy samples, in whole numbers."""
         return pixels.dtype == np.uint8 and interpolation != "nearest"
 
-    def prepare(self, pixels: Pixels, _fill: Fill, interpolation: str) -> "Words | _Channels":
+    def pack(self, pixels: Pixels, interpolation: str) -> Pixels:
+        """Return words where numpy samples; else the pixels."""
+        return pack(pixels) if self.is_exact(pixels, interpolation) else pixels
+
+    def prepare(self, packed: Pixels, n_channels: int, _fill: Fill, interpolation: str) -> "Words | _Channels":
         """Return words where numpy samples; else an image of floating point for each channel.
 
         In 8 bits Pillow would cut off fractions, which darkens by half a level; 16 bits it would sample byte by byte.
         """
-        if self.is_exact(pixels, interpolation):
-            return pack(pixels, is_cubic=interpolation == "bicubic")
-        channels = [Image.fromarray(channel.astype(np.float32)) for channel in np.moveaxis(pixels, 2, 0)]
-        return _Channels(channels, pixels.dtype, self._RESAMPLING[interpolation])
+        if packed.dtype == np.uint64:
+            return Words(packed, n_channels, is_cubic=interpolation == "bicubic")
+        channels = [Image.fromarray(channel.astype(np.float32)) for channel in np.moveaxis(packed, 2, 0)]
+        return _Channels(channels, packed.dtype, self._RESAMPLING[interpolation])
 
     def warp(self, prepared: "Words | _Channels", matrix: Matrix, origin: Point, size: Size) -> Pixels:
         """Sample; for Pillow, a pixel's center is at + 0.5."""
@@ -112,13 +119,16 @@ class OpenCVEngine:
         """Return that it is not: places are in floating point."""
         return False
 
-    def prepare(self, pixels: Pixels, fill: Fill, interpolation: str) -> "_Flat":
-        """Return pixels without gaps; bilinear, four channels are sampled faster than three."""
-        n_channels = pixels.shape[2]
+    def pack(self, pixels: Pixels, _interpolation: str) -> Pixels:
+        """Return pixels without gaps."""
+        return np.ascontiguousarray(pixels)
+
+    def prepare(self, packed: Pixels, n_channels: int, fill: Fill, interpolation: str) -> "_Flat":
+        """Return the pixels with what is told of them; bilinear, four channels are sampled faster than three."""
         border, value = self._border_of(fill)
         if n_channels == 3 and interpolation == "bilinear":
-            pixels = self._cv2.cvtColor(np.ascontiguousarray(pixels), self._cv2.COLOR_RGB2RGBA)
-        return _Flat(np.ascontiguousarray(pixels), n_channels, self._kernels[interpolation], border, value)
+            packed = self._cv2.cvtColor(packed, self._cv2.COLOR_RGB2RGBA)
+        return _Flat(packed, n_channels, self._kernels[interpolation], border, value)
 
     def _border_of(self, fill: Fill) -> tuple[int, tuple[float, ...]]:
         """Return the border mode for a fill, and the level of each channel where it is a pixel."""

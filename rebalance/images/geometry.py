@@ -111,6 +111,7 @@ class _Plane:
 
     def __init__(self, pixels: Pixels, fill: Fill, interpolation: str, engine: Engine) -> None:
         self._pixels, self._fill, self._interpolation, self._engine = pixels, fill, interpolation, engine
+        self._packed: Pixels | None = None
         self._box: Box | None = None
         self._prepared: object = None
 
@@ -130,10 +131,18 @@ class _Plane:
         """Return a part of the output, from the part of the picture that it reaches."""
         box = self._box_around(_reach(tile, matrix))
         if box != self._box:
-            part = _patch(self._pixels, box, self._fill)
-            self._box, self._prepared = box, self._engine.prepare(part, self._fill, self._interpolation)
+            n_channels = self._pixels.shape[2]
+            self._prepared = self._engine.prepare(self._part(box), n_channels, self._fill, self._interpolation)
+            self._box = box
         from_tile = multiply(matrix, (1, 0, tile[0], 0, 1, tile[1]))
         return self._engine.warp(self._prepared, from_tile, box[:2], (tile[2] - tile[0], tile[3] - tile[1]))
+
+    def _part(self, box: Box) -> Pixels:
+        """Return a part of the packed pixels, with what lies outside."""
+        if self._packed is None:
+            self._packed = self._engine.pack(self._pixels, self._interpolation)
+        fill = self._fill if isinstance(self._fill, str) else self._engine.pack(self._fill, self._interpolation)
+        return _patch(self._packed, box, fill)
 
     def _box_around(self, reach: Box) -> Box:
         """Return the part of the plane to prepare: what is made of it must not depend on what else was made."""

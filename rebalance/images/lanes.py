@@ -5,6 +5,7 @@ One addition or multiplication then does for all channels, in whole numbers, whi
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ _LANES = 1 | 1 << _LANE | 1 << 2 * _LANE
 _FRACTION_BITS = 6
 """A place is rounded to 1/64 of a pixel."""
 _PLACE_BITS = 32
-_ROWS = 64
+_ROWS = 32
 """Rows of the output at a time: what is computed of them stays in the cache of a processor."""
 _SHARPNESS = -0.75
 """The parameter a of the cubic kernel (Keys 1981), as OpenCV has it."""
@@ -32,11 +33,23 @@ _BIAS = 128
 """Gray levels added to what a cubic kernel makes, twice, since it may fall below black: by 48, then by 114."""
 
 
+def pack(pixels: Pixels) -> Pixels:
+    """Return pixels [height, width, 1 or 3], uint8, as words [height, width, 1]; of gray, two lanes are empty."""
+    if pixels.shape[2] == 1:
+        return pixels.astype(np.uint64)
+    fours = np.frombuffer(Image.fromarray(np.ascontiguousarray(pixels)).tobytes("raw", "RGBX"), "<u4")
+    colors = fours.astype(np.uint64).reshape(*pixels.shape[:2], 1)
+    words = np.bitwise_and(colors, np.uint64(0xFF))
+    words |= (colors & 0xFF00) << (_LANE - 8)
+    words |= (colors & 0xFF0000) << (2 * _LANE - 16)
+    return words
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Pixels [height, width] of one word each, to be sampled bilinearly or on cubics."""
+    """Pixels of one word each, to be sampled bilinearly or on cubics."""
 
-    words: _Words
+    words: Pixels
     n_channels: int
     is_cubic: bool
 
@@ -46,38 +59,43 @@ class Words:
         Every place needs a pixel more to the right and below; a cubic one, two, and one to the left and above.
         """
         width, height = size
+        flat, stride = self.words.reshape(-1), self.words.shape[1]
         made = np.empty((height, width), np.uint32)
+        first = _first_line(matrix, origin, width)
         sample = _cubic if self.is_cubic else _linear
         for top in range(0, height, _ROWS):
             rows = range(top, min(top + _ROWS, height))
-            index, across, down = _places(matrix, origin, width, rows, self.words.shape[1])
-            made[rows.start : rows.stop] = _in_bytes(sample(self.words, index, across, down))
+            index, across, down = _places(first, rows, stride)
+            made[rows.start : rows.stop] = _in_bytes(sample(flat, stride, index, across, down))
         if self.n_channels == 1:
             return made.astype(np.uint8)[:, :, None]
         fours = Image.frombuffer("RGBX", size, made.astype("<u4", copy=False), "raw", "RGBX", 0, 1)
         return np.frombuffer(fours.tobytes("raw", "RGB"), np.uint8).reshape(height, width, 3)
 
 
-def pack(pixels: Pixels, *, is_cubic: bool) -> Words:
-    """Return pixels [height, width, 1 or 3], uint8, as words."""
-    if pixels.shape[2] == 1:
-        return Words(pixels[:, :, 0].astype(np.uint64), 1, is_cubic)
-    fours = np.frombuffer(Image.fromarray(np.ascontiguousarray(pixels)).tobytes("raw", "RGBX"), "<u4")
-    colors = fours.astype(np.uint64).reshape(pixels.shape[:2])
-    words = np.bitwise_and(colors, np.uint64(0xFF))
-    words |= (colors & 0xFF00) << (_LANE - 8)
-    words |= (colors & 0xFF0000) << (2 * _LANE - 16)
-    return Words(words, 3, is_cubic)
+class _Line(NamedTuple):
+    """Where the places of the first line of an output lie, and how far those of the next lie from there."""
+
+    x: _Places
+    y: _Places
+    x_step: int
+    y_step: int
 
 
-def _places(matrix: Matrix, origin: Point, width: int, rows: range, stride: int) -> tuple[_Places, _Words, _Words]:
-    """Return the index of the pixel above and left of every place, and how far it is from there, in 1/64."""
+def _first_line(matrix: Matrix, origin: Point, width: int) -> _Line:
+    """Return places in 2^-32 of a pixel, so far beyond their own that to cut them off is to round them to 1/64."""
     x_step, x_row, x_start, y_step, y_row, y_start = (round(value * 2**_PLACE_BITS) for value in matrix)
     half = 2 ** (_PLACE_BITS - _FRACTION_BITS - 1)
     x_start, y_start = (start - (n << _PLACE_BITS) + half for start, n in zip((x_start, y_start), origin, strict=True))
-    columns, lines = np.arange(width, dtype=np.int64), np.array(rows, np.int64)[:, None]
-    x = (columns * x_step + x_start) + lines * x_row
-    y = (columns * y_step + y_start) + lines * y_row
+    columns = np.arange(width, dtype=np.int64)
+    return _Line(columns * x_step + x_start, columns * y_step + y_start, x_row, y_row)
+
+
+def _places(first: _Line, rows: range, stride: int) -> tuple[_Places, _Words, _Words]:
+    """Return the index of the pixel above and left of every place, and how far it is from there, in 1/64."""
+    lines = np.arange(rows.start, rows.stop, dtype=np.int64)[:, None]
+    x = first.x + lines * first.x_step
+    y = first.y + lines * first.y_step
     x >>= _PLACE_BITS - _FRACTION_BITS
     y >>= _PLACE_BITS - _FRACTION_BITS
     fraction = 2**_FRACTION_BITS - 1
@@ -89,9 +107,8 @@ def _places(matrix: Matrix, origin: Point, width: int, rows: range, stride: int)
     return y, across, down
 
 
-def _linear(words: _Words, index: _Places, across: _Words, down: _Words) -> _Words:
+def _linear(flat: _Words, stride: int, index: _Places, across: _Words, down: _Words) -> _Words:
     """Return the level of every lane, 0 to 255, between the four pixels around a place."""
-    flat, stride = words.reshape(-1), words.shape[1]
     above = _between(flat.take(index), flat[1:].take(index), across)
     below = _between(flat[stride:].take(index), flat[stride + 1 :].take(index), across)
     made = _between(above, below, down)
@@ -110,9 +127,8 @@ def _between(first: _Words, second: _Words, share: _Words) -> _Words:
     return first
 
 
-def _cubic(words: _Words, index: _Places, across: _Words, down: _Words) -> _Words:
+def _cubic(flat: _Words, stride: int, index: _Places, across: _Words, down: _Words) -> _Words:
     """Return the level of every lane, 0 to 255, on the cubics through sixteen pixels around a place."""
-    flat, stride = words.reshape(-1), words.shape[1]
     beside = [weights.take(across) for weights in _cubic_weights(_ACROSS_BITS)]
     below = [weights.take(down) for weights in _cubic_weights(_DOWN_BITS)]
     dropped = _ACROSS_BITS - _BETWEEN_BITS

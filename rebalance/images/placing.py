@@ -1,6 +1,7 @@
 """Where a picture's pixels go: the part of it that is used, and the matrix from stored output to stored input."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from rebalance.images.geometry import centered, rounded, to_stored, to_upright, turned
@@ -50,6 +51,12 @@ def place(size: Size, orientation: int, recipe: Recipe, values: Values, renderin
     from_region = (1.0, 0.0, -stored_region[0], 0.0, 1.0, -stored_region[1])
     into_source = multiply(stored, multiply(geometry, to_upright(made_orientation, stored_size)))
     return Place(stored_region, stored_size, rounded(multiply(from_region, into_source)))
+
+
+@lru_cache(maxsize=64)
+def untouched_place(size: Size, orientation: int, rendering: Rendering) -> Place:
+    """Return where the pixels of a stored picture go for which nothing is drawn."""
+    return place(size, orientation, {}, {}, rendering)
 
 
 def _between(matrix: Matrix, made_size: Size, size: Size, region: Box) -> Matrix:

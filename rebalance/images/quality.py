@@ -64,8 +64,7 @@ def is_alike(pixels: Pixels, other: Pixels) -> bool:
 
 def _spread(pixels: Pixels) -> int:
     """Return the widest range of levels that a channel has."""
-    channels = pixels.reshape(-1, pixels.shape[2])
-    return int((channels.max(axis=0).astype(np.int64) - channels.min(axis=0)).max())
+    return max(int(channel.max()) - int(channel.min()) for channel in np.moveaxis(pixels, 2, 0))
 
 
 def _area(shape: list[Point]) -> float:

@@ -4,6 +4,7 @@ A step returns new pixels of the same shape and depth, or those it was given whe
 """
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from statistics import NormalDist
@@ -28,6 +29,8 @@ from rebalance.plan import Recipe
 
 _QUANTILE_BITS = 12
 """Random bits that choose how many photons are counted."""
+_STRIP = 2**17
+"""Levels that are worked on at a time."""
 _REACH = 4
 """Standard deviations after which a blur is cut off."""
 
@@ -38,9 +41,12 @@ def add_gaussian_noise(pixels: Pixels, values: Values, key: bytes, _recipe: Reci
     if not sigma:
         return pixels
     colors = colors_of(pixels)
-    noise = np.rint(_normal_quantiles() * sigma).astype(np.int32)
-    noisy = colors + noise[_random(key, "gaussian_noise", colors.shape)]
-    return with_colors(pixels, noisy.clip(0, top_of(pixels)).astype(pixels.dtype))
+    noise = np.rint(_normal_quantiles() * sigma).astype(np.int16 if pixels.dtype == np.uint8 else np.int32)
+    drawn, noisy = _random(key, "gaussian_noise", colors.shape), np.empty_like(colors)
+    for rows in _strips(colors):
+        sums = np.add(noise.take(drawn[rows]), colors[rows], dtype=noise.dtype)
+        noisy[rows] = sums.clip(0, top_of(pixels), out=sums)
+    return with_colors(pixels, noisy)
 
 
 def add_poisson_noise(pixels: Pixels, values: Values, key: bytes, _recipe: Recipe) -> Pixels:
@@ -54,7 +60,9 @@ def add_poisson_noise(pixels: Pixels, values: Values, key: bytes, _recipe: Recip
     colors, level = colors_of(pixels), level_of(pixels)
     quantiles = _random(key, "poisson_noise", colors.shape) >> (16 - _QUANTILE_BITS)
     if level == 1:
-        return with_colors(pixels, _poisson_levels(photons)[colors, quantiles])
+        chosen = np.left_shift(colors, _QUANTILE_BITS, dtype=np.uint32)
+        chosen |= quantiles
+        return with_colors(pixels, _poisson_levels(photons).take(chosen))
     counts = _poisson_counts(photons)[colors // level, quantiles]
     quantiles = _random(key, "poisson_noise of the rest", colors.shape) >> (16 - _QUANTILE_BITS)
     counts = counts + _poisson_counts(photons / level)[colors % level, quantiles]
@@ -93,6 +101,12 @@ def _erased_box(values: Values, width: int, height: int) -> Box:
     n_columns, n_rows = round(across * width), round(down * height)
     left, top = round(values["erased_x"] * (width - n_columns)), round(values["erased_y"] * (height - n_rows))
     return (left, top, left + n_columns, top + n_rows)
+
+
+def _strips(pixels: Pixels) -> Iterator[slice]:
+    """Yield rows of pixels at a time whose levels stay in the cache of a processor while they are worked on."""
+    n_rows = max(1, _STRIP // math.prod(pixels.shape[1:]))
+    return (slice(top, top + n_rows) for top in range(0, len(pixels), n_rows))
 
 
 def _random(key: bytes, purpose: str, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
