@@ -4,6 +4,7 @@ Every fill mode is the same in both: the one fills in by itself, the other is ha
 """
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple, Protocol
@@ -15,9 +16,6 @@ from rebalance.images.choice import missing_opencv
 from rebalance.images.lanes import Words, pack
 from rebalance.images.pixels import Fill, Pixels, Point, Size, top_of
 from rebalance.matrices import Matrix, multiply
-
-_SUMMED_AT_ONCE = 2**20
-"""Pixels whose sums are held at one time."""
 
 
 class Engine(Protocol):
@@ -91,7 +89,7 @@ class PillowEngine:
     def shrink(self, pixels: Pixels, size: Size) -> Pixels:
         """Average; Pillow's own box takes whole pixels alone."""
         rows = _averaged(pixels, size[1])
-        columns = _averaged(rows.transpose(1, 0, 2), size[0]).transpose(1, 0, 2)
+        columns = _averaged(np.ascontiguousarray(rows.transpose(1, 0, 2)), size[0]).transpose(1, 0, 2)
         return np.rint(columns).clip(0, top_of(pixels)).astype(pixels.dtype)
 
 
@@ -176,15 +174,15 @@ def _from_origin(matrix: Matrix, origin: Point) -> Matrix:
 
 def _averaged(lines: Pixels, n_lines: int) -> Pixels:
     """Return averages [n_lines, ...] of the lines [number, ...], each over its share of them, fractions included."""
-    ends = np.arange(n_lines + 1) * (len(lines) / n_lines)
-    whole = np.minimum(ends.astype(np.intp), len(lines) - 1)
-    rest = (ends - whole)[:, None, None]
-    averages = np.empty((n_lines, *lines.shape[1:]), np.float32)
-    n_each = max(1, _SUMMED_AT_ONCE // len(lines))
-    for start in range(0, lines.shape[1], n_each):
-        part = lines[:, start : start + n_each].astype(np.float64)
-        sums = np.concatenate([np.zeros_like(part[:1]), np.cumsum(part, axis=0)])
-        averages[:, start : start + n_each] = np.diff(sums[whole] + rest * part[whole], axis=0) * (n_lines / len(lines))
+    length = len(lines) / n_lines
+    starts = np.arange(n_lines) * length
+    first = np.floor(starts).astype(np.intp)
+    averages = np.zeros((n_lines, *lines.shape[1:]), np.float32)
+    for number in range(math.ceil(length) + 1):
+        line = first + number
+        covered = np.minimum(line + 1, starts + length) - np.maximum(line, starts)
+        weights = (covered.clip(0) / length).astype(np.float32).reshape(-1, *(1,) * (lines.ndim - 1))
+        averages += np.multiply(lines[np.minimum(line, len(lines) - 1)], weights, dtype=np.float32)
     return averages
 
 

@@ -14,6 +14,8 @@ _MARGIN = 3
 """Pixels that a bicubic sample may reach beyond its own place, and one for rounding."""
 _SHRINKS = 1.5
 """Source pixels a step above which the source is averaged first."""
+_MOST_SMALLER = 8
+"""Smaller sizes of one picture that are kept."""
 _DECIMALS = 9
 _MOST_PIXELS = 2**24
 """Pixels of a picture that are gathered at one time."""
@@ -114,11 +116,13 @@ class _Plane:
         self._packed: Pixels | None = None
         self._box: Box | None = None
         self._prepared: object = None
+        self._smaller: dict[Size, _Plane] = {}
 
     def sample(self, matrix: Matrix, size: Size) -> Pixels:
-        reduced, inner = _reduced(self._pixels, matrix, self._engine)
-        if reduced is not self._pixels and self._interpolation != "nearest":
-            return _Plane(reduced, self._fill, self._interpolation, self._engine).sample(inner, size)
+        own_size = size_of(self._pixels)
+        reduced_size = _reduced_size(own_size, matrix)
+        if reduced_size != own_size and self._interpolation != "nearest":
+            return self._reduced(reduced_size).sample(_scaled(matrix, own_size, reduced_size), size)
         tiles = list(_tiles((0, 0, *size), matrix))
         if len(tiles) == 1:
             return self._warped(tiles[0], matrix)
@@ -126,6 +130,15 @@ class _Plane:
         for tile in tiles:
             output[tile[1] : tile[3], tile[0] : tile[2]] = self._warped(tile, matrix)
         return output
+
+    def _reduced(self, size: Size) -> "_Plane":
+        """Return the plane averaged to a smaller size; the last few are kept."""
+        if size not in self._smaller:
+            if len(self._smaller) == _MOST_SMALLER:
+                self._smaller.clear()
+            pixels = self._engine.shrink(self._pixels, size)
+            self._smaller[size] = _Plane(pixels, self._fill, self._interpolation, self._engine)
+        return self._smaller[size]
 
     def _warped(self, tile: Box, matrix: Matrix) -> Pixels:
         """Return a part of the output, from the part of the picture that it reaches."""
@@ -176,22 +189,28 @@ def _moved(pixels: Pixels, matrix: Matrix, size: Size, fill: Fill) -> Pixels:
     return np.ascontiguousarray(moved)
 
 
-def _reduced(pixels: Pixels, matrix: Matrix, engine: Engine) -> tuple[Pixels, Matrix]:
-    """Average the source over what one step of the output covers, along each of its axes."""
-    a, b, c, d, e, f = matrix
-    steps = [math.hypot(a, b), math.hypot(d, e)]
-    lengths = (pixels.shape[1], pixels.shape[0])
+def _reduced_size(size: Size, matrix: Matrix) -> Size:
+    """Return the size to average a picture to so that a step of the output is about a pixel, along each of its axes.
+
+    Steps are taken in halves of a pixel, so that copies that are zoomed a little differently share what is averaged.
+    """
+    a, b, _, d, e, _ = matrix
+    steps = (math.hypot(a, b), math.hypot(d, e))
     width, height = (
-        max(1, round(length / step)) if step > _SHRINKS else length for length, step in zip(lengths, steps, strict=True)
+        max(1, round(length / (round(2 * step) / 2))) if step > _SHRINKS else length
+        for length, step in zip(size, steps, strict=True)
     )
-    if (width, height) == lengths:
-        return pixels, matrix
-    across, down = width / lengths[0], height / lengths[1]
-    scaled = (
+    return width, height
+
+
+def _scaled(matrix: Matrix, size: Size, reduced: Size) -> Matrix:
+    """Return a matrix into a picture as one into what it was averaged to."""
+    a, b, c, d, e, f = matrix
+    across, down = reduced[0] / size[0], reduced[1] / size[1]
+    return rounded((
         a * across, b * across, (c + 0.5) * across - 0.5,
         d * down, e * down, (f + 0.5) * down - 0.5,
-    )  # fmt: skip
-    return engine.shrink(pixels, (width, height)), rounded(scaled)
+    ))  # fmt: skip
 
 
 def _tiles(tile: Box, matrix: Matrix) -> Iterator[Box]:
