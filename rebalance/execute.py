@@ -11,7 +11,7 @@ from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import BadImagesError, OutputRefusedError, StorageError, TargetError
 from rebalance.freshness import check_source_stands
 from rebalance.images.codec import library_versions
-from rebalance.keys import Conditions, fingerprint_of
+from rebalance.keys import Conditions, fingerprint_of, plain_fingerprint
 from rebalance.perform import Candidate, Task, Worker
 from rebalance.plan import (
     INDEX_NAME,
@@ -237,20 +237,20 @@ class _Run:
         return Conditions(
             seed=request["seed"],
             drawn_by=fingerprint_of(recipe, rendering, self.versions),
-            encoded_by=fingerprint_of({}, rendering, self.versions),
+            encoded_by=plain_fingerprint(recipe, rendering, self.versions),
             link=self.options.link,
             check=request["check"],
             rendering=rendering,
-            shown_by=self._shown_by(fingerprint_of(recipe, rendering, self.versions), rendering),
+            shown_by=self._shown_by(recipe, rendering),
         )
 
-    def _shown_by(self, drawn_by: str, rendering: Rendering) -> str:
+    def _shown_by(self, recipe: Recipe, rendering: Rendering) -> str:
         """Return what names how samples are shown; the recipe is of the copies of `nearest` alone."""
         visible = self.options.visible
         if visible is None:
             return ""
-        made_by = drawn_by if visible.render == "nearest" else fingerprint_of({}, rendering, self.versions)
-        return digest([visible.digest(), made_by])
+        name = fingerprint_of if visible.render == "nearest" else plain_fingerprint
+        return digest([visible.digest(), name(recipe, rendering, self.versions)])
 
     def _wanted(
         self, operations: Iterator[Made], conditions: Conditions, reason: str | None

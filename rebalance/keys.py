@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rebalance import __version__
 from rebalance.drawing import draw_key
 from rebalance.plan import Augment, Interpolate, Keep, Made, Recipe, Rendering
+from rebalance.recipes import closest_of
 from rebalance.storage.manifest import digest
 
 
@@ -31,6 +32,17 @@ def fingerprint_of(
     """Return what names versions, rendering and recipe: what a source becomes depends on nothing else."""
     made_by = {"rebalance": program, "versions": versions, "rendering": rendering._asdict()}
     return digest({**made_by, "recipe": recipe})
+
+
+def plain_fingerprint(
+    recipe: Recipe, rendering: Rendering, versions: Mapping[str, str], program: str = __version__
+) -> str:
+    """Return what names versions and rendering, for files for which nothing is drawn of the recipe of their class.
+
+    Where a size is asked for, the recipe decides how large a source is decoded.
+    """
+    seen = {} if rendering.size is None else {"closest": closest_of(recipe)}
+    return fingerprint_of(seen, rendering, versions, program)
 
 
 def is_encoded(operation: Made, rendering: Rendering, unusable: str | None) -> bool:

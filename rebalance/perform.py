@@ -160,7 +160,7 @@ class Worker:
 
     @staticmethod
     def _loaded(read: SourceBytes, task: Task) -> Picture:
-        return load_source(read.data, task.conditions.rendering)
+        return load_source(read.data, task.conditions.rendering, task.recipe)
 
     def _interpolate(
         self, operation: Interpolate, task: Task, base: tuple[SourceBytes, Parent], other: tuple[SourceBytes, Parent]

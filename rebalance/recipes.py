@@ -1,5 +1,6 @@
 """Recipes: the settings that are not neutral, the values drawn for one copy, and the matrix these make. Pure Python."""
 
+import math
 from collections.abc import Mapping
 from functools import partial, reduce
 
@@ -75,6 +76,20 @@ def compose_matrix(recipe: Recipe, values: Values, width: float, height: float) 
     """Return the one matrix of these values, about the center of the upright picture."""
     transforms = (transform for transform in TRANSFORMS if transform.key in recipe)
     return reduce(multiply, (entry.matrix(values, width, height) for entry in transforms if entry.matrix), IDENTITY)
+
+
+def closest_of(recipe: Recipe) -> float:
+    """Return the least share of a side of a picture that a draw of this recipe shows; 0 where that is not known."""
+    if region_of(recipe) != (0.0, 0.0, 1.0, 1.0) or recipe.get("fill_mode") == "inscribed":
+        return 0.0
+    return math.prod(
+        (
+            min(1.0, closest(setting))
+            for key, setting in recipe.items()
+            if key in BY_KEY and (closest := BY_KEY[key].closest) is not None
+        ),
+        start=1.0,
+    )
 
 
 def region_of(recipe: Recipe) -> tuple[float, float, float, float]:

@@ -58,8 +58,8 @@ def _synthesized_again(base: bytes, neighbor: bytes, row: Mapping[str, Any], req
     rendering, render = rendering_of(request), request.get("showing", {}).get("render")
     if render == "decoder":
         raise UsageError(f"{row['path']!r}: was decoded from a vector: run the command of OUTPUT again")
-    pictures = [load_source(data, rendering) for data in (base, neighbor)]
     making = Making(recipe_of(request, row["class"]), rendering, format_of(row["path"], row["source"]))
+    pictures = [load_source(data, rendering, making.recipe) for data in (base, neighbor)]
     if "candidate" not in row:
         return blend(Parent("base", pictures[0], making), pictures[1], row["step"]).data or base
     is_base = row["shows"] == "base"
@@ -75,12 +75,13 @@ def _made_again(data: bytes, row: Mapping[str, Any], request: Mapping[str, Any])
     is_drawn = row["kind"] == "augmented"
     if not (is_drawn or row.get("reencoded")):
         return data
+    recipe = recipe_of(request, row["class"])
     making = Making(
-        recipe=recipe_of(request, row["class"]) if is_drawn else {},
+        recipe=recipe if is_drawn else {},
         rendering=rendering_of(request),
         file_format=format_of(row["path"], row["source"]),
     )
-    picture = load_source(data, making.rendering)
+    picture = load_source(data, making.rendering, recipe)
     key = attempt_key(request["seed"], row["source"], row.get("copy_number", 0), row.get("attempt", 0))
     return remake(picture, making, row.get("values", {}), key).data or data
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rebalance.keys import Conditions, fingerprint_of, is_encoded, key_of
+from rebalance.keys import Conditions, fingerprint_of, is_encoded, key_of, plain_fingerprint
 from rebalance.perform import Candidate
 from rebalance.plan import Augment, Finished, Interpolate, Made
 from rebalance.storage.previous import PreviousOutput
@@ -55,8 +55,9 @@ class EarlierWork:
         is_drawn = isinstance(operation, Augment)
         if not (is_drawn or written.is_reencoded):
             return None
-        recipe = recipe_of(head["request"], written.class_name) if is_drawn else {}
-        made_by = fingerprint_of(recipe, rendering_of(head["request"]), head["versions"], head["rebalance"])
+        recipe, rendering = recipe_of(head["request"], written.class_name), rendering_of(head["request"])
+        name = fingerprint_of if is_drawn else plain_fingerprint
+        made_by = name(recipe, rendering, head["versions"], head["rebalance"])
         if made_by != (conditions.drawn_by if is_drawn else conditions.encoded_by):
             return None
         key = key_of(operation, conditions, None, written.source_sha256, None)

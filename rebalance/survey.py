@@ -170,7 +170,7 @@ def _describe_copies(
     try:
         with memory_for(path):
             data = read_source(root, copies.image).data
-            picture = load_source(data, rendering)
+            picture = load_source(data, rendering, copies.recipe)
             making = Making(copies.recipe, rendering)
             drawn = (
                 draw_copy(picture, making, partial(draw_attempt, copies.recipe, seed, path, number))

@@ -57,6 +57,8 @@ class Transform:
     """The name of a function of `images.steps`: pixels, drawn values, key of the copy, recipe -> pixels."""
     fill: str | None = None
     """The setting that says what it fills with; what moves pixels has `fill_mode`."""
+    closest: Callable[[Setting], float] | None = None
+    """From a setting to the least share of a side of the picture that a draw shows, enlarged; without, it is all."""
     unseen: Callable[[Setting], Setting] | None = None
     """From a setting to one that leaves the traces it leaves and that nobody sees; without, there is none."""
 
@@ -145,7 +147,7 @@ TRANSFORMS: tuple[Transform, ...] = (
     Transform(
         "crop_range", "Crop to a share of the area, aspect within 3/4..4/3 of the source's, scaled back to its size.",
         "LOW HIGH", (1.0, 1.0), shares(0.001, 1), _draw_part("crop", 4 / 3), n_values=2, matrix=matrices.crop,
-        unseen=_within_limits(0.98, 1),
+        closest=lambda setting: math.sqrt(setting[0] * 3 / 4), unseen=_within_limits(0.98, 1),
     ),
     Transform(
         "rotation_range", "Turn by up to this many degrees, either way.", "DEGREES", 0.0,
@@ -163,12 +165,12 @@ TRANSFORMS: tuple[Transform, ...] = (
     Transform(
         "shear_range", "Shear by up to this many degrees, either way.", "DEGREES", 0.0,
         amount("degrees from 0 to 89", lambda degrees: 0 <= degrees <= 89), _symmetric("shear"), matrix=matrices.shear,
-        unseen=_at_most(0.5),
+        closest=lambda degrees: math.cos(math.radians(degrees)), unseen=_at_most(0.5),
     ),
     Transform(
         "zoom_range", "Zoom each axis by a factor from 1-Z to 1+Z, or LOW to HIGH; below 1 magnifies.", "Z|LOW,HIGH",
         (1.0, 1.0), factors(0.01, 100), _within("zoom_x", "zoom_y"), matrix=matrices.zoom,
-        unseen=_within_limits(0.99, 1.01),
+        closest=lambda setting: setting[0], unseen=_within_limits(0.99, 1.01),
     ),
     Transform(
         "horizontal_flip", "Mirror left and right, for half of the draws.", metavar="", neutral=False, parse=flag,

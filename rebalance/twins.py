@@ -91,7 +91,7 @@ class Original:
 
     @cached_property
     def _picture(self) -> Picture:
-        return load_source(self.data, self.treatment.rendering)
+        return load_source(self.data, self.treatment.rendering, self.treatment.recipe)
 
 
 def drawn_path(path: str, treatment: Treatment) -> str:

@@ -30,8 +30,9 @@ from rebalance.images.engines import import_opencv
 from rebalance.images.geometry import Surface
 from rebalance.images.levels import tone_of
 from rebalance.images.modes import Mode, can_write, check_arrangement, is_deep_color, keeps_profile, mode_of, name_mode
-from rebalance.images.pixels import Box, Pixels, part_of
-from rebalance.plan import MAX_PIXELS, Rendering
+from rebalance.images.pixels import Box, Pixels, Size, part_of, size_of
+from rebalance.plan import MAX_PIXELS, Recipe, Rendering
+from rebalance.recipes import closest_of
 from rebalance.transforms import Tone
 
 T = TypeVar("T")
@@ -82,15 +83,26 @@ class Picture:
     """EXIF orientation, 1 to 8, from stored to upright."""
     own: Encoding
     """How the source itself is encoded, but for a mode that is written as another."""
+    scale: int = 1
+    """Of the stored size, whose sides were divided by so much in decoding."""
     tones: dict[Box, Tone] = field(default_factory=dict)
     """Of the parts that have been asked for."""
     surfaces: dict[tuple[object, ...], Surface] = field(default_factory=dict)
     """What its copies are sampled from, by what decides it."""
 
+    @property
+    def size(self) -> Size:
+        """Return the stored width and height, that of a picture decoded smaller too."""
+        return size_of(self.pixels) if self.scale == 1 else (self.header.width, self.header.height)
+
+    def part(self, region: Box) -> Pixels:
+        """Return the pixels within a box of the stored size."""
+        return self.pixels if region == (0, 0, *self.size) else part_of(self.pixels, region)
+
     def tone_in(self, region: Box) -> Tone:
         """Return what the curves of all copies of a part know of it."""
         if region not in self.tones:
-            self.tones[region] = tone_of(part_of(self.pixels, region))
+            self.tones[region] = tone_of(self.part(region))
         return self.tones[region]
 
 
@@ -132,14 +144,21 @@ def check_pixels(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     return translate(check)
 
 
-def load_image(data: bytes, *, engine: str = "pillow", max_pixels: int = MAX_PIXELS) -> Picture:
-    """Decode a source. Raises BadImageError where it is broken, UnfitImageError where nothing can be made from it."""
-    return translate(lambda: _loaded(data, engine, max_pixels))
+def load_image(
+    data: bytes, *, engine: str = "pillow", max_pixels: int = MAX_PIXELS, least: tuple[float, float] | None = None
+) -> Picture:
+    """Decode a source, not smaller than `least` (width and height, upright) if it can be decoded smaller at all.
+
+    Raises BadImageError where it is broken, UnfitImageError where nothing can be made from it.
+    """
+    return translate(lambda: _loaded(data, engine, max_pixels, least))
 
 
-def load_source(data: bytes, rendering: Rendering) -> Picture:
-    """Decode a source as the rendering of what is made of it has it. Raises likewise."""
-    return load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels)
+def load_source(data: bytes, rendering: Rendering, recipe: Recipe) -> Picture:
+    """Decode a source as large as what is made of it by a recipe or without needs it. Raises likewise."""
+    closest = closest_of(recipe)
+    least = rendering.size and closest and (rendering.size[0] / closest, rendering.size[1] / closest)
+    return load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels, least=least or None)
 
 
 def encoding_of(picture: Picture, rendering: Rendering, file_format: str | None) -> Encoding:
@@ -178,18 +197,31 @@ def decode(image: Image.Image, data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def _loaded(data: bytes, engine: str, max_pixels: int) -> Picture:
+def _loaded(data: bytes, engine: str, max_pixels: int, least: tuple[float, float] | None) -> Picture:
     image = open_image(data, max_pixels)
     header, mode = _header(image), mode_of(image)
     icc = image.info.get("icc_profile")
     icc = icc if icc and keeps_profile(icc, mode.opened, mode.written) else None
     _check_fit(image, mode, icc, engine)
     raw = _raw_mode(image)
+    scale = _drafted(image, least) if least else 1
     image = decode(image, data, max_pixels)
     orientation = orientation_of(image)
     file_format = "JPEG" if header.format == "MPO" else header.format
     own = Encoding(file_format, mode.written, settings_like(image, data, file_format), icc, orientation)
-    return Picture(_pixels(image, data, mode, raw), header, orientation or 1, own)
+    return Picture(_pixels(image, data, mode, raw), header, orientation or 1, own, scale)
+
+
+def _drafted(image: Image.Image, least: tuple[float, float]) -> int:
+    """Have a JPEG decoded by a half, a quarter or an eighth, where that is not smaller than `least`; return by what."""
+    if image.format not in ("JPEG", "MPO"):
+        return 1
+    across, down = reversed(least) if stored_orientation(image) in (5, 6, 7, 8) else least
+    room = min(image.width / across, image.height / down)
+    scale = max(divisor for divisor in (1, 2, 4, 8) if divisor == 1 or divisor <= room)
+    if scale > 1:
+        image.draft(None, (image.width // scale, image.height // scale))
+    return scale
 
 
 def _check_fit(image: Image.Image, mode: Mode, icc: bytes | None, engine: str) -> None:

@@ -122,7 +122,8 @@ class _Plane:
         own_size = size_of(self._pixels)
         reduced_size = _reduced_size(own_size, matrix)
         if reduced_size != own_size and self._interpolation != "nearest":
-            return self._reduced(reduced_size).sample(_scaled(matrix, own_size, reduced_size), size)
+            across, down = (new / old for new, old in zip(reduced_size, own_size, strict=True))
+            return self._reduced(reduced_size).sample(scaled(matrix, across, down), size)
         tiles = list(_tiles((0, 0, *size), matrix))
         if len(tiles) == 1:
             return self._warped(tiles[0], matrix)
@@ -203,10 +204,9 @@ def _reduced_size(size: Size, matrix: Matrix) -> Size:
     return width, height
 
 
-def _scaled(matrix: Matrix, size: Size, reduced: Size) -> Matrix:
-    """Return a matrix into a picture as one into what it was averaged to."""
+def scaled(matrix: Matrix, across: float, down: float) -> Matrix:
+    """Return a matrix into a picture as one into what is left of it when its sides are multiplied."""
     a, b, c, d, e, f = matrix
-    across, down = reduced[0] / size[0], reduced[1] / size[1]
     return rounded((
         a * across, b * across, (c + 0.5) * across - 0.5,
         d * down, e * down, (f + 0.5) * down - 0.5,

@@ -11,10 +11,10 @@ from rebalance.images import steps
 from rebalance.images.codec import Header, Picture, encoding_of
 from rebalance.images.encoding import encode
 from rebalance.images.engines import engine_of
-from rebalance.images.geometry import Surface, sample
+from rebalance.images.geometry import Surface, sample, scaled
 from rebalance.images.levels import adjust
 from rebalance.images.modes import held_mode
-from rebalance.images.pixels import Box, Fill, Pixels, Size, border_of, colors_of, level_of, part_of, size_of, top_of
+from rebalance.images.pixels import Box, Fill, Pixels, Size, border_of, colors_of, level_of, size_of, top_of
 from rebalance.images.placing import Place, place, untouched_place
 from rebalance.images.quality import MOST_ATTEMPTS, is_alike, is_bordered, is_flat, is_still
 from rebalance.matrices import Values
@@ -150,13 +150,14 @@ def _render(picture: Picture, making: Making, where: Place, values: Values, key:
 
 
 def _place(picture: Picture, making: Making, values: Values) -> Place:
-    return place(size_of(picture.pixels), picture.orientation, making.recipe, values, making.rendering)
+    return place(picture.size, picture.orientation, making.recipe, values, making.rendering)
 
 
 def _sampled(picture: Picture, where: Place, making: Making) -> Pixels:
-    if where.is_whole(size_of(picture.pixels)):
+    if where.is_whole(picture.size):
         return picture.pixels
-    return _surface(picture, where.region, making).sample(where.matrix, where.size)
+    matrix = where.matrix if picture.scale == 1 else scaled(where.matrix, 1 / picture.scale, 1 / picture.scale)
+    return _surface(picture, where.region, making).sample(matrix, where.size)
 
 
 def _surface(picture: Picture, region: Box, making: Making) -> Surface:
@@ -164,7 +165,7 @@ def _surface(picture: Picture, region: Box, making: Making) -> Surface:
     recipe, rendering = making.recipe, making.rendering
     made_by = (region, recipe.get("fill_mode"), recipe.get("cval"), rendering.interpolation, rendering.engine)
     if made_by not in picture.surfaces:
-        part = part_of(picture.pixels, region)
+        part = picture.part(region)
         engine = engine_of(rendering.engine)
         picture.surfaces[made_by] = Surface(part, _fill(part, recipe), rendering.interpolation, engine)
     return picture.surfaces[made_by]
@@ -186,11 +187,11 @@ def _fill(pixels: Pixels, recipe: Recipe) -> Fill:
 def _objection(picture: Picture, making: Making, stages: _Stages) -> str | None:
     """Return what speaks against a copy that lies within its source."""
     where = stages.place
-    if is_flat(stages.toned) and not is_flat(part_of(picture.pixels, where.region)):
+    if is_flat(stages.toned) and not is_flat(picture.part(where.region)):
         return "shows nothing"
-    if making.rendering.originals == "transform" or where.region_size != size_of(picture.pixels):
+    if making.rendering.originals == "transform" or where.region_size != picture.size:
         return None
-    untouched = untouched_place(size_of(picture.pixels), picture.orientation, making.rendering)
+    untouched = untouched_place(picture.size, picture.orientation, making.rendering)
     if not is_still(where.matrix, untouched.matrix, where.region_size):
         return None
     is_like = is_alike(stages.toned, stages.sampled) and np.array_equal(stages.done, stages.toned)
