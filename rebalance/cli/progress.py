@@ -33,7 +33,9 @@ def _bar(what: str, *, is_quiet: bool) -> Iterator[Progress]:
     with tqdm(desc=what, unit=" files", dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
 
         def show(n_done: int, n_all: int) -> None:
-            bar.total = n_all
+            if bar.total != n_all:
+                bar.total = n_all
+                bar.refresh()
             bar.update(n_done - bar.n)
 
         yield show
