@@ -1,13 +1,13 @@
 # make demo    try it: an environment, a lopsided tree, the balanced one
 # make test    everything CI runs: lint, types, contracts, tests
 # make check   all of that but the tests
-# make bench   the throughput of augment and of a holdout beside doing it by hand (REBALANCE_DATA leads to the photographs)
+# make bench   speed beside the peers that make bench-setup has installed (REBALANCE_DATA leads to the photographs)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint bench clean
+.PHONY: demo test check lint bench bench-setup clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -32,8 +32,17 @@ lint: $(VENV)/.developing
 	$(BIN)/ruff format --check .
 
 bench: $(VENV)/.developing
-	$(BIN)/python benchmarks/augment.py
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/copying.py
 	$(BIN)/python benchmarks/holdout.py
+
+PEERS := keras augmentor albumentations imgaug split-folders imbalanced-learn
+bench-setup: $(PEERS:%=benchmarks/.peers/%/.installed)
+
+benchmarks/.peers/%/.installed: benchmarks/peers/%.txt
+	$(PYTHON) -m venv benchmarks/.peers/$*
+	benchmarks/.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage*

@@ -5,14 +5,75 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 ROUNDS = 5
+_LOOK_EVERY = 0.1
+"""Seconds between two looks at the memory of a run."""
 
 Entries = Mapping[str, Callable[[Path, Path], list[str]]]
 """Name -> from source and output to the command; the first is what the others are compared with."""
+
+
+class Run(NamedTuple):
+    """What one run took: seconds by the clock, seconds of all its processes."""
+
+    wall: float
+    cpu: float
+
+
+def run_once(command: list[str]) -> Run:
+    """Run a command to its end. Ends the benchmark where it fails."""
+    with tempfile.TemporaryFile() as said:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=said, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{said.read().decode()}")
+    return Run(wall, usage.ru_utime + usage.ru_stime)
+
+
+def most_memory(command: list[str]) -> float:
+    """Run a command and return the most MiB that it and its processes held, what they share counted once (PSS)."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    most = [0.0]
+
+    def look() -> None:
+        while process.poll() is None:
+            most[0] = max(most[0], sum(_proportional_set(pid) for pid in _family(process.pid)))
+            time.sleep(_LOOK_EVERY)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    watcher.join()
+    return most[0]
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            yield from _family(int(child))
+
+
+def _proportional_set(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def time_in_turn(entries: Entries, source: Path, output: Path, n_files: int) -> None:
@@ -20,10 +81,9 @@ def time_in_turn(entries: Entries, source: Path, output: Path, n_files: int) -> 
     seconds: dict[str, list[float]] = {name: [] for name in entries}
     for round_number in range(ROUNDS + 1):
         for name, command in entries.items():
-            began = time.perf_counter()
-            subprocess.run(command(source, output), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            run = run_once(command(source, output))
             if round_number:  # the first round warms the caches
-                seconds[name].append(time.perf_counter() - began)
+                seconds[name].append(run.wall)
             n_written = sum(1 for _ in output.rglob("*.jpg"))
             if n_written != n_files:
                 sys.exit(f"{name} wrote {n_written} files instead of {n_files}")

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-import albumentations as A
+import albumentations as A  # noqa: N812  as its documentation has it
 import cv2
 from work import BRIGHTNESS, DEGREES, NOISE, QUALITY, SHEAR, SHIFT, ZOOM, Asked, asked, in_two_processes
 
