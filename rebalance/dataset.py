@@ -1,9 +1,9 @@
 """What a source tree holds: files, classes, and how lopsided they are."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, overload
 
 
 def to_bytes(path: str) -> bytes:
@@ -45,16 +45,48 @@ class ImageFile:
     """What it belongs to with others (a patient, a product); None: it stands for itself."""
 
 
+class NamedImages(Sequence[ImageFile]):
+    """The images of a class of which nothing but the names was read, to be counted: their stamps are empty."""
+
+    def __init__(self, directory: str, names: Sequence[str]) -> None:
+        """Take the names of files in a folder, whose path ends without a slash."""
+        self.directory, self.names = directory, names
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> ImageFile: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ImageFile]: ...
+    def __getitem__(self, index: int | slice) -> ImageFile | Sequence[ImageFile]:
+        """Return an image without a stamp, or a part of all."""
+        if isinstance(index, slice):
+            return NamedImages(self.directory, self.names[index])
+        return ImageFile(f"{self.directory}/{self.names[index]}", _UNSEEN)
+
+
+_UNSEEN = Stamp(0, 0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class ClassFolder:
     """One class, or one split's part of it: its images, sorted by the bytes of their paths."""
 
     name: str
-    images: tuple[ImageFile, ...]
+    images: Sequence[ImageFile]
     split: str | None = None
     """train, val, ...; None where nothing is split."""
     prefix: str = ""
     """What the paths of its images begin with, or may, because it is their split in the source."""
+
+    @property
+    def image_names(self) -> Sequence[str]:
+        """The last names of the paths of its images."""
+        if isinstance(self.images, NamedImages):
+            return self.images.names
+        return [image.path.rpartition("/")[2] for image in self.images]
 
     @property
     def directory(self) -> str:

@@ -18,6 +18,8 @@ from rebalance.errors import TargetError
 from rebalance.planning.groups import groups_of, has_groups
 from rebalance.planning.targets import over_sampling_targets, parse_strategy
 from rebalance.planning.weights import balanced_weights, log_weights
+from rebalance.storage.scan import find_held_back
+from rebalance.storage.tables import is_table
 
 
 @click.command(short_help="Counts, imbalance ratio, suggested weights, what is odd.")
@@ -49,7 +51,7 @@ def inspect(source: str, **given: Any) -> int:
     rebalance inspect data --split train --leakage fail
     rebalance inspect data/train --neighbors
     """
-    opened = open_source(source, given)
+    opened = open_source(source, given, is_counting=_is_counting(source, given))
     found = neighbors_found(opened.dataset, given)
     leakage = find_leakage(opened, given)
     report = _report(opened.dataset, given)
@@ -63,6 +65,12 @@ def inspect(source: str, **given: Any) -> int:
         for remark in dataset_remarks(opened.dataset):
             say(remark)
     return _exit_code(opened.dataset, report, given)
+
+
+def _is_counting(source: str, given: dict[str, Any]) -> bool:
+    """Return whether nothing is asked of the images but how many there are."""
+    is_looking = given["check"] or given["neighbors"] or given["split"] or given["group_by"]
+    return not (is_looking or is_table(source) or find_held_back(source))
 
 
 def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rebalance.dataset import Dataset, Leak
 from rebalance.plan import Plan
 from rebalance.planning.augment import MANY_COPIES
 from rebalance.planning.groups import count_groups, has_groups
-from rebalance.planning.naming import is_portable, look_alikes
+from rebalance.planning.naming import all_differ, all_portable, is_portable, look_alikes
 from rebalance.storage.manifest import NAME as MANIFEST_NAME
 
 _SHOWN = 3
@@ -33,7 +33,7 @@ def dataset_remarks(dataset: Dataset) -> Iterator[str]:
 
 
 def _ungrouped(dataset: Dataset) -> Iterator[str]:
-    if has_groups(dataset.images()):
+    if any(has_groups(folder.images) for folder in dataset.folders):
         alone = [image.path for image in dataset.images() if image.group is None]
         if alone:
             yield f"note: {len(alone)} images belong to no group and stand for themselves: {alone[0]!r} first"
@@ -42,11 +42,14 @@ def _ungrouped(dataset: Dataset) -> Iterator[str]:
 def _look_alikes(dataset: Dataset) -> Iterator[tuple[str, str]]:
     yield from look_alikes(folder.directory for folder in dataset.folders)
     for folder in dataset.folders:
-        yield from look_alikes(image.path for image in folder.images)
+        if not all_differ(folder.image_names):
+            yield from look_alikes(image.path for image in folder.images)
 
 
 def _unportable(dataset: Dataset) -> Iterator[str]:
     for folder in dataset.folders:
+        if all_portable([folder.name, *folder.image_names]):
+            continue
         for path in (folder.name, *(image.path for image in folder.images)):
             if not is_portable(path.rpartition("/")[2]):
                 yield path

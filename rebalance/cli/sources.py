@@ -32,12 +32,13 @@ class Source:
     """Of images that lie beside it."""
 
 
-def open_source(source: str, given: Given) -> Source:
-    """Return what SOURCE holds, in its groups."""
+def open_source(source: str, given: Given, *, is_counting: bool = False) -> Source:
+    """Return what SOURCE holds, in its groups; of images that are only counted, the names."""
     split = given["split"]
     described: dict[str, object] = {} if split is None else {"split": split}
     columns = _columns(given, source)
-    reread = partial(_read_list if is_table(source) else _scan, source, columns, given)
+    scanned = partial(_scan, is_counting=is_counting)
+    reread = partial(_read_list if is_table(source) else scanned, source, columns, given)
     dataset, table = reread()
     if table is not None:
         described["labels"] = {"sha256": table.sha256, "columns": used_columns(columns, table)}
@@ -45,10 +46,10 @@ def open_source(source: str, given: Given) -> Source:
     return opened if given["group_by"] is None else _grouped(opened, table, given["group_by"], columns)
 
 
-def _scan(source: str, _columns: Columns, given: Given) -> tuple[Dataset, None]:
+def _scan(source: str, _columns: Columns, given: Given, *, is_counting: bool) -> tuple[Dataset, None]:
     if given["images"] is not None:
         raise UsageError("--images goes with a list of images: a SOURCE that ends with .csv or .tsv")
-    return scan(source, **_settings(given)), None
+    return scan(source, is_counting=is_counting, **_settings(given)), None
 
 
 def _read_list(source: str, columns: Columns, given: Given) -> tuple[Dataset, Table]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import NamedTuple, Self
 
-from rebalance.dataset import ClassFolder, Dataset, ImageFile
+from rebalance.dataset import ClassFolder, Dataset, ImageFile, NamedImages
 from rebalance.plan import Drop, Plan
 
 _LAST = 4096
@@ -76,7 +76,7 @@ def with_groups(dataset: Dataset, grouping: Grouping) -> Dataset:
 
 def has_groups(images: Iterable[ImageFile]) -> bool:
     """Return whether any image belongs to a group."""
-    return any(image.group is not None for image in images)
+    return not isinstance(images, NamedImages) and any(image.group is not None for image in images)
 
 
 def groups_of(images: Sequence[ImageFile]) -> list[ImageGroup]:

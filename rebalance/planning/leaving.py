@@ -1,6 +1,6 @@
 """What of a class stands in OUTPUT as it is, and what is left out and why."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rebalance.dataset import ClassFolder, ImageFile, to_bytes
 from rebalance.plan import Drop, Keep, Unusable
@@ -8,7 +8,7 @@ from rebalance.planning.choice import Choice
 from rebalance.planning.naming import Place, original_path
 
 
-def images_left(folder: ClassFolder, unusable: Mapping[str, Unusable]) -> tuple[ImageFile, ...]:
+def images_left(folder: ClassFolder, unusable: Mapping[str, Unusable]) -> Sequence[ImageFile]:
     """Return the images that may stand in OUTPUT."""
     if not unusable:
         return folder.images

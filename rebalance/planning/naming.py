@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from posixpath import splitext
 from typing import NamedTuple, Self
 
@@ -21,7 +22,9 @@ _GENERATED = re.compile(r"_(?:aug|dup|smote)\d+-[0-9a-f]{12}\.[^./]*$")
 _WINDOWS_NAMES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 )
+_WINDOWS_STARTS = frozenset(name[:3] for name in _WINDOWS_NAMES)
 _WINDOWS_CHARACTERS = frozenset('<>:"\\|?*')
+_NOT_IN_WINDOWS = b'<>:"\\|?*' + bytes(range(1, 32))
 
 
 class Place(NamedTuple):
@@ -110,6 +113,20 @@ def look_alikes(names: Iterable[str]) -> Iterator[tuple[str, str]]:
         other = seen.setdefault(folded_name(name), name)
         if other != name:
             yield other, name
+
+
+def all_differ(names: Sequence[str]) -> bool:
+    """Return whether names differ by more than case or Unicode form; fast, and False where that is not plain."""
+    joined = "\0".join(names)
+    return joined.isascii() and len(set(joined.lower().split("\0"))) == len(names)
+
+
+def all_portable(names: Sequence[str]) -> bool:
+    """Return whether Windows takes names too; fast, and False where that is not plain."""
+    joined = to_bytes("\0".join(names)) + b"\0"
+    starts = {start.lower() for start in set(map(itemgetter(slice(3)), names))}
+    is_odd = b".\0" in joined or b" \0" in joined or not starts.isdisjoint(_WINDOWS_STARTS)
+    return not is_odd and len(joined.translate(None, _NOT_IN_WINDOWS)) == len(joined)
 
 
 def is_portable(name: str) -> bool:

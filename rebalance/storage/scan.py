@@ -3,11 +3,12 @@
 import fnmatch
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 
-from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, Stamp, to_bytes, to_text
+from rebalance.dataset import ClassFolder, Dataset, ImageFile, NamedImages, Remark, Stamp, to_bytes, to_text
 from rebalance.errors import SourceTreeError, did_you_mean
 from rebalance.storage.manifest import NAME
 
@@ -39,6 +40,8 @@ IMAGE_SUFFIXES = frozenset(
 )
 """What counts as an image by its name; what cannot be decoded among it is refused by name later."""
 
+_PLAIN_ENDINGS = frozenset({b".jpg", b".JPG", b".png", b".PNG", b".bmp", b".tif"})
+"""The last four bytes of nearly all of them."""
 _FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _NESTED = "is a folder inside a class: the images of a class lie directly in its folder"
 TRAINING = ("train", "training")
@@ -48,19 +51,25 @@ HELD_BACK = ("val", "valid", "validation", "test", "testing", "holdout")
 
 
 def scan(
-    source: str, *, split: str | None = None, exclude: Sequence[str] = (), follow_symlinks: bool = False
+    source: str,
+    *,
+    split: str | None = None,
+    exclude: Sequence[str] = (),
+    follow_symlinks: bool = False,
+    is_counting: bool = False,
 ) -> Dataset:
     """Return what a folder-per-class tree holds, sorted by bytes; what is odd is listed in it, not raised.
 
     With `split`, each folder of the root is such a tree, that one is balanced and the others are carried over.
     `exclude` holds shell patterns; one is compared with the path below the root and with each name of it. Links are
-    problems unless `follow_symlinks`, and are followed only to what lies inside the root.
+    problems unless `follow_symlinks`, and are followed only to what lies inside the root. Where the images are only to
+    be counted, regular files are not looked at, and nothing but their names is returned.
     Raises SourceTreeError where the root is no folder of class folders at all, or has no such split.
     """
     root = to_bytes(source)
     if not os.path.isdir(root):
         raise SourceTreeError(f"{source}: no such folder" if not os.path.lexists(root) else f"{source}: not a folder")
-    scanned = _Scan(root, tuple(pattern.rstrip("/") for pattern in exclude), follow_symlinks)
+    scanned = _Scan(root, tuple(pattern.rstrip("/") for pattern in exclude), follow_symlinks, is_counting)
     splits: list[str] = []
     if split is not None:
         splits = sorted(to_text(name) for name in scanned.folders_in(b""))
@@ -147,6 +156,7 @@ class _Scan:
     root: bytes
     exclude: tuple[str, ...]
     is_following: bool
+    is_counting: bool
     ignored: list[Remark] = field(default_factory=list)
     problems: list[Remark] = field(default_factory=list)
 
@@ -173,18 +183,36 @@ class _Scan:
 
     def _class_folder(self, parent: bytes, name: bytes, split: str | None) -> ClassFolder:
         """Return one class and its images."""
-        images = []
         folder = os.path.join(parent, name)
+        prefix = f"{split}/" if split is not None else ""
+        if self.is_counting:
+            names = sorted(self._names_of_images(folder), key=to_bytes)
+            return ClassFolder(to_text(name), NamedImages(to_text(folder), names), split, prefix)
+        images = sorted(self._images(folder, self._entries(folder)), key=lambda image: to_bytes(image.path))
+        return ClassFolder(to_text(name), tuple(images), split, prefix)
+
+    def _names_of_images(self, folder: bytes) -> list[str]:
+        """Return the names of the images of a class; where all are plain ones, none is looked at for itself."""
+        files: list[os.DirEntry[bytes]] = []
+        others: list[os.DirEntry[bytes]] = []
         for entry in self._entries(folder):
+            (files if entry.is_file(follow_symlinks=False) else others).append(entry)
+        names = [entry.name for entry in files]
+        if self.exclude or not _are_plain_images(names):
+            others, names = files + others, []
+        odd = [image.path.rpartition("/")[2] for image in self._images(folder, others)]
+        return [*(to_text(b"\0".join(names)).split("\0") if names else ()), *odd]
+
+    def _images(self, folder: bytes, entries: Iterable["os.DirEntry[bytes]"]) -> Iterator[ImageFile]:
+        """Yield the images among what lies in a class; remark on everything else."""
+        for entry in entries:
             path = _joined(folder, entry.name)
             if self._is_ignored(entry, path):
                 continue
             if entry.is_dir(follow_symlinks=self.is_following):
                 self.problems.append(Remark(path, _NESTED))
             elif self._is_image(path) and (image := self._image(entry, path)):
-                images.append(image)
-        images.sort(key=lambda image: to_bytes(image.path))
-        return ClassFolder(to_text(name), tuple(images), split, f"{split}/" if split is not None else "")
+                yield image
 
     def _entries(self, folder: bytes) -> Iterator["os.DirEntry[bytes]"]:
         try:
@@ -227,6 +255,12 @@ class _Scan:
             self.problems.append(Remark(path, "is not a regular file"))
             return None
         return ImageFile(path, Stamp.of(status))
+
+
+def _are_plain_images(names: Sequence[bytes]) -> bool:
+    """Return whether all are images by their names that have nothing to be remarked on; some may be missed."""
+    endings, first = set(map(itemgetter(slice(-4, None)), names)), set(map(itemgetter(0), names))
+    return endings <= _PLAIN_ENDINGS and b"."[0] not in first
 
 
 def is_excluded(path: str, patterns: Sequence[str]) -> bool:

@@ -46,7 +46,7 @@ def test_what_is_held_back_and_what_is_left_are_all_there_is(counts: list[int], 
     for before, train, val in zip(dataset.classes, split.classes, split.carried, strict=True):
         assert train.images
         assert val.images
-        assert sorted(train.images + val.images, key=lambda image: image.path) == list(before.images)
+        assert sorted([*train.images, *val.images], key=lambda image: image.path) == list(before.images)
         goal = min(max(1, int(len(before.images) * tenths / 10 + 0.5)), len(before.images) - 1)
         assert len(val.images) == goal
 

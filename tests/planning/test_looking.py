@@ -31,7 +31,7 @@ def scaled(rows: Any) -> Rows:
 
 
 def images_of(counts: Mapping[str, int]) -> dict[str, tuple[ImageFile, ...]]:
-    return {folder.name: folder.images for folder in dataset_of(counts).classes}
+    return {folder.name: tuple(folder.images) for folder in dataset_of(counts).classes}
 
 
 def chosen(
