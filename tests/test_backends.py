@@ -1,5 +1,7 @@
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalance.backends import run_batches
+from rebalance.backends import local_processes, run_batches, start_method
 from rebalance.errors import StorageError, WorkerError
 
 
@@ -113,3 +115,47 @@ def test_workers_that_hang_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WorkerError, match="0: a worker died or hung on it"):
         list(run_batches(hanging, [[0]], 1, describe=str))
     assert time.monotonic() - began < 20
+
+
+def process_id(_numbers: Sequence[int]) -> list[int]:
+    return [os.getpid()]
+
+
+def test_workers_are_forks_unless_threads_of_ours_would_be_missing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("sklearn", "onnxruntime"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert start_method() == ("fork" if sys.platform == "linux" else "spawn")
+    monkeypatch.setitem(sys.modules, "onnxruntime", sys)
+    assert start_method() == "spawn"
+    monkeypatch.delitem(sys.modules, "onnxruntime")
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    assert start_method() == "spawn"
+    ended.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_either_way_to_start_them_does_the_work_in_other_processes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, method: str
+) -> None:
+    monkeypatch.setattr("rebalance.backends.start_method", lambda: method)
+    pids = [pid for batch in run_batches(process_id, batches(20), 2, describe=str) for pid in batch]
+    assert len(pids) == 5
+    assert os.getpid() not in pids
+    results = run_batches(partial(dying_once, str(tmp_path / method)), batches(50), 2, describe=str)
+    assert sorted(number for batch in results for number in batch) == list(range(0, 100, 2))
+
+
+def handlers(_numbers: Sequence[int]) -> list[bool]:
+    return [signal.getsignal(number) is signal.SIG_DFL for number in (signal.SIGTERM, signal.SIGHUP)]
+
+
+def test_a_worker_has_none_of_the_handlers_of_its_parent() -> None:
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    try:
+        with local_processes(1) as executor:
+            assert executor.submit(handlers, []).result() == [True, True]
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import BinaryIO
 
 from rebalance.dataset import ImageFile, Stamp, to_bytes, to_text
@@ -67,9 +68,9 @@ class StagedTree:
         temporary = self._new_name()
         try:
             if self.link == "hardlink":
-                os.link(os.path.realpath(source.path), temporary, follow_symlinks=False)
+                os.link(_resolved(source.path), temporary, follow_symlinks=False)
             else:
-                os.symlink(os.path.realpath(source.path), temporary)
+                os.symlink(_resolved(source.path), temporary)
         except OSError as error:
             raise OutputRefusedError(
                 f"{to_text(source.path)}: --link {self.link} cannot be done: {error.strerror}; take --link copy"
@@ -135,6 +136,19 @@ def _opened(root: bytes, path: str) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
         yield file
+
+
+def _resolved(path: bytes) -> bytes:
+    """Return where a file lies, links followed; those of its folder once for all files of it."""
+    if os.path.islink(path):
+        return os.path.realpath(path)
+    folder, name = os.path.split(path)
+    return os.path.join(_resolved_folder(folder), name)
+
+
+@lru_cache(maxsize=16)
+def _resolved_folder(folder: bytes) -> bytes:
+    return os.path.realpath(folder)
 
 
 def _created(path: bytes) -> int:

@@ -3,7 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalance.dataset import to_bytes, to_text
-from rebalance.planning.naming import Place, format_of, generated_path, is_portable, look_alikes, original_path
+from rebalance.planning.naming import (
+    Place,
+    all_differ,
+    all_portable,
+    format_of,
+    generated_path,
+    is_portable,
+    look_alikes,
+    original_path,
+)
 
 
 def place_of(path: str) -> Place:
@@ -96,3 +105,23 @@ def test_an_original_lies_in_the_folder_of_split_and_class(
     generated = generated_path(place, "augmented", 0, 1)
     assert generated.startswith(expected.removesuffix(".jpg") + "_aug1-")
     assert generated[-16:] == generated_path(place_of(source), "augmented", 0, 1)[-16:]  # by the source alone
+
+
+odd_names = st.lists(st.text(st.sampled_from("aAbcCOonN1. é\x01<:\udcff"), min_size=1, max_size=5), max_size=6)
+
+
+@given(odd_names)
+def test_what_is_said_of_all_names_at_once_holds_for_each(given_names: list[str]) -> None:
+    if all_portable(given_names):
+        assert all(map(is_portable, given_names))
+    if all_differ(given_names):
+        assert not [pair for pair in look_alikes(given_names) if pair[0] != pair[1]]
+
+
+def test_plain_names_are_told_at_once() -> None:
+    assert all_portable(["IMG_0001.jpg", "cat-2 (3).png"])
+    assert all_differ(["a.jpg", "b.jpg"])
+    assert not all_differ(["a.jpg", "A.jpg"])
+    assert not all_portable(["con.jpg"])
+    assert not all_portable(["what?.jpg"])
+    assert not all_portable(["a.", "b"])

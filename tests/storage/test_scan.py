@@ -1,6 +1,7 @@
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -228,3 +229,28 @@ def test_images_of_a_folder_are_found_however_deep(splits: Path) -> None:
 )  # fmt: skip
 def test_an_image_is_told_by_its_suffix(name: str, is_image: bool) -> None:  # noqa: FBT001
     assert is_image_name(name) == is_image
+
+
+@pytest.mark.parametrize("settings", [{}, {"exclude": ("*1.png", "b/two.JPG")}, {"follow_symlinks": True}])
+def test_counting_finds_what_looking_finds(tmp_path: Path, settings: dict[str, Any]) -> None:
+    source = tmp_path / "source"
+    for folder, names in {
+        "a": ("1.jpg", "2.JPG", "3.png", "10.jpg"),
+        "b": ("two.JPG", "1.png", "x.jpeg", ".hidden.jpg", "notes.txt", "Thumbs.db", "no_suffix", "y.webp"),
+        "c": (),
+        "d": ("only.txt",),
+    }.items():
+        (source / folder).mkdir(parents=True)
+        for name in names:
+            (source / folder / name).write_bytes(b"x")
+    (source / "a" / "inner.jpg").mkdir()
+    (source / "b" / "link.jpg").symlink_to(source / "a" / "1.jpg")
+    (source / "b" / "out.jpg").symlink_to("/etc/hostname")
+    os.mkfifo(source / "b" / "pipe.jpg")
+    (source / "b" / os.fsdecode(b"\xff.jpg")).write_bytes(b"x")
+    looked, counted = scan(str(source), **settings), scan(str(source), is_counting=True, **settings)
+    assert (counted.ignored, counted.problems) == (looked.ignored, looked.problems)
+    assert counted.class_counts == looked.class_counts
+    for own, other in zip(counted.classes, looked.classes, strict=True):
+        assert own.image_names == other.image_names
+        assert [image.path for image in own.images] == [image.path for image in other.images]
