@@ -35,6 +35,8 @@ bench: $(VENV)/.developing
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/copying.py
 	$(BIN)/python benchmarks/holdout.py
+	$(BIN)/python benchmarks/counting.py
+	$(BIN)/python benchmarks/scaling.py
 
 PEERS := keras augmentor albumentations imgaug split-folders imbalanced-learn
 bench-setup: $(PEERS:%=benchmarks/.peers/%/.installed)
