@@ -21,6 +21,9 @@ from rebalance.matrices import Matrix, multiply
 class Engine(Protocol):
     """What samples and averages pixels [height, width, channels], colors premultiplied."""
 
+    most_pixels: int
+    """Of a picture that are gathered at one time."""
+
     def fills_in(self, fill: Fill, interpolation: str) -> bool:
         """Return whether it knows by itself what lies outside of a picture; else it is handed that as pixels."""
 
@@ -46,6 +49,8 @@ class Engine(Protocol):
 class PillowEngine:
     """Sampling by what every install has: numpy for 8 bits a channel, else Pillow."""
 
+    most_pixels = 2**22
+    """Some 30 bytes each while they are prepared."""
     _RESAMPLING: Mapping[str, Image.Resampling] = {
         "nearest": Image.Resampling.NEAREST,
         "bilinear": Image.Resampling.BILINEAR,
@@ -103,6 +108,8 @@ class _Channels(NamedTuple):
 
 class OpenCVEngine:
     """Sampling by OpenCV, several times faster; the extra `fast`."""
+
+    most_pixels = 2**26
 
     def __init__(self) -> None:
         """Import OpenCV. Raises UsageError where it is missing."""

@@ -17,8 +17,6 @@ _SHRINKS = 1.5
 _MOST_SMALLER = 8
 """Smaller sizes of one picture that are kept."""
 _DECIMALS = 9
-_MOST_PIXELS = 2**24
-"""Pixels of a picture that are gathered at one time."""
 _LONGEST = 2**15 - 1
 """Pixels that a side may have for OpenCV."""
 
@@ -113,6 +111,7 @@ class _Plane:
 
     def __init__(self, pixels: Pixels, fill: Fill, interpolation: str, engine: Engine) -> None:
         self._pixels, self._fill, self._interpolation, self._engine = pixels, fill, interpolation, engine
+        self._is_small = _fits((0, 0, *size_of(pixels)), engine.most_pixels)
         self._packed: Pixels | None = None
         self._box: Box | None = None
         self._prepared: object = None
@@ -124,7 +123,7 @@ class _Plane:
         if reduced_size != own_size and self._interpolation != "nearest":
             across, down = (new / old for new, old in zip(reduced_size, own_size, strict=True))
             return self._reduced(reduced_size).sample(scaled(matrix, across, down), size)
-        tiles = list(_tiles((0, 0, *size), matrix))
+        tiles = list(_tiles((0, 0, *size), matrix, self._engine.most_pixels))
         if len(tiles) == 1:
             return self._warped(tiles[0], matrix)
         output = np.empty((size[1], size[0], self._pixels.shape[2]), self._pixels.dtype)
@@ -152,7 +151,9 @@ class _Plane:
         return self._engine.warp(self._prepared, from_tile, box[:2], (tile[2] - tile[0], tile[3] - tile[1]))
 
     def _part(self, box: Box) -> Pixels:
-        """Return a part of the packed pixels, with what lies outside."""
+        """Return a part of the packed pixels, with what lies outside; small pictures are packed once."""
+        if not self._is_small:
+            return self._engine.pack(_patch(self._pixels, box, self._fill), self._interpolation)
         if self._packed is None:
             self._packed = self._engine.pack(self._pixels, self._interpolation)
         fill = self._fill if isinstance(self._fill, str) else self._engine.pack(self._fill, self._interpolation)
@@ -161,14 +162,14 @@ class _Plane:
     def _box_around(self, reach: Box) -> Box:
         """Return the part of the plane to prepare: what is made of it must not depend on what else was made."""
         whole = (0, 0, *size_of(self._pixels))
-        if self._engine.fills_in(self._fill, self._interpolation) and _fits(whole):
+        if self._is_small and self._engine.fills_in(self._fill, self._interpolation):
             return whole
-        if not self._engine.is_exact(self._pixels, self._interpolation):
+        if not self._is_small or not self._engine.is_exact(self._pixels, self._interpolation):
             return reach
         if self._box is not None and _holds(self._box, reach):
             return self._box
         wider = _widened(reach, self._box or reach)
-        return wider if _fits(wider) else reach
+        return wider if _fits(wider, self._engine.most_pixels) else reach
 
 
 def sample(pixels: Pixels, matrix: Matrix, size: Size, *, fill: Fill, interpolation: str, engine: Engine) -> Pixels:
@@ -213,25 +214,25 @@ def scaled(matrix: Matrix, across: float, down: float) -> Matrix:
     ))  # fmt: skip
 
 
-def _tiles(tile: Box, matrix: Matrix) -> Iterator[Box]:
+def _tiles(tile: Box, matrix: Matrix, most: int) -> Iterator[Box]:
     """Yield parts of the output so small that the part of the picture each reaches can be gathered at one time."""
     left, top, right, bottom = tile
-    if (_fits(tile) and _fits(_reach(tile, matrix))) or (right - left <= 1 and bottom - top <= 1):
+    if (_fits(tile, most) and _fits(_reach(tile, matrix), most)) or (right - left <= 1 and bottom - top <= 1):
         yield tile
     elif right - left >= bottom - top:
         middle = (left + right) // 2
-        yield from _tiles((left, top, middle, bottom), matrix)
-        yield from _tiles((middle, top, right, bottom), matrix)
+        yield from _tiles((left, top, middle, bottom), matrix, most)
+        yield from _tiles((middle, top, right, bottom), matrix, most)
     else:
         middle = (top + bottom) // 2
-        yield from _tiles((left, top, right, middle), matrix)
-        yield from _tiles((left, middle, right, bottom), matrix)
+        yield from _tiles((left, top, right, middle), matrix, most)
+        yield from _tiles((left, middle, right, bottom), matrix, most)
 
 
-def _fits(box: Box) -> bool:
-    """Return whether the pixels of a box can be held at one time, in the form that an engine samples."""
+def _fits(box: Box, most: int) -> bool:
+    """Return whether a box has so few pixels, and sides as short as OpenCV takes them."""
     width, height = box[2] - box[0], box[3] - box[1]
-    return width * height <= _MOST_PIXELS and max(width, height) <= _LONGEST
+    return width * height <= most and max(width, height) <= _LONGEST
 
 
 def _holds(box: Box, other: Box) -> bool:

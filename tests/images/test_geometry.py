@@ -124,7 +124,7 @@ def test_tiles_fit_together_without_a_seam(fill: str, engine: str, monkeypatch: 
     pixels = ramp(3, "uint8", (150, 90))
     matrix = (0.8, 0.5, -30.25, -0.5, 0.8, 40.5)
     whole = sampled(pixels, matrix, (150, 90), fill=fill, engine=engine)
-    monkeypatch.setattr("rebalance.images.geometry._MOST_PIXELS", 1000)
+    monkeypatch.setattr(type(engine_of(engine)), "most_pixels", 1000)
     tiled = sampled(pixels, matrix, (150, 90), fill=fill, engine=engine)
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 
