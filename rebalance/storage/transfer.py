@@ -8,7 +8,7 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -16,6 +16,8 @@ from rebalance.dataset import ImageFile, Stamp, to_bytes, to_text
 from rebalance.errors import BadImageError, OutputRefusedError, StorageError
 
 LINKS = ("auto", "copy", "hardlink", "symlink")
+_numbers = itertools.count()
+"""Of the files that this process has made."""
 _FICLONE = 0x40049409
 
 
@@ -36,7 +38,6 @@ class StagedTree:
     tree: bytes
     temporary: bytes
     link: str = "auto"
-    _names: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def put(self, output: str, data: bytes) -> None:
         """Write a file whole or not at all."""
@@ -81,7 +82,7 @@ class StagedTree:
                 os.unlink(temporary)  # rename leaves both names where they already are one file
 
     def _new_name(self) -> bytes:
-        return os.path.join(self.temporary, b"%d-%d" % (os.getpid(), next(self._names)))
+        return os.path.join(self.temporary, b"%d-%d" % (os.getpid(), next(_numbers)))
 
     def _move(self, temporary: bytes, output: str) -> None:
         target = os.path.join(self.tree, to_bytes(output))
