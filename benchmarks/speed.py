@@ -4,11 +4,12 @@
 
 Every entry makes the same number of pictures from the same photographs, of one size, with the same operations in the
 same ranges, JPEG of quality 90 with 4:2:0. In every round all of them run one after the other; a ratio is that of two
-runs of one round, and the median over rounds is printed. What is written is counted and decoded each time. One more run
-beforehand, which is not timed, measures memory.
+runs of one round, and the median over rounds is printed. Other sizes are made in the first of the numbers alone. What
+is written is counted and decoded each time. One more run beforehand, which is not timed, measures memory.
 """
 
 import argparse
+import itertools
 import os
 import shutil
 import statistics
@@ -181,9 +182,9 @@ def main() -> None:
         write_photographs(source)
         print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, files in {asked.folder}")
         for size in asked.size:
-            for work in asked.work:
-                for n_outputs in asked.outputs:
-                    compare(Job(source, n_outputs, work, size), Path(folder), asked.rounds)
+            numbers = asked.outputs if size == "none" else asked.outputs[:1]
+            for work, n_outputs in itertools.product(asked.work, numbers):
+                compare(Job(source, n_outputs, work, size), Path(folder), asked.rounds)
 
 
 def _in_memory() -> Path:
