@@ -12,7 +12,8 @@ import numpy as np
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.embedders import Visible
 from rebalance.errors import BadImageError, UnfitImageError, WorkerError
-from rebalance.images.codec import Header, Picture, check_header, check_pixels, load_source
+from rebalance.images.codec import Header, check_header, check_pixels
+from rebalance.images.picture import Picture, load_source
 from rebalance.images.pipeline import Draw, Making, format_written, make_copy, remake
 from rebalance.images.synthetic import Parent, Shown, blend, decoded, nearest_copy
 from rebalance.keys import Conditions, is_encoded, key_of

@@ -9,7 +9,8 @@ from rebalance import __version__
 from rebalance.dataset import to_bytes
 from rebalance.drawing import attempt_key
 from rebalance.errors import CheckFailedError, SourceTreeError, UsageError, did_you_mean
-from rebalance.images.codec import library_versions, load_source
+from rebalance.images.codec import library_versions
+from rebalance.images.picture import load_source
 from rebalance.images.pipeline import Making, format_written, remake
 from rebalance.images.synthetic import Parent, blend
 from rebalance.planning.naming import format_of

@@ -12,8 +12,9 @@ from rebalance.backends import run_batches
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.embedders import AskedEmbedder, open_embedder
 from rebalance.errors import BadImageError, StorageError, WorkerError
-from rebalance.images.codec import check_pixels, load_source
+from rebalance.images.codec import check_pixels
 from rebalance.images.embedding import embed_image
+from rebalance.images.picture import load_source
 from rebalance.images.pipeline import Making, draw_copy
 from rebalance.images.synthetic import shown_of
 from rebalance.plan import Recipe, Rendering

@@ -5,7 +5,7 @@ from functools import cached_property, partial
 from posixpath import basename, dirname
 from typing import NamedTuple
 
-from rebalance.images.codec import Picture, load_source
+from rebalance.images.picture import Picture, load_source
 from rebalance.images.pipeline import MadeFile, Making, make_copy, remake
 from rebalance.plan import SOURCE_LIKE, Recipe, Rendering
 from rebalance.planning.naming import Place, format_of, original_path

@@ -8,12 +8,13 @@ import numpy as np
 
 from rebalance.errors import UnfitImageError
 from rebalance.images import steps
-from rebalance.images.codec import Header, Picture, encoding_of
+from rebalance.images.codec import Header
 from rebalance.images.encoding import encode
 from rebalance.images.engines import engine_of
 from rebalance.images.geometry import Surface, sample, scaled
 from rebalance.images.levels import adjust
 from rebalance.images.modes import held_mode
+from rebalance.images.picture import Picture, encoding_of
 from rebalance.images.pixels import Box, Fill, Pixels, Size, border_of, colors_of, level_of, size_of, top_of
 from rebalance.images.placing import Place, place, untouched_place
 from rebalance.images.quality import MOST_ATTEMPTS, is_alike, is_bordered, is_flat, is_still

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rebalance.images.codec import Picture
 from rebalance.images.decoder import Decoded
 from rebalance.images.encoding import settings_for
 from rebalance.images.geometry import turned, turned_upright
+from rebalance.images.picture import Picture
 from rebalance.images.pipeline import Draw, Drawn, MadeFile, Making, draw_copy, finish, holds, rendered, resized
 from rebalance.images.pixels import Pixels, colors_of, has_alpha, level_of, premultiplied, size_of, straight
 from rebalance.images.viewing import pixels_on_white

@@ -12,32 +12,10 @@ from rebalance.dataset import ClassFolder, Dataset, ImageFile, NamedImages, Rema
 from rebalance.errors import SourceTreeError, did_you_mean
 from rebalance.storage.manifest import NAME
 
-IMAGE_SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".apng",
-        ".webp",
-        ".bmp",
-        ".dib",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".tif",
-        ".tiff",
-        ".gif",
-        ".mpo",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".jxl",
-        ".jp2",
-    ]
-)
+IMAGE_SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".ppm", ".pgm",
+    ".pbm", ".pnm", ".tif", ".tiff", ".gif", ".mpo", ".heic", ".heif", ".avif", ".jxl", ".jp2",
+})  # fmt: skip
 """What counts as an image by its name; what cannot be decoded among it is refused by name later."""
 
 _PLAIN_ENDINGS = frozenset({b".jpg", b".JPG", b".png", b".PNG", b".bmp", b".tif"})

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageCms
 
-from rebalance.images.codec import Picture, load_image
+from rebalance.images.picture import Picture, load_image
 from rebalance.images.pipeline import MadeFile, Making, make_copy
 from rebalance.images.pixels import Pixels
 from rebalance.plan import Recipe, Rendering

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from rebalance.errors import BadImageError, UnfitImageError
-from rebalance.images.codec import check_header, check_pixels, encoding_of, load_image
+from rebalance.images.codec import check_header, check_pixels
 from rebalance.images.encoding import encode
+from rebalance.images.picture import encoding_of, load_image
 from rebalance.plan import MAX_PIXELS, SOURCE_LIKE
 from tests.images.pictures import (
     ENGINES,

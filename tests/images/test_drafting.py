@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rebalance.images.codec import load_image, load_source
+from rebalance.images.picture import load_image, load_source
 from rebalance.images.pipeline import Making, remake
 from rebalance.keys import plain_fingerprint
 from rebalance.plan import Rendering

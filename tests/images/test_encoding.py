@@ -7,8 +7,8 @@ from PIL import Image, ImageFile, JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 from rebalance.errors import UnfitImageError
-from rebalance.images.codec import encoding_of, load_image
 from rebalance.images.encoding import encode
+from rebalance.images.picture import encoding_of, load_image
 from rebalance.images.pipeline import Making, remake
 from rebalance.plan import SOURCE_LIKE, Rendering
 from rebalance.recipes import make_recipe

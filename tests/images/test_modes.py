@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from rebalance.errors import UnfitImageError
-from rebalance.images.codec import load_image
 from rebalance.images.deep import encode_deep
 from rebalance.images.modes import MODES, held_mode
+from rebalance.images.picture import load_image
 from rebalance.plan import Rendering
 from tests.images.pictures import (
     ENGINES,

@@ -8,8 +8,9 @@ from PIL import Image
 
 from rebalance.drawing import attempt_key
 from rebalance.images import pipeline
-from rebalance.images.codec import Header, Picture
+from rebalance.images.codec import Header
 from rebalance.images.encoding import Encoding
+from rebalance.images.picture import Picture
 from rebalance.images.pipeline import MadeFile, Making, make_copy, remake
 from rebalance.images.pixels import Pixels
 from rebalance.matrices import Values

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from rebalance.images.codec import load_image
 from rebalance.images.engines import engine_of
 from rebalance.images.geometry import sample
+from rebalance.images.picture import load_image
 from rebalance.images.pipeline import Making, make_copy
 from rebalance.images.pixels import Pixels
 from rebalance.images.placing import Place, place

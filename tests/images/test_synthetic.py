@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rebalance.images.codec import Picture, load_image
+from rebalance.images.picture import Picture, load_image
 from rebalance.images.pipeline import Making
 from rebalance.images.pixels import Pixels
 from rebalance.images.synthetic import SAME, Parent, blend, nearest_copy
