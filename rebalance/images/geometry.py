@@ -12,6 +12,8 @@ from rebalance.matrices import IDENTITY, Matrix, multiply
 
 _MARGIN = 3
 """Pixels that a bicubic sample may reach beyond its own place, and one for rounding."""
+_NEAR = 1.25
+"""How much a copy may be zoomed to be sampled from what was averaged to the size of the output."""
 _SHRINKS = 1.5
 """Source pixels a step above which the source is averaged first."""
 _MOST_SMALLER = 8
@@ -119,7 +121,7 @@ class _Plane:
 
     def sample(self, matrix: Matrix, size: Size) -> Pixels:
         own_size = size_of(self._pixels)
-        reduced_size = _reduced_size(own_size, matrix)
+        reduced_size = _reduced_size(own_size, size, matrix)
         if reduced_size != own_size and self._interpolation != "nearest":
             across, down = (new / old for new, old in zip(reduced_size, own_size, strict=True))
             return self._reduced(reduced_size).sample(scaled(matrix, across, down), size)
@@ -191,18 +193,19 @@ def _moved(pixels: Pixels, matrix: Matrix, size: Size, fill: Fill) -> Pixels:
     return np.ascontiguousarray(moved)
 
 
-def _reduced_size(size: Size, matrix: Matrix) -> Size:
+def _reduced_size(size: Size, made: Size, matrix: Matrix) -> Size:
     """Return the size to average a picture to so that a step of the output is about a pixel, along each of its axes.
 
-    Steps are taken in halves of a pixel, so that copies that are zoomed a little differently share what is averaged.
+    That is the size of the output for every copy that is zoomed by a quarter at most, so that they share what is
+    averaged; for others, steps are taken in halves of a pixel.
     """
     a, b, _, d, e, _ = matrix
-    steps = (math.hypot(a, b), math.hypot(d, e))
-    width, height = (
-        max(1, round(length / (round(2 * step) / 2))) if step > _SHRINKS else length
-        for length, step in zip(size, steps, strict=True)
-    )
-    return width, height
+    lengths = []
+    for length, made_length, step in zip(size, made, (math.hypot(a, b), math.hypot(d, e)), strict=True):
+        whole = length / made_length
+        taken = whole if 1 / _NEAR <= step / whole <= _NEAR else round(2 * step) / 2
+        lengths.append(max(1, round(length / taken)) if taken > _SHRINKS else length)
+    return lengths[0], lengths[1]
 
 
 def scaled(matrix: Matrix, across: float, down: float) -> Matrix:
