@@ -2,7 +2,8 @@
 
     python benchmarks/starting.py
 
-Threads are there to compare: a decoder that crashes would take the whole run with it.
+Threads are there to compare: a decoder that crashes would take the whole run with it. So is the fork server, whose
+workers are no children of the run: nothing of the system ends them with it, and here they are not tied to it.
 """
 
 import os
@@ -29,6 +30,10 @@ def threads(n_workers: int) -> Executor:
     return ThreadPoolExecutor(n_workers)
 
 
+def begin(_parent: int) -> None:
+    """Begin as a worker that nothing is tied to."""
+
+
 def run_with(method: str) -> None:
     """Run the command line with another way to start workers."""
     if method == "threads":
@@ -36,6 +41,8 @@ def run_with(method: str) -> None:
         backends.run_batches.__kwdefaults__["make_executor"] = threads
     else:
         backends.start_method = lambda: method
+    if method == "forkserver":
+        backends._start_worker = begin  # noqa: SLF001  which ends a worker whose parent is another
     rebalance()
 
 
