@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rounds import time_in_turn
+from rounds import folder_in_memory, time_in_turn
 
 HERE = Path(__file__).parent
 N_HELD_BACK = 2
@@ -40,7 +40,7 @@ def main() -> None:
     source = Path(os.environ["REBALANCE_DATA"]) / "clothing"
     counts = [len(list(folder.glob("*.jpg"))) for folder in source.iterdir() if folder.is_dir()]
     n_files = len(counts) * max(counts)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=folder_in_memory()) as folder:
         time_in_turn(entries, source, Path(folder) / "output", n_files)
         if (HERE / ".peers" / "split-folders").exists():
             time_in_turn({"split-folders": split_folders}, source, Path(folder) / "output", n_files)

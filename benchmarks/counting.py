@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from rounds import run_once
+from rounds import folder_in_memory, run_once
 
 from rebalance.dataset import ImageFile, Stamp, to_bytes
 from rebalance.storage.transfer import StagedTree, read_source
@@ -66,8 +66,7 @@ def link(root: Path, folder: Path) -> None:
 
 def main() -> None:
     """Write the tree in memory where there is such, and time both."""
-    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=in_memory) as name:
+    with tempfile.TemporaryDirectory(dir=folder_in_memory()) as name:
         root = Path(name) / "source"
         write_tree(root)
         count(root)

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rounds import time_in_turn
+from rounds import folder_in_memory, time_in_turn
 
 N_COPIES = 10
 """Copies of every photograph in the source, told apart by bytes behind their end."""
@@ -51,7 +51,7 @@ def main() -> None:
     if importlib.util.find_spec("splitfolders") is not None:
         entries["split-folders"] = split_folders
     photographs = sorted((Path(os.environ["REBALANCE_DATA"]) / "clothing").rglob("*.jpg"))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=folder_in_memory()) as folder:
         for photograph in photographs:
             for number in range(N_COPIES):
                 copy = Path(folder) / "source" / photograph.parent.name / f"{photograph.stem}-{number}.jpg"

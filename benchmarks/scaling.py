@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
-from rounds import Run, most_memory, run_once
+from rounds import Run, folder_in_memory, most_memory, run_once
 from speed import CLASSES, N_SOURCES, write_photographs
 
 N_OUTPUTS = 2000
@@ -91,8 +91,7 @@ def main() -> None:
     parser.add_argument("--engine", default="pillow")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=in_memory) as name:
+    with tempfile.TemporaryDirectory(dir=folder_in_memory()) as name:
         folder = Path(name)
         source, output = folder / "source", folder / "output"
         write_photographs(source)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, ImageOps
-from rounds import Run, most_memory, run_once
+from rounds import Run, folder_in_memory, most_memory, run_once
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
@@ -175,21 +175,18 @@ def main() -> None:
     parser.add_argument("--work", nargs="+", default=["geometry", "full"])
     parser.add_argument("--size", nargs="+", default=["none", "224x224"])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=_in_memory(), help="where the pictures are written")
+    parser.add_argument("--folder", type=Path, default=folder_in_memory(), help="where the pictures are written")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         source = Path(folder) / "source"
         write_photographs(source)
-        print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, files in {asked.folder}")
+        print(
+            f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, files in {asked.folder or 'a temporary folder'}"
+        )
         for size in asked.size:
             numbers = asked.outputs if size == "none" else asked.outputs[:1]
             for work, n_outputs in itertools.product(asked.work, numbers):
                 compare(Job(source, n_outputs, work, size), Path(folder), asked.rounds)
-
-
-def _in_memory() -> Path:
-    """Return a folder in memory where there is one: a disk's own pauses would be noise."""
-    return Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else Path(tempfile.gettempdir())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Threads are there to compare: a decoder that crashes would take the whole run wi
 workers are no children of the run: nothing of the system ends them with it, and here they are not tied to it.
 """
 
-import os
 import shutil
 import statistics
 import sys
@@ -14,7 +13,7 @@ import tempfile
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
-from rounds import run_once
+from rounds import folder_in_memory, run_once
 from speed import CLASSES, N_SOURCES, write_photographs
 
 from rebalance import backends
@@ -48,8 +47,7 @@ def run_with(method: str) -> None:
 
 def main() -> None:
     """Time the methods in turn and print medians of the ratios to forks."""
-    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=in_memory) as name:
+    with tempfile.TemporaryDirectory(dir=folder_in_memory()) as name:
         source, output = Path(name) / "source", Path(name) / "output"
         write_photographs(source)
         for n_outputs in N_OUTPUTS:
