@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROUNDS = 5
+_ROOM = 2**31
+"""Bytes that the largest output may take, with what is beside it."""
 _LOOK_EVERY = 0.1
 """Seconds between two looks at the memory of a run."""
 
@@ -28,8 +30,10 @@ class Run(NamedTuple):
 
 
 def folder_in_memory() -> str | None:
-    """Return a folder in memory where there is one: the pauses of a disk, and of names it has just freed, are noise."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    """Return a folder in memory where there is room: the pauses of a disk, and of names it has just freed, are noise."""
+    folder = "/dev/shm"
+    has_room = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= _ROOM
+    return folder if has_room else None
 
 
 def run_once(command: list[str]) -> Run:
