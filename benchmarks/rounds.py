@@ -30,7 +30,7 @@ class Run(NamedTuple):
 
 
 def folder_in_memory() -> str | None:
-    """Return a folder in memory where there is room: the pauses of a disk, and of names it has just freed, are noise."""
+    """Return a folder in memory where there is room: pauses of a disk, and of names it has just freed, are noise."""
     folder = "/dev/shm"
     has_room = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= _ROOM
     return folder if has_room else None
