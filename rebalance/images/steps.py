@@ -42,9 +42,9 @@ def add_gaussian_noise(pixels: Pixels, values: Values, key: bytes, _recipe: Reci
         return pixels
     colors = colors_of(pixels)
     noise = np.rint(_normal_quantiles() * sigma).astype(np.int16 if pixels.dtype == np.uint8 else np.int32)
-    drawn, noisy = _random(key, "gaussian_noise", colors.shape), np.empty_like(colors)
+    bits, noisy = _bits(key, "gaussian_noise"), np.empty_like(colors)
     for rows in _strips(colors):
-        sums = np.add(noise.take(drawn[rows]), colors[rows], dtype=noise.dtype)
+        sums = np.add(noise.take(_next(bits, colors[rows].shape)), colors[rows], dtype=noise.dtype)
         noisy[rows] = sums.clip(0, top_of(pixels), out=sums)
     return with_colors(pixels, noisy)
 
@@ -104,16 +104,28 @@ def _erased_box(values: Values, width: int, height: int) -> Box:
 
 
 def _strips(pixels: Pixels) -> Iterator[slice]:
-    """Yield rows of pixels at a time whose levels stay in the cache of a processor while they are worked on."""
-    n_rows = max(1, _STRIP // math.prod(pixels.shape[1:]))
+    """Yield rows of pixels at a time whose levels stay in the cache of a processor while they are worked on.
+
+    They are four or a multiple of it: then the words that their bits are taken from are used up.
+    """
+    n_rows = max(4, _STRIP // math.prod(pixels.shape[1:]) // 4 * 4)
     return (slice(top, top + n_rows) for top in range(0, len(pixels), n_rows))
 
 
 def _random(key: bytes, purpose: str, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
     """Return 16 random bits for every element, a function of the key of the copy alone."""
-    state = int.from_bytes(blake2b(purpose.encode(), key=key, digest_size=32).digest())
+    return _next(_bits(key, purpose), shape)
+
+
+def _bits(key: bytes, purpose: str) -> np.random.PCG64:
+    """Return the stream of random bits of a copy for one purpose."""
+    return np.random.PCG64(int.from_bytes(blake2b(purpose.encode(), key=key, digest_size=32).digest()))
+
+
+def _next(bits: np.random.PCG64, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
+    """Return the next 16 random bits for every element; what is left of the last word is lost."""
     n_elements = math.prod(shape)
-    words = np.random.PCG64(state).random_raw(-(-n_elements // 4))
+    words = bits.random_raw(-(-n_elements // 4))
     return words.astype("<u8", copy=False).view("<u2")[:n_elements].reshape(shape)
 
 
