@@ -1,12 +1,12 @@
 """Whole processes that copy a tree into train and val: rebalance, the loop people write by hand, and split-folders."""
 
-import importlib.util
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from rounds import folder_in_memory, time_in_turn
+from rounds import Entry, folder_in_memory, peer_python, time_in_turn
 
 N_COPIES = 10
 """Copies of every photograph in the source, told apart by bytes behind their end."""
@@ -38,18 +38,18 @@ def by_hand(source: Path, output: Path) -> list[str]:
     return [sys.executable, "-c", _BY_HAND, str(source), str(output), SHARE]
 
 
-def split_folders(source: Path, output: Path) -> list[str]:
+def split_folders(python: Path, source: Path, output: Path) -> list[str]:
     """Return the command of split-folders, by copy, its only way that leaves the source as it is."""
     ratio = (1 - float(SHARE), float(SHARE))
     call = f"import splitfolders; splitfolders.ratio({str(source)!r}, {str(output)!r}, seed=0, ratio={ratio})"
-    return [sys.executable, "-c", call]
+    return [str(python), "-c", call]
 
 
 def main() -> None:
     """Time the entries in turn; split-folders where it is installed."""
-    entries = {"rebalance": rebalance, "by hand": by_hand}
-    if importlib.util.find_spec("splitfolders") is not None:
-        entries["split-folders"] = split_folders
+    entries: dict[str, Entry] = {"rebalance": rebalance, "by hand": by_hand}
+    if python := peer_python("split-folders"):
+        entries["split-folders"] = partial(split_folders, python)
     photographs = sorted((Path(os.environ["REBALANCE_DATA"]) / "clothing").rglob("*.jpg"))
     with tempfile.TemporaryDirectory(dir=folder_in_memory()) as folder:
         for photograph in photographs:

@@ -6,20 +6,22 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 ROUNDS = 5
+_PEERS = Path(__file__).parent / ".peers"
 _ROOM = 2**31
 """Bytes that the largest output may take, with what is beside it."""
 _LOOK_EVERY = 0.1
 """Seconds between two looks at the memory of a run."""
 
-Entries = Mapping[str, Callable[[Path, Path], list[str]]]
-"""Name -> from source and output to the command; the first is what the others are compared with."""
+Entry = Callable[[Path, Path], list[str]]
+"""From source and output to the command."""
+Entries = Mapping[str, Entry]
+"""By name; the first is what the others are compared with."""
 
 
 class Run(NamedTuple):
@@ -34,6 +36,15 @@ def folder_in_memory() -> str | None:
     folder = "/dev/shm"
     has_room = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= _ROOM
     return folder if has_room else None
+
+
+def peer_python(name: str) -> Path | None:
+    """Return the interpreter of a peer's environment; None, and say so, where it is not installed."""
+    python = _PEERS / name / "bin" / "python"
+    if python.exists():
+        return python
+    print(f"{name}: is not installed (make bench-setup)")
+    return None
 
 
 def run_once(command: list[str]) -> Run:
@@ -53,17 +64,11 @@ def run_once(command: list[str]) -> Run:
 def most_memory(command: list[str]) -> float:
     """Run a command and return the most MiB that it and its processes held, what they share counted once (PSS)."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    most = [0.0]
-
-    def look() -> None:
-        while process.poll() is None:
-            most[0] = max(most[0], sum(_proportional_set(pid) for pid in _family(process.pid)))
-            time.sleep(_LOOK_EVERY)
-
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    watcher.join()
-    return most[0]
+    most = 0.0
+    while process.poll() is None:
+        most = max(most, sum(_proportional_set(pid) for pid in _family(process.pid)))
+        time.sleep(_LOOK_EVERY)
+    return most
 
 
 def _family(pid: int) -> Iterator[int]:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from PIL import Image
 from rounds import Run, folder_in_memory, most_memory, run_once
-from speed import CLASSES, N_SOURCES, write_photographs
+from speed import CLASSES, augment, write_photographs
 
 N_OUTPUTS = 2000
 OUTPUTS = (500, 1000, 2000, 4000, 8000)
@@ -40,11 +40,8 @@ class Way(NamedTuple):
 
 def command(source: Path, output: Path, way: Way) -> list[str]:
     """Return the command that makes so many files beside the originals."""
-    each = (N_SOURCES + way.n_outputs) // way.n_classes
-    return [
-        sys.executable, "-m", "rebalance", "augment", str(source), "-o", str(output), "-s", str(each), "-q",
-        "--engine", way.engine, "-j", str(way.n_workers),
-    ]  # fmt: skip
+    arguments = augment(source, output, way.n_outputs, way.n_classes)
+    return [sys.executable, "-m", "rebalance", *arguments, "--engine", way.engine, "-j", str(way.n_workers)]
 
 
 def resized(source: Path, target: Path, width: int) -> Path:

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, ImageOps
-from rounds import Run, folder_in_memory, most_memory, run_once
+from rounds import Run, folder_in_memory, most_memory, peer_python, run_once
 
-HERE = Path(__file__).parent
-PEERS = HERE / "peers"
+PEERS = Path(__file__).parent / "peers"
 N_SOURCES = 200
 SIZE = (500, 375)
 CLASSES = ("a", "b")
@@ -66,14 +65,18 @@ class Entry(NamedTuple):
     n_more: int = 0
 
 
+def augment(source: Path, output: Path, n_outputs: int, n_classes: int = len(CLASSES)) -> list[str]:
+    """Return the arguments that make so many files beside the originals."""
+    return ["augment", str(source), "-o", str(output), "-s", str((N_SOURCES + n_outputs) // n_classes), "-q"]
+
+
 def ours(name: str, engine: str, interpolation: str) -> Entry:
     """Return rebalance, which carries the originals over too, with manifest, hashes, staging and sync."""
 
     def command(job: Job, output: Path) -> list[str]:
-        each = (N_SOURCES + job.n_outputs) // len(CLASSES)
         size = [] if job.size == "none" else ["--size", job.size]
         return [
-            sys.executable, "-m", "rebalance", "augment", str(job.source), "-o", str(output), "-s", str(each), "-q",
+            sys.executable, "-m", "rebalance", *augment(job.source, output, job.n_outputs),
             "--engine", engine, "--interpolation", interpolation, "--config", str(job.config()), *size,
         ]  # fmt: skip
 
@@ -98,13 +101,10 @@ def entries(work: str) -> Iterator[Entry]:
     yield ours("rebalance with fast, bicubic", "opencv", "bicubic")
     yield peer("limit", "limit.py", sys.executable)
     for name in ("keras", "augmentor", "albumentations", "imgaug"):
-        python = HERE / ".peers" / name / "bin" / "python"
         if name == "augmentor" and work == "full":
             continue
-        if python.exists():
+        if python := peer_python(name):
             yield peer(name, f"with_{name}.py", python)
-        else:
-            print(f"{name}: is not installed (make bench-setup)")
 
 
 def write_photographs(folder: Path) -> None:

@@ -6,22 +6,20 @@ Threads are there to compare: a decoder that crashes would take the whole run wi
 workers are no children of the run: nothing of the system ends them with it, and here they are not tied to it.
 """
 
-import shutil
-import statistics
 import sys
 import tempfile
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from rounds import folder_in_memory, run_once
-from speed import CLASSES, N_SOURCES, write_photographs
+from rounds import folder_in_memory, time_in_turn
+from speed import N_SOURCES, augment, write_photographs
 
 from rebalance import backends
 from rebalance.cli.main import main as rebalance
 
 METHODS = ("fork", "threads", "forkserver", "spawn")
 N_OUTPUTS = (200, 4000)
-ROUNDS = 5
 
 
 def threads(n_workers: int) -> Executor:
@@ -45,25 +43,19 @@ def run_with(method: str) -> None:
     rebalance()
 
 
+def run_of(method: str, n_outputs: int, source: Path, output: Path) -> list[str]:
+    """Return the command of a whole run."""
+    return [sys.executable, __file__, method, *augment(source, output, n_outputs), "--max-copies", "1000"]
+
+
 def main() -> None:
-    """Time the methods in turn and print medians of the ratios to forks."""
+    """Time the methods in turn beside forks."""
     with tempfile.TemporaryDirectory(dir=folder_in_memory()) as name:
-        source, output = Path(name) / "source", Path(name) / "output"
+        source = Path(name) / "source"
         write_photographs(source)
         for n_outputs in N_OUTPUTS:
-            seconds: dict[str, list[float]] = {method: [] for method in METHODS}
-            for _ in range(ROUNDS):
-                for method in METHODS:
-                    each = str((N_SOURCES + n_outputs) // len(CLASSES))
-                    command = [sys.executable, __file__, method, "augment", str(source), "-o", str(output), "-s", each]
-                    seconds[method].append(run_once([*command, "-q", "--max-copies", "1000"]).wall)
-                    shutil.rmtree(output)
-            for method, own in seconds.items():
-                ratio = statistics.median(one / fork for one, fork in zip(own, seconds["fork"], strict=True))
-                print(
-                    f"{n_outputs} outputs, {method}: {statistics.median(own):.2f} s, {ratio:.2f} times forks",
-                    flush=True,
-                )
+            entries = {method: partial(run_of, method, n_outputs) for method in METHODS}
+            time_in_turn(entries, source, Path(name) / "output", N_SOURCES + n_outputs)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def usable_cores() -> int:
 
 
 def start_method() -> str:
-    """Return how worker processes begin: as forks of this one, some 30 times as fast, unless it has threads."""
+    """Return how worker processes begin: as forks of this one, which import nothing anew, unless it has threads."""
     is_single = threading.active_count() == 1 and not any(name in sys.modules for name in _UNFORKABLE)
     return "fork" if sys.platform == "linux" and is_single else "spawn"
 

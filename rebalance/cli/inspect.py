@@ -51,9 +51,10 @@ def inspect(source: str, **given: Any) -> int:
     rebalance inspect data --split train --leakage fail
     rebalance inspect data/train --neighbors
     """
-    opened = open_source(source, given, is_counting=_is_counting(source, given))
+    is_counting = _is_counting(source, given)
+    opened = open_source(source, given, is_counting=is_counting)
     found = neighbors_found(opened.dataset, given)
-    leakage = find_leakage(opened, given)
+    leakage = None if is_counting else find_leakage(opened, given)
     report = _report(opened.dataset, given)
     if leakage:
         report |= {"leakage": [leak._asdict() for leak in leakage.leaks], "not_compared": list(leakage.unread)}

@@ -163,10 +163,11 @@ class _Plane:
 
     def _box_around(self, reach: Box) -> Box:
         """Return the part of the plane to prepare: what is made of it must not depend on what else was made."""
-        whole = (0, 0, *size_of(self._pixels))
-        if self._is_small and self._engine.fills_in(self._fill, self._interpolation):
-            return whole
-        if not self._is_small or not self._engine.is_exact(self._pixels, self._interpolation):
+        if not self._is_small:
+            return reach
+        if self._engine.fills_in(self._fill, self._interpolation):
+            return (0, 0, *size_of(self._pixels))
+        if not self._engine.is_exact(self._pixels, self._interpolation):
             return reach
         if self._box is not None and _holds(self._box, reach):
             return self._box

@@ -131,9 +131,8 @@ def _cubic(flat: _Words, stride: int, index: _Places, across: _Words, down: _Wor
     """Return the level of every lane, 0 to 255, on the cubics through sixteen pixels around a place."""
     beside = [weights.take(across) for weights in _cubic_weights(_ACROSS_BITS)]
     below = [weights.take(down) for weights in _cubic_weights(_DOWN_BITS)]
-    dropped = _ACROSS_BITS - _BETWEEN_BITS
-    made = np.full(index.shape, _BIAS * 2 ** (_BETWEEN_BITS + _DOWN_BITS) * _LANES, np.uint64)
-    made += 2 ** (_BETWEEN_BITS + _DOWN_BITS - 1) * _LANES
+    dropped, left = _ACROSS_BITS - _BETWEEN_BITS, _BETWEEN_BITS + _DOWN_BITS
+    made = np.full(index.shape, (_BIAS * 2**left + 2 ** (left - 1)) * _LANES, np.uint64)
     index -= stride + 1
     for row, weight in enumerate(below):
         line = np.full(index.shape, (_BIAS * 2**_ACROSS_BITS + 2 ** (dropped - 1)) * _LANES, np.uint64)
@@ -145,7 +144,7 @@ def _cubic(flat: _Words, stride: int, index: _Places, across: _Words, down: _Wor
         line &= (2 ** (_LANE - dropped) - 1) * _LANES
         line *= weight
         made += line
-    return _cut_off(made, _BETWEEN_BITS + _DOWN_BITS)
+    return _cut_off(made, left)
 
 
 @cache

@@ -66,9 +66,10 @@ def load_image(
 
 def load_source(data: bytes, rendering: Rendering, recipe: Recipe) -> Picture:
     """Decode a source as large as what is made of it by a recipe or without needs it. Raises likewise."""
-    closest = closest_of(recipe)
-    least = rendering.size and closest and (rendering.size[0] / closest, rendering.size[1] / closest)
-    return load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels, least=least or None)
+    least, closest = None, closest_of(recipe)
+    if rendering.size and closest:
+        least = (rendering.size[0] / closest, rendering.size[1] / closest)
+    return load_image(data, engine=rendering.engine, max_pixels=rendering.max_pixels, least=least)
 
 
 def encoding_of(picture: Picture, rendering: Rendering, file_format: str | None) -> Encoding:

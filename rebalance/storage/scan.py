@@ -18,8 +18,7 @@ IMAGE_SUFFIXES = frozenset({
 })  # fmt: skip
 """What counts as an image by its name; what cannot be decoded among it is refused by name later."""
 
-_PLAIN_ENDINGS = frozenset({b".jpg", b".JPG", b".png", b".PNG", b".bmp", b".tif"})
-"""The last four bytes of nearly all of them."""
+_LONGEST_SUFFIX = max(map(len, IMAGE_SUFFIXES))
 _FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _NESTED = "is a folder inside a class: the images of a class lie directly in its folder"
 TRAINING = ("train", "training")
@@ -236,9 +235,9 @@ class _Scan:
 
 
 def _are_plain_images(names: Sequence[bytes]) -> bool:
-    """Return whether all are images by their names that have nothing to be remarked on; some may be missed."""
-    endings, first = set(map(itemgetter(slice(-4, None)), names)), set(map(itemgetter(0), names))
-    return endings <= _PLAIN_ENDINGS and b"."[0] not in first
+    """Return whether all are images by their names, and none is hidden; of a million there are few endings."""
+    endings, first = set(map(itemgetter(slice(-_LONGEST_SUFFIX, None)), names)), set(map(itemgetter(0), names))
+    return b"."[0] not in first and all(is_image_name(f"_{to_text(ending)}") for ending in endings)
 
 
 def is_excluded(path: str, patterns: Sequence[str]) -> bool:
