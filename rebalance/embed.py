@@ -19,9 +19,10 @@ from rebalance.storage.embeddings import read_vectors
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.manifest import digest
 from rebalance.storage.npz import write_npz
-from rebalance.storage.numbers import NumbersJournal
+from rebalance.storage.numbers import NumbersJournal, remove_numbers
 from rebalance.storage.output import check_output_file
-from rebalance.storage.staging import lock_path, making_path, numbers_path
+from rebalance.storage.single import remove_unfinished
+from rebalance.storage.staging import lock_path, numbers_path
 from rebalance.survey import Described, describe_images
 from rebalance.vectors import Rows, Vectors
 
@@ -136,6 +137,8 @@ def embed_to_file(
         if is_there:
             standing, bad, difference = _standing(output, dataset, asked)
             if standing is not None and difference is None:
+                remove_numbers(numbers_path(path))
+                remove_unfinished(path)
                 check(bad)
                 return Embedded(standing, bad, is_up_to_date=True)
             if not is_overwriting or standing is None:
@@ -145,8 +148,8 @@ def embed_to_file(
         with contextlib.closing(journal):
             embedded = embed(dataset, asked, progress, journal)
             check(embedded.bad)
-            write_npz(output, embedded.vectors, is_replacing=is_there, temporary=making_path(path))
-            journal.remove()
+            write_npz(output, embedded.vectors, is_replacing=is_there, is_locked=True)
+            remove_numbers(numbers_path(path))
     return embedded
 
 

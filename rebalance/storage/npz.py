@@ -197,12 +197,12 @@ def _data_offset(file: Any, info: zipfile.ZipInfo) -> int:
     return int(info.header_offset + 30 + n_name + n_extra)
 
 
-def write_npz(path: str, vectors: Vectors, *, is_replacing: bool, temporary: bytes | None = None) -> None:
-    """Write an .npz by way of `temporary`: whole or not at all, and the same bytes for the same vectors at any time.
+def write_npz(path: str, vectors: Vectors, *, is_replacing: bool, is_locked: bool = False) -> None:
+    """Write an .npz whole or not at all, and the same bytes for the same vectors at any time.
 
     Raises OutputRefusedError where it exists already and nothing `is_replacing`, or its folder does not exist.
     """
-    made = whole_file(to_bytes(path), is_replacing=is_replacing, temporary=temporary)
+    made = whole_file(to_bytes(path), is_replacing=is_replacing, is_locked=is_locked)
     with made as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in _arrays(vectors):
             info = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))

@@ -17,6 +17,16 @@ _OURS = b'{"rebalance": "numbers", "key": '
 """How the first line of a journal begins."""
 
 
+def remove_numbers(path: bytes) -> None:
+    """Delete the journal of a file that stands, where one of ours is left."""
+    if not os.path.isfile(path):
+        return
+    with open(path, "rb") as file:
+        is_ours = _OURS.startswith(file.read(len(_OURS)))
+    if is_ours:
+        os.unlink(path)
+
+
 def _in_the_way(path: bytes) -> OutputRefusedError:
     return OutputRefusedError(f"{to_text(path)}: is in the way and not of our making: move it away")
 
@@ -34,7 +44,7 @@ class NumbersJournal:
                 raise
             raise _in_the_way(path) from None
         self._file = open(descriptor, "r+b")  # noqa: SIM115  closed by `close`
-        if self._file.read(len(_OURS)) not in (b"", _OURS):
+        if not _OURS.startswith(self._file.read(len(_OURS))):  # a full disk may have cut it short
             self._file.close()
             raise _in_the_way(path)
         self._rows: dict[str, tuple[Stamp, str, Rows]] = {}
@@ -61,10 +71,6 @@ class NumbersJournal:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def remove(self) -> None:
-        """Delete the journal."""
-        os.unlink(self._path)
 
     def _append(self, line: bytes) -> None:
         self._file.write(line)

@@ -8,7 +8,9 @@ from typing import BinaryIO
 
 from rebalance.dataset import to_bytes, to_text
 from rebalance.errors import OutputRefusedError
+from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.publish import publish, rename_to_new, sync_filesystem, sync_folder
+from rebalance.storage.staging import lock_path, making_path
 
 
 def write_new_file(path: bytes, data: bytes) -> None:
@@ -18,45 +20,61 @@ def write_new_file(path: bytes, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: bytes, *, is_replacing: bool = False, temporary: bytes | None = None) -> Iterator[BinaryIO]:
+def whole_file(path: bytes, *, is_replacing: bool = False, is_locked: bool = False) -> Iterator[BinaryIO]:
     """Open a file that gets its name when it is whole and durable; else nothing is left of it.
 
-    `temporary` is where it is made; who holds a lock says so, and what a kill left there is removed.
-    Raises OutputRefusedError where the name is taken and nothing `is_replacing`, or its folder does not exist.
+    It is made beside its place, under the lock of that, which `is_locked` says that the caller holds; what a kill left
+    there is removed. Raises OutputRefusedError where the name is taken and nothing `is_replacing`, or its folder does
+    not exist; LockedError.
     """
     parent = os.path.dirname(os.path.abspath(path))
-    if temporary is None:
-        temporary = os.path.join(parent, b".rebalance.%d.tmp" % os.getpid())
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        (os.replace if is_replacing else rename_to_new)(temporary, path)
-        sync_folder(parent)
-    except (FileNotFoundError, NotADirectoryError):
-        raise OutputRefusedError(f"{to_text(path)}: the folder it would lie in does not exist: make it first") from None
-    except IsADirectoryError:
-        raise OutputRefusedError(f"{to_text(path)}: is a folder: choose another name") from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+    if not os.path.isdir(parent):
+        raise OutputRefusedError(f"{to_text(path)}: the folder it would lie in does not exist: make it first")
+    temporary = making_path(path)
+    with contextlib.nullcontext() if is_locked else exclusive_lock(lock_path(path)):
+        try:
+            _remove(temporary)
+            with open(temporary, "xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            (os.replace if is_replacing else rename_to_new)(temporary, path)
+            sync_folder(parent)
+        except IsADirectoryError:
+            raise OutputRefusedError(f"{to_text(path)}: is a folder: choose another name") from None
+        finally:
+            with contextlib.suppress(OSError):
+                _remove(temporary)
 
 
 def write_new_tree(root: bytes, files: Iterable[tuple[str, bytes]]) -> None:
     """Write a tree that must not exist yet, and the folders above it. Raises OutputRefusedError where it does."""
-    parent, name = os.path.split(os.path.abspath(root))
-    staged = os.path.join(parent, b".%b.%d.tmp" % (name, os.getpid()))
-    try:
-        os.makedirs(staged)
-        for path, data in files:
-            target = os.path.join(staged, to_bytes(path))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            with open(target, "xb") as file:
-                file.write(data)
-        sync_filesystem(staged)
-        publish(staged, root, is_replacing=False)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    os.makedirs(os.path.dirname(os.path.abspath(root)), exist_ok=True)
+    staged = making_path(root)
+    with exclusive_lock(lock_path(root)):
+        _remove(staged)
+        try:
+            os.mkdir(staged)
+            for path, data in files:
+                target = os.path.join(staged, to_bytes(path))
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                with open(target, "xb") as file:
+                    file.write(data)
+            sync_filesystem(staged)
+            publish(staged, root, is_replacing=False)
+        finally:
+            with contextlib.suppress(OSError):
+                _remove(staged)
+
+
+def remove_unfinished(path: bytes) -> None:
+    """Delete what a kill left of a file that was being made; call with the lock of its place held."""
+    _remove(making_path(path))
+
+
+def _remove(path: bytes) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

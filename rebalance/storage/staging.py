@@ -145,11 +145,11 @@ def claim_staging(output: bytes) -> Staging:
 
 
 def remove_leftovers(output: bytes) -> None:
-    """Delete a staging whose tree has become OUTPUT, where a kill came before that could be done."""
-    folder = staging_path(output)
-    if os.path.lexists(folder):
-        with contextlib.suppress(LockedError, OutputRefusedError), exclusive_lock(lock_path(output)):
-            if not _is_intact(folder):
+    """Delete a staging whose tree has become OUTPUT, and its lock, where a kill came before that could be done."""
+    folder, lock = staging_path(output), lock_path(output)
+    if os.path.lexists(folder) or os.path.lexists(lock):
+        with contextlib.suppress(LockedError, OutputRefusedError), exclusive_lock(lock):
+            if os.path.lexists(folder) and not _is_intact(folder):
                 _delete(folder)
 
 
