@@ -64,6 +64,10 @@ class StorageError(RebalanceError):
     exit_code = 7
 
 
+class UnreadableError(StorageError):
+    """The disk does not give one file; others may be read."""
+
+
 class WorkerError(RebalanceError):
     """A worker failed; the finished work is kept."""
 

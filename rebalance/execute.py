@@ -1,14 +1,14 @@
 """Carrying a plan out: stage every file, make up for what is bad, publish the whole."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from typing import NoReturn
 
-from rebalance.backends import run_batches
+from rebalance.batches import run_batches
 from rebalance.dataset import Dataset, to_bytes
-from rebalance.errors import BadImagesError, OutputRefusedError, StorageError, TargetError
+from rebalance.errors import BadImagesError, OutputRefusedError, StorageError, TargetError, WorkerError
 from rebalance.freshness import check_source_stands
 from rebalance.images.codec import library_versions
 from rebalance.keys import Conditions, fingerprint_of, plain_fingerprint
@@ -115,6 +115,8 @@ class _Run:
             failed = self._make(plan, unusable)
             if not failed:
                 return plan, unusable
+            if any(failure.is_of_machine for failure in failed):
+                self._give_up(failed)
             if plan.request["bad_images"] == "fail" or any(failure.source in unusable for failure in failed):
                 self._refuse(failed, plan)
             for failure in failed:
@@ -132,13 +134,25 @@ class _Run:
 
     def _refuse(self, failed: list[Failed], plan: Plan) -> NoReturn:
         """List the bad images and raise BadImagesError."""
-        for failure in failed:
-            self.listener.list_bad(failure.source, failure.reason)
+        self._list(failed)
         if self.n_reused:
             self.listener.warn(f"reused {self.n_reused} of {plan.n_outputs}")
         what = "1 image" if len(failed) == 1 else f"{len(failed)} images"
         ways_out = "mend, remove or --exclude them and run again, or take --bad-images skip"
         raise BadImagesError(f"{what} of SOURCE cannot be used: {ways_out}; the finished work is kept")
+
+    def _give_up(self, failed: list[Failed]) -> NoReturn:
+        """List the images that the disk did not give, with all others, and raise StorageError."""
+        self._list(failed)
+        n_unread = sum(failure.is_of_machine for failure in failed)
+        what = "1 image of SOURCE" if n_unread == 1 else f"{n_unread} images of SOURCE"
+        raise StorageError(
+            f"{what} cannot be read; all others are done and kept: mend the disk and run again to resume"
+        )
+
+    def _list(self, failed: Iterable[Failed]) -> None:
+        for failure in failed:
+            self.listener.list_bad(failure.source, failure.reason)
 
     def settle(self, plan: Plan) -> None:
         """Leave in the staged tree exactly what the plan asks for, and check that it is all there."""
@@ -204,14 +218,18 @@ class _Run:
             self.options.n_workers,
             describe=lambda task: repr(task.source.path),
         )
-        with contextlib.closing(results):
-            for result in chain.from_iterable(results):
-                if isinstance(result, Failed):
-                    failed[result.source] = result
-                else:
-                    self.staging.journal.append(result, self.earlier.boot)
-                    self.n_reused += result.is_reused
-                    self._count()
+        try:
+            with contextlib.closing(results):
+                for result in chain.from_iterable(results):
+                    if isinstance(result, Failed):
+                        failed[result.source] = result
+                    else:
+                        self.staging.journal.append(result, self.earlier.boot)
+                        self.n_reused += result.is_reused
+                        self._count()
+        except WorkerError:  # said of others, after all there was to do
+            self._list(sorted(failed.values()))
+            raise
         return sorted(failed.values())
 
     def _tasks(self, plan: Plan, unusable: Mapping[str, Unusable]) -> Iterator[Task]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from rebalance.backends import begin_item
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.embedders import Visible
-from rebalance.errors import BadImageError, UnfitImageError, WorkerError
+from rebalance.errors import BadImageError, UnfitImageError, UnreadableError
 from rebalance.images.codec import Header, check_header, check_pixels
 from rebalance.images.picture import Picture, load_source
 from rebalance.images.pipeline import Draw, Making, format_written, make_copy, remake
@@ -61,6 +62,7 @@ class Worker:
 
     def perform(self, task: Task) -> list[Finished | Failed]:
         """Make the files of one task, or say why its source is of no use. Raises what the machine is to blame for."""
+        begin_item()
         sha256 = None
         try:
             source = read_source(self.root, task.source)
@@ -68,8 +70,8 @@ class Worker:
             return self._make_all(task, source)
         except BadImageError as error:
             return [Failed(task.source.path, str(error), isinstance(error, UnfitImageError), sha256)]
-        except MemoryError:
-            raise WorkerError(f"{task.source.path!r}: not enough memory; run again with fewer --workers") from None
+        except UnreadableError as error:
+            return [Failed(task.source.path, str(error), is_unfit=False, sha256=None, is_of_machine=True)]
         except Exception as error:
             error.add_note(repr(task.source.path))
             raise
@@ -115,6 +117,7 @@ class Worker:
         for operation in operations:
             if isinstance(operation, Interpolate):
                 continue
+            begin_item()
             if picture is not None and is_encoded(operation, task.conditions.rendering, task.unusable):
                 written = self._encode(operation, task, source, picture)
             else:
@@ -150,14 +153,16 @@ class Worker:
                 yield Failed(first.neighbor.path, str(error), isinstance(error, UnfitImageError), read.sha256)
                 continue
             for operation in (first, *others):
+                begin_item()
                 yield self._interpolate(operation, task, (source, base), (read, other))
 
     def _neighbor(self, operation: Interpolate) -> SourceBytes | Failed:
         """Return the other image of a sample, read, or why it cannot be."""
         try:
             return read_source(self.root, operation.neighbor)
-        except BadImageError as error:
-            return Failed(operation.neighbor.path, str(error), is_unfit=False, sha256=None)
+        except (BadImageError, UnreadableError) as error:
+            is_of_machine = isinstance(error, UnreadableError)
+            return Failed(operation.neighbor.path, str(error), False, None, is_of_machine)  # noqa: FBT003  all of it
 
     @staticmethod
     def _loaded(read: SourceBytes, task: Task) -> Picture:

@@ -250,6 +250,8 @@ class Failed(NamedTuple):
     reason: str
     is_unfit: bool
     sha256: str | None
+    is_of_machine: bool = False
+    """Whether the disk is to blame and not what the file holds: such a source is never left out."""
 
 
 class Finished(NamedTuple):

@@ -1,6 +1,5 @@
 """Looking at many files in workers: do the images decode, what do the bytes hash to, what do they show."""
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +7,11 @@ from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
-from rebalance.backends import run_batches
+from rebalance.backends import begin_item
+from rebalance.batches import run_batches
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.embedders import AskedEmbedder, open_embedder
-from rebalance.errors import BadImageError, StorageError, WorkerError
+from rebalance.errors import BadImageError, StorageError
 from rebalance.images.codec import check_pixels
 from rebalance.images.embedding import embed_image
 from rebalance.images.picture import load_source
@@ -136,7 +136,12 @@ def surveyed(
 
 
 def _look_at_all(look: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [look(item) for item in items]
+    return [_looked_at(look, item) for item in items]
+
+
+def _looked_at(look: Callable[[Item], Result], item: Item) -> Result:
+    begin_item()
+    return look(item)
 
 
 def _check(root: bytes, max_pixels: int, image: ImageFile) -> Checked:
@@ -145,8 +150,7 @@ def _check(root: bytes, max_pixels: int, image: ImageFile) -> Checked:
     except (BadImageError, StorageError) as error:
         return Checked(image.path, None, str(error))
     try:
-        with memory_for(image.path):
-            check_pixels(source.data, max_pixels)
+        check_pixels(source.data, max_pixels)
     except BadImageError as error:
         return Checked(image.path, source.sha256, str(error))
     return Checked(image.path, source.sha256, None)
@@ -157,8 +161,7 @@ def _describe(root: bytes, asked: AskedEmbedder, max_pixels: int, image: ImageFi
     try:
         source = read_source(root, image)
         sha256 = source.sha256
-        with memory_for(image.path):
-            return Described(image.path, sha256, embed_image(source.data, open_embedder(asked), max_pixels), None)
+        return Described(image.path, sha256, embed_image(source.data, open_embedder(asked), max_pixels), None)
     except BadImageError as error:
         return Described(image.path, sha256, None, str(error))
 
@@ -169,28 +172,18 @@ def _describe_copies(
     seed, rendering = drawing
     path = copies.image.path
     try:
-        with memory_for(path):
-            data = read_source(root, copies.image).data
-            picture = load_source(data, rendering, copies.recipe)
-            making = Making(copies.recipe, rendering)
-            drawn = (
-                draw_copy(picture, making, partial(draw_attempt, copies.recipe, seed, path, number))
-                for number in copies.numbers
-            )
-            embedder = open_embedder(asked)
-            rows = [embedder.describe(shown_of(made.pixels, picture, rendering)) for made in drawn]
+        data = read_source(root, copies.image).data
+        picture = load_source(data, rendering, copies.recipe)
+        making = Making(copies.recipe, rendering)
+        drawn = (
+            draw_copy(picture, making, partial(draw_attempt, copies.recipe, seed, path, number))
+            for number in copies.numbers
+        )
+        embedder = open_embedder(asked)
+        rows = [embedder.describe(shown_of(made.pixels, picture, rendering)) for made in drawn]
     except BadImageError:  # an original of which nothing is made
         return DescribedCopies(path, [])
     return DescribedCopies(path, rows)
-
-
-@contextlib.contextmanager
-def memory_for(path: str) -> Iterator[None]:
-    """Say of which image there was too little memory for. Raises WorkerError."""
-    try:
-        yield
-    except MemoryError:
-        raise WorkerError(f"{path!r}: not enough memory; run again with fewer --workers") from None
 
 
 def _hash(root: bytes, path: str) -> Hashed:

@@ -9,7 +9,7 @@ from rebalance.errors import BadImageError
 from rebalance.images.container import Container, read_container
 from rebalance.images.statistics import Values, measure
 from rebalance.storage.transfer import read_file, read_source
-from rebalance.survey import memory_for, surveyed
+from rebalance.survey import surveyed
 from rebalance.twins import Original, Treatment, Twin
 
 
@@ -68,19 +68,18 @@ def make_twins(root: str, images: Iterable[ImageFile], treatment: Treatment, n_w
 def _measure(sizes: Sequence[int | None], max_pixels: int, look: Look) -> Measured:
     try:
         data = read_file(look.root, look.path)
-        with memory_for(look.path):
-            container = read_container(data, max_pixels)
-            original = Original(look.path, data, look.treatment) if look.treatment else None
-            own = original.untouched().data if original and look.is_source else data
-            values = measure(own, sizes, max_pixels=max_pixels)
-            if original is None or not look.is_drawn:
-                return Measured(look, container, values)
-            try:
-                pair = original.redrawn(), original.drawn()
-            except BadImageError:  # an original of which nothing is made
-                return Measured(look, container, values)
-            of_draw, of_twin = (measure(one.data, sizes, max_pixels=max_pixels) for one in pair)
-            return Measured(look, container, values, of_draw, of_twin)
+        container = read_container(data, max_pixels)
+        original = Original(look.path, data, look.treatment) if look.treatment else None
+        own = original.untouched().data if original and look.is_source else data
+        values = measure(own, sizes, max_pixels=max_pixels)
+        if original is None or not look.is_drawn:
+            return Measured(look, container, values)
+        try:
+            pair = original.redrawn(), original.drawn()
+        except BadImageError:  # an original of which nothing is made
+            return Measured(look, container, values)
+        of_draw, of_twin = (measure(one.data, sizes, max_pixels=max_pixels) for one in pair)
+        return Measured(look, container, values, of_draw, of_twin)
     except BadImageError as error:
         return Measured(look, reason=str(error))
     except OSError as error:
@@ -90,9 +89,8 @@ def _measure(sizes: Sequence[int | None], max_pixels: int, look: Look) -> Measur
 def _make_twins(root: bytes, treatment: Treatment, image: ImageFile) -> Twinned:
     try:
         data = read_source(root, image).data
-        with memory_for(image.path):
-            original = Original(image.path, data, treatment)
-            pair = original.untouched(), original.drawn()
+        original = Original(image.path, data, treatment)
+        pair = original.untouched(), original.drawn()
     except BadImageError as error:
         return Twinned(image.path, None, str(error))
     return Twinned(image.path, pair)

@@ -24,7 +24,7 @@ from rebalance.cli.smote import smote
 from rebalance.cli.undersample import undersample
 from rebalance.cli.verify import verify
 from rebalance.dataset import to_text
-from rebalance.errors import RebalanceError, StorageError
+from rebalance.errors import RebalanceError, StorageError, WorkerError
 
 EXIT_CODES = """\b
 Exit codes:
@@ -86,15 +86,23 @@ def run(arguments: Sequence[str]) -> int:
         code = error.exit_code
     except StdoutError as error:
         code = _stdout_failure(error)
-    except OSError as error:
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        say(f"error: {where}{error.strerror or error}{kept}")
-        code = StorageError.exit_code
+    except (OSError, MemoryError) as error:
+        code = _machine_failure(error, kept)
     except Exception as error:  # noqa: BLE001  whatever is left is a bug, and a user still gets one line
         notes = ", ".join([_place(error), *getattr(error, "__notes__", ())])
         say(f"error: a bug of ours: {type(error).__name__}: {error} ({notes}); please report it")
         code = RebalanceError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _machine_failure(error: OSError | MemoryError, kept: str) -> int:
+    """Say what the system refused."""
+    if isinstance(error, MemoryError):
+        say(f"error: not enough memory{kept or '; run again with fewer --workers'}")
+        return WorkerError.exit_code
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    say(f"error: {where}{error.strerror or error}{kept}")
+    return StorageError.exit_code
 
 
 def _usage_failure(error: click.ClickException) -> int:

@@ -23,9 +23,15 @@ output = click.option("-o", "--output", type=Path(), metavar="OUTPUT", help="The
 seed = click.option(
     "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="What is drawn depends on it."
 )
-workers = click.option(
-    "-j", "--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [default: usable cores]"
-)
+workers = together(
+    click.option(
+        "-j", "--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [default: usable cores]"
+    ),
+    click.option(
+        "--time-limit", type=click.IntRange(min=1), default=120, show_default=True, metavar="SECONDS",
+        help="An image that takes longer ends the run, once all others are done.",
+    ),
+)  # fmt: skip
 sampling_strategy = click.option(
     "-s", "--sampling-strategy", "--ratio", "sampling_strategy", type=Names(), multiple=True, default=("auto",),
     show_default=True, metavar="STRATEGY", help=f"{LEGAL}. NAME=COUNT may be repeated.",
@@ -146,9 +152,10 @@ print_config = click.option("--print-config", is_flag=True, help="Print the sett
 
 
 def n_workers(given: Mapping[str, Any]) -> int:
-    """Return how many workers are to be used."""
-    from rebalance.backends import usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
+    """Return how many workers are to be used; each is given the time asked for an image."""
+    from rebalance.backends import limit_time, usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
 
+    limit_time(given["time_limit"])
     return int(given["workers"] or usable_cores())
 
 

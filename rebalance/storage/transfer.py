@@ -13,12 +13,14 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from rebalance.dataset import ImageFile, Stamp, to_bytes, to_text
-from rebalance.errors import BadImageError, OutputRefusedError, StorageError
+from rebalance.errors import BadImageError, OutputRefusedError, StorageError, UnreadableError
 
 LINKS = ("auto", "copy", "hardlink", "symlink")
 _numbers = itertools.count()
 """Of the files that this process has made."""
 _FICLONE = 0x40049409
+_OF_ONE_FILE = frozenset({errno.EIO, errno.ENODATA, errno.EBADMSG, errno.EUCLEAN})
+"""How a disk says that a part of it is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ class StagedTree:
 def read_source(root: bytes, image: ImageFile) -> SourceBytes:
     """Read a source whole.
 
-    Raises BadImageError where it may not be read, StorageError where it is gone, was changed since it was scanned,
-    or the disk fails.
+    Raises BadImageError where it may not be read, UnreadableError where the disk does not give it, StorageError where
+    it is gone or was changed since it was scanned.
     """
     path = os.path.join(root, to_bytes(image.path))
     try:
@@ -109,6 +111,8 @@ def read_source(root: bytes, image: ImageFile) -> SourceBytes:
     except PermissionError:
         raise BadImageError("permission denied") from None
     except OSError as error:
+        if error.errno in _OF_ONE_FILE:
+            raise UnreadableError(f"cannot be read: {error.strerror}") from None
         gone = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENXIO)
         what = "vanished while it was used" if gone else f"cannot be read: {error.strerror}"
         raise StorageError(f"{to_text(path)}: {what}; run again to resume") from None
