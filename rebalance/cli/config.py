@@ -97,7 +97,7 @@ def _table_of(name: str, command: str) -> dict[str, Any]:
     """Return the table of a command."""
     try:
         tables = tomllib.loads(_read(name).removeprefix("\ufeff"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also for bytes, and numbers of thousands of digits
         raise UsageError(f"{name}: not a TOML file: {error}") from None
     for table, settings in tables.items():
         if table not in COMMANDS:

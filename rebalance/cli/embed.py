@@ -8,7 +8,7 @@ from rebalance.cli import options
 from rebalance.cli.embeddings import embedding_asked, refuse_bad
 from rebalance.cli.option_types import Path
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.report import emit, say
+from rebalance.cli.report import displayed, emit, say
 from rebalance.cli.sources import files_read, open_source
 from rebalance.errors import UsageError
 from rebalance.storage.output import check_output_file, located
@@ -58,5 +58,5 @@ def embed(source: str | None, output: str | None, **given: Any) -> int:
         say(f"no vector: {path!r}: {image.reason}")
     if embedded.n_reused and not given["quiet"]:
         say(f"reused {embedded.n_reused} of {len(vectors.paths)}")
-    emit(f"{output}: {len(vectors.paths)} vectors of {vectors.rows.shape[1]} numbers")
+    emit(displayed(f"{output}: {len(vectors.paths)} vectors of {vectors.rows.shape[1]} numbers"))
     return 0

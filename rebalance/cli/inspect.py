@@ -190,7 +190,7 @@ def _shown_weights(row: Sequence[Any]) -> tuple[object, ...]:
 def _print_remarks(report: dict[str, Any]) -> None:
     for title, key in (("ignored", "ignored"), ("problem", "problems"), ("bad image", "bad_images")):
         for remark in report.get(key, ()):
-            emit(f"{title}: {displayed(remark['path'])}: {remark['reason']}")
+            emit(displayed(f"{title}: {remark['path']}: {remark['reason']}"))
     for group in report.get("duplicates", ()):
         where = "across classes" if group["across_classes"] else "within a class"
         emit(f"duplicate {where}: {', '.join(displayed(path) for path in group['paths'])}")

@@ -65,7 +65,7 @@ def print_json(content: object) -> None:
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    r"""Print comma-separated values; a name that is not UTF-8 has its odd bytes as \xNN."""
+    r"""Print comma-separated values; a name that is not UTF-8 has its odd bytes as \xNN, and so have controls."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -76,7 +76,7 @@ def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def _cell(value: object) -> object:
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return value.translate(_CONTROLS).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "" if value is None else value
 
 

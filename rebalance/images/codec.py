@@ -50,6 +50,9 @@ _KNOWN_BUT_NOT_READ: Mapping[bytes, str] = {
     b"JXL \r\n\x87\n": "JPEG XL",
 }  # fmt: skip
 
+_MOST_SCANS = 500
+"""Of a progressive JPEG: each costs a look at every pixel, and next to no byte. Encoders write ten or so."""
+
 Image.MAX_IMAGE_PIXELS = None  # ours is stricter, and an error where Pillow's is a warning
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
@@ -114,6 +117,8 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
         raise BadImageError("does not decode: it holds no pixels")
     if image.width * image.height > max_pixels:
         raise BadImageError(f"{image.width}x{image.height} is more than {max_pixels} pixels (--max-pixels)")
+    if image.info.get("progressive") and data.count(b"\xff\xda") > _MOST_SCANS:
+        raise BadImageError(f"has more than {_MOST_SCANS} scans, where none needs more than some dozens: save it again")
     return image
 
 

@@ -113,7 +113,7 @@ def _drafted(image: Image.Image, least: tuple[float, float]) -> int:
 
 def _check_fit(image: Image.Image, mode: Mode, icc: bytes | None, engine: str) -> None:
     """Raise UnfitImageError where an image is sound and nothing can be made of it as it is meant."""
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+    if getattr(image, "is_animated", False) and image.format != "MPO":  # n_frames would look for the last one
         raise UnfitImageError("has more than one picture")
     check_arrangement(image, mode)
     if not is_deep_color(mode.worked_on):

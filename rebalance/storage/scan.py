@@ -1,5 +1,6 @@
 """Reading a source tree: names and stamps only, no image is opened, nothing is followed out of it."""
 
+import errno
 import fnmatch
 import os
 import stat
@@ -192,13 +193,17 @@ class _Scan:
                 yield image
 
     def _entries(self, folder: bytes) -> Iterator["os.DirEntry[bytes]"]:
+        """Yield what lies in a folder; that it cannot be read or entered is a problem, of the root an error."""
+        path = os.path.join(self.root, folder)
         try:
-            with os.scandir(os.path.join(self.root, folder)) as entries:
+            if not os.access(path, os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            with os.scandir(path) as entries:
                 yield from entries
         except OSError as error:
-            raise SourceTreeError(
-                f"{to_text(folder) or to_text(self.root)}: cannot be read: {error.strerror}"
-            ) from None
+            if not folder:
+                raise SourceTreeError(f"{to_text(self.root)}: cannot be read: {error.strerror}") from None
+            self.problems.append(Remark(to_text(folder), f"is a folder that cannot be read: {error.strerror}"))
 
     def _is_ignored(self, entry: "os.DirEntry[bytes]", path: str) -> bool:
         """Remark on what is no part of the data whatever it holds; a link that stays is a problem, not ignored."""

@@ -2,12 +2,14 @@
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from rebalance.dataset import to_bytes
-from rebalance.errors import SourceTreeError, did_you_mean
+from rebalance.errors import SourceTreeError, did_you_mean, listed
+from rebalance.storage.transfer import read_file
 
 ROLES = ("path", "label", "group", "split")
 _DELIMITERS = (",", ";", "\t")
@@ -66,7 +68,7 @@ def read_table(path: str, columns: Columns, *, required: Sequence[str]) -> Table
         if role not in places:
             hint = "" if role in columns else f": say which with --column {role}=NAME"
             raise SourceTreeError(
-                f"{path}: has no column {names[role]!r}; it has {', '.join(map(repr, header))}{hint}"
+                f"{path}: has no column {names[role]!r}; it has {listed(map(repr, header))}{hint}"
                 f"{did_you_mean(names[role], header)}"
             )
     return Table(path, sha256(text.encode()).hexdigest(), tuple(header), text, delimiter, places)
@@ -74,8 +76,7 @@ def read_table(path: str, columns: Columns, *, required: Sequence[str]) -> Table
 
 def _read(path: str) -> str:
     try:
-        with open(to_bytes(path), "rb") as file:
-            data = file.read()
+        data = read_file(b"", path)
     except OSError as error:
         raise SourceTreeError(f"{path}: cannot be read: {error.strerror}") from None
     for mark, encoding in _FOREIGN_MARKS.items():
@@ -103,9 +104,9 @@ def _header(path: str, text: str, wanted: Sequence[str]) -> tuple[list[str], str
     header, delimiter = max(found, key=lambda one: (set(wanted) <= set(one[0]), len(one[0])))
     if not header:
         raise SourceTreeError(f"{path}: names no columns: its first line is to say path, label ...")
-    for name in header:
-        if header.count(name) > 1:
-            raise SourceTreeError(f"{path}: two of its columns are called {name!r}")
+    name, n_times = Counter(header).most_common(1)[0]
+    if n_times > 1:
+        raise SourceTreeError(f"{path}: two of its columns are called {name!r}")
     return header, delimiter
 
 
