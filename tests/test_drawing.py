@@ -1,11 +1,13 @@
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalance.drawing import attempt_key, draw_key, draw_unit
 
 
+@pytest.mark.threat(85)
 def test_the_key_of_a_copy_is_what_it_has_always_been() -> None:
     assert draw_key(0, "Hat/a.jpg", 1).hex() == "84e3fbe58676c76394d3ccde8d1d72e8db055032737ed048609ea8fad41d2698"
     assert draw_key(0, "Hat/a.jpg", 1) != draw_key(1, "Hat/a.jpg", 1) != draw_key(1, "Hat/a.jpg", 11)

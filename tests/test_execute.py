@@ -41,6 +41,7 @@ def test_what_is_staged_is_reused(run: Run, source: Path, output: Path, interrup
     assert run("verify", output, "--source", source).code == 0
 
 
+@pytest.mark.threat(8)
 def test_another_request_takes_over_what_it_can_use(run: Run, source: Path, output: Path, interrupted: Path) -> None:
     ran = run("augment", source, "-o", output, "-s", "6")
     assert "reused 19 of 19" in ran.err
@@ -94,6 +95,7 @@ def test_what_another_policy_staged_is_looked_at_again(
     assert run("augment", source, "-o", output, "-s", "cat=5", "--check", "full").code == 4
 
 
+@pytest.mark.threat(9)
 def test_after_another_boot_staged_files_are_hashed_again(
     run: Run, source: Path, output: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +153,7 @@ def test_a_source_that_changes_while_it_is_used_ends_the_run(
     assert not output.exists()
 
 
+@pytest.mark.threat(62)
 def test_images_that_are_added_meanwhile_are_warned_of(
     run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +228,7 @@ def test_a_system_without_renameat2_publishes_all_the_same(
     assert sorted(path.name for path in output.parent.iterdir()) == ["out", "source"]
 
 
+@pytest.mark.threat(15)
 def test_a_disk_that_ignores_case_refuses_names_that_it_would_merge(
     run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +256,7 @@ def test_a_full_disk_is_an_error_that_keeps_the_work(source: Path, tmp_path: Pat
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.threat(31)
 def test_a_file_that_may_not_be_read_is_a_bad_image(source: Path, tmp_path: Path) -> None:
     (source / "dog" / "001.png").chmod(0)
     ran = run_without_powers("augment", source, "-o", tmp_path / "out")

@@ -18,6 +18,7 @@ def big_source(make_tree: MakeTree) -> Path:
     return make_tree({"a": 60, "b": 9, "c": 3})
 
 
+@pytest.mark.threat(72)
 @pytest.mark.parametrize("workers", [1, 3, 5])
 def test_the_number_of_workers_changes_no_byte(run: Run, big_source: Path, tmp_path: Path, workers: int) -> None:
     run("augment", big_source, "-o", tmp_path / "once", "-j", "2")
@@ -25,6 +26,7 @@ def test_the_number_of_workers_changes_no_byte(run: Run, big_source: Path, tmp_p
     assert contents(tmp_path / "once") == contents(tmp_path / "again")
 
 
+@pytest.mark.threat(69, 72)
 def test_neither_place_nor_order_nor_time_of_the_source_changes_a_byte(
     run: Run, big_source: Path, tmp_path: Path
 ) -> None:
@@ -66,6 +68,7 @@ def test_another_seed_makes_other_copies_of_the_same_originals(run: Run, big_sou
     assert {path for path, _ in shared} == {str(path.relative_to(big_source)) for path in big_source.rglob("*.png")}
 
 
+@pytest.mark.threat(72)
 @pytest.mark.parametrize(
     "environment",
     [

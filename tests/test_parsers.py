@@ -48,6 +48,7 @@ def test_what_is_no_legal_setting_is_refused_with_what_would_be(parse: Parser, w
         parse(wrong)
 
 
+@pytest.mark.threat(74)
 @pytest.mark.parametrize(
     ("key", "wrong"),
     [

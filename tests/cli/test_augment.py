@@ -99,6 +99,7 @@ def test_the_manifest_says_where_every_file_comes_from(run: Run, source: Path, o
     assert removed["reason"] == "left out by --cap 3 (random)"
 
 
+@pytest.mark.threat(69)
 def test_the_manifest_holds_no_path_of_the_machine_and_no_time(run: Run, source: Path, output: Path) -> None:
     run("augment", source, "-o", output)
     text = (output / "rebalance.jsonl").read_text()
@@ -113,6 +114,7 @@ def test_copies_are_plain_over_sampling(run: Run, source: Path, output: Path) ->
     assert all("_dup" in row["path"] for row in manifest_rows(output) if row["kind"] == "duplicate")
 
 
+@pytest.mark.threat(23)
 def test_the_largest_class_alone_has_nothing_to_gain(run: Run, make_tree: MakeTree, output: Path) -> None:
     ran = run("augment", make_tree({"only": 3}), "-o", output)
     assert ran.code == 0
@@ -123,6 +125,7 @@ def test_the_largest_class_alone_has_nothing_to_gain(run: Run, make_tree: MakeTr
 # Running again
 
 
+@pytest.mark.threat(1)
 def test_a_second_run_touches_nothing(run: Run, source: Path, output: Path) -> None:
     run("augment", source, "-o", output)
     before = everything(output.parent)
@@ -137,6 +140,7 @@ def test_the_same_request_in_other_words_is_up_to_date(run: Run, source: Path, o
     assert run("augment", source, "-o", output, "-s", "not-majority", "-j", "1", "--rotation-range", "7.0").code == 0
 
 
+@pytest.mark.threat(2)
 def test_another_request_is_refused_and_overwrite_replaces(run: Run, source: Path, output: Path) -> None:
     run("augment", source, "-o", output)
     before = everything(output)
@@ -220,6 +224,7 @@ def test_a_tree_with_a_spoilt_manifest_is_never_replaced(run: Run, source: Path,
     assert everything(output) == before
 
 
+@pytest.mark.threat(3)
 @pytest.mark.parametrize("name", ["cat/notes.txt", "cat/.notes", "notes", "cat/folder/"])
 def test_overwrite_does_not_lose_what_someone_put_into_the_output(
     run: Run, source: Path, output: Path, name: str
@@ -266,6 +271,7 @@ def test_what_a_kill_left_after_publishing_is_cleared_away(run: Run, source: Pat
 # What stands at OUTPUT
 
 
+@pytest.mark.threat(3, 4)
 @pytest.mark.parametrize("kind", ["file", "empty folder", "folder", "link", "dangling link"])
 def test_what_is_not_ours_is_refused_and_left_alone(run: Run, source: Path, output: Path, kind: str) -> None:
     if kind == "file":
@@ -285,6 +291,7 @@ def test_what_is_not_ours_is_refused_and_left_alone(run: Run, source: Path, outp
     assert everything(output.parent) == before
 
 
+@pytest.mark.threat(5)
 def test_source_and_output_may_not_lie_in_each_other(run: Run, untouched: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(untouched)
     for output in (untouched, untouched / "out", untouched / "cat" / "out", tmp_path / "link" / "out", tmp_path):
@@ -293,6 +300,7 @@ def test_source_and_output_may_not_lie_in_each_other(run: Run, untouched: Path, 
     assert run("augment", untouched, "-o", untouched / ".." / "source" / "x").code == 5
 
 
+@pytest.mark.threat(5)
 def test_an_output_behind_a_link_and_back_is_where_the_kernel_finds_it(
     run: Run, untouched: Path, tmp_path: Path
 ) -> None:
@@ -305,6 +313,7 @@ def test_an_output_behind_a_link_and_back_is_where_the_kernel_finds_it(
     assert run("augment", untouched, "-o", inside).code == 5
 
 
+@pytest.mark.threat(5)
 def test_an_output_below_a_class_that_is_mounted_elsewhere_is_refused(untouched: Path, tmp_path: Path) -> None:
     (tmp_path / "mounted").mkdir()
     script = 'mount --bind "$1/cat" "$2" || exit 99; "$0" -m rebalance augment "$1" -o "$2/out" -q'
@@ -315,6 +324,7 @@ def test_an_output_below_a_class_that_is_mounted_elsewhere_is_refused(untouched:
     assert ran.returncode == 5
 
 
+@pytest.mark.threat(10)
 @pytest.mark.parametrize("name", ["x" * 256, "a\nb\nc/out"])
 def test_an_output_that_no_disk_takes_is_one_line(run: Run, source: Path, tmp_path: Path, name: str) -> None:
     ran = run("augment", source, "-o", tmp_path / name, "-q")
@@ -322,6 +332,7 @@ def test_an_output_that_no_disk_takes_is_one_line(run: Run, source: Path, tmp_pa
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.threat(7)
 def test_a_missing_parent_of_the_output_is_refused_before_any_work(run: Run, source: Path, tmp_path: Path) -> None:
     ran = run("augment", source, "-o", tmp_path / "no" / "out")
     assert ran.code == 5
@@ -331,6 +342,7 @@ def test_a_missing_parent_of_the_output_is_refused_before_any_work(run: Run, sou
 # Bad images
 
 
+@pytest.mark.threat(33)
 def test_bad_images_are_all_listed_and_nothing_is_published(run: Run, source: Path, output: Path) -> None:
     broken(source / "dog" / "000.png")
     (source / "owl" / "003.png").write_bytes(b"")
@@ -458,6 +470,7 @@ def test_a_full_check_finds_what_a_header_hides(run: Run, source: Path, output: 
     assert run("augment", source, "-o", output, "-s", "cat=5").code == 0
 
 
+@pytest.mark.threat(38, 40)
 def test_an_unfit_image_stays_an_original(run: Run, source: Path, output: Path) -> None:
     Image.new("F", (24, 20)).save(source / "cat" / "000.tif")
     (source / "cat" / "000.png").unlink()
@@ -472,6 +485,7 @@ def test_an_unfit_image_stays_an_original(run: Run, source: Path, output: Path) 
 # Names
 
 
+@pytest.mark.threat(13, 17)
 def test_hostile_names_come_through(run: Run, source: Path, output: Path) -> None:
     image = (source / "cat" / "000.png").read_bytes()
     names = [
@@ -500,6 +514,7 @@ def test_hostile_names_come_through(run: Run, source: Path, output: Path) -> Non
     assert any(isinstance(row.get("path"), dict) for row in manifest_rows(output))
 
 
+@pytest.mark.threat(24)
 def test_a_generated_name_that_is_taken_is_refused(run: Run, source: Path, output: Path) -> None:
     run("augment", source, "-o", output)
     (output / "rebalance.jsonl").unlink()
@@ -512,11 +527,13 @@ def test_a_generated_name_that_is_taken_is_refused(run: Run, source: Path, outpu
     assert run("augment", output, "-o", again, "-s", "8", "--seed", "9").code == 0
 
 
+@pytest.mark.threat(15)
 def test_names_that_differ_by_case_are_warned_of(run: Run, source: Path) -> None:
     write_image(source / "Cat" / "1.png", 5)
     assert "'Cat' and 'cat' are one name on a disk that ignores case" in run("augment", source, "-n").err
 
 
+@pytest.mark.threat(36)
 def test_a_suffix_that_lies_is_decided_by_content(run: Run, source: Path, output: Path) -> None:
     os.rename(source / "dog" / "000.png", source / "dog" / "000.jpg")
     assert run("augment", source, "-o", output).code == 0
@@ -528,6 +545,7 @@ def test_a_suffix_that_lies_is_decided_by_content(run: Run, source: Path, output
 # Links
 
 
+@pytest.mark.threat(65)
 @pytest.mark.parametrize("link", ["copy", "hardlink", "symlink", "auto"])
 def test_originals_come_as_asked_and_generated_files_are_never_links(
     run: Run, source: Path, output: Path, link: str
@@ -548,6 +566,7 @@ def test_originals_come_as_asked_and_generated_files_are_never_links(
 # Configuration
 
 
+@pytest.mark.threat(77)
 def test_settings_come_from_file_and_command_line_in_this_order(run: Run, source: Path, tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text("[augment]\nseed = 4\nrotation_range = 15\nzoom_range = [0.8, 1.1]\nsampling_strategy = 0.5\n")
@@ -563,11 +582,13 @@ def test_a_file_without_transforms_leaves_the_default_ones(run: Run, source: Pat
     assert plan["request"]["recipe"]["rotation_range"] == 7.0
 
 
+@pytest.mark.threat(76)
 def test_a_file_with_a_byte_order_mark_is_read(run: Run, source: Path, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text("[augment]\nseed = 4\n", encoding="utf-8-sig")
     assert run("augment", source, "-n", "--config", tmp_path / "c.toml").code == 0
 
 
+@pytest.mark.threat(77)
 def test_printed_settings_are_a_file_that_gives_them_back(run: Run, source: Path, tmp_path: Path) -> None:
     given = [
         "--seed",
@@ -594,6 +615,7 @@ def test_printed_copies_stay_copies(run: Run, source: Path, tmp_path: Path) -> N
     assert plan["request"]["recipe"] == {}
 
 
+@pytest.mark.threat(76)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -631,6 +653,7 @@ def test_an_unknown_configuration_is_answered_with_the_nearest(run: Run, source:
     assert "did you mean 'mild'" in ran.err
 
 
+@pytest.mark.threat(74, 85)
 @pytest.mark.parametrize(
     "option",
     [
@@ -653,6 +676,7 @@ def test_a_shear_below_one_degree_is_remarked_upon_once(run: Run, source: Path) 
     assert run("augment", source, "-n", "--shear-range", "0.2").err.count("shear_range is in degrees") == 1
 
 
+@pytest.mark.threat(75)
 def test_too_many_copies_are_refused(run: Run, make_tree: MakeTree, output: Path) -> None:
     lopsided = make_tree({"many": 102, "one": 1})
     ran = run("augment", lopsided, "-o", output)

@@ -124,6 +124,7 @@ def test_a_file_that_names_no_general_transform_starts_from_mild(load: Load, tex
     assert load(text)[0]["rotation_range"] == 7.0
 
 
+@pytest.mark.threat(77)
 def test_the_command_line_comes_before_the_file_and_leaves_the_classes_alone(load: Load) -> None:
     text = "[augment]\nrotation_range = 10\nshear_range = 4\n[augment.class.cat]\nrotation_range = 3\n"
     settings, configuration = load(text, "--rotation-range", "40")
@@ -192,6 +193,7 @@ def test_a_wrong_section_of_a_class_is_refused_with_file_class_and_key(load: Loa
 # What is refused
 
 
+@pytest.mark.threat(76)
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -60,6 +60,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_file(photos: Path, t
     assert not journal.exists()
 
 
+@pytest.mark.threat(1, 2)
 def test_run_again_it_is_up_to_date_until_an_image_changes(photos: Path, tmp_path: Path, run: Run) -> None:
     asked = ("embed", photos, "-o", tmp_path / "v.npz", "-j", "1")
     run(*asked)
@@ -110,6 +111,7 @@ def test_skipping_the_same_bad_image_again_is_up_to_date(photos: Path, tmp_path:
     assert (mended.code, f"'Hat/{first.name}' has no vector" in mended.err) == (5, True)
 
 
+@pytest.mark.threat(3)
 def test_what_is_not_ours_is_not_replaced(photos: Path, tmp_path: Path, run: Run) -> None:
     (tmp_path / "v.npz").write_bytes(b"something else")
     done = run("embed", photos, "-o", tmp_path / "v.npz", "--overwrite")
@@ -117,12 +119,14 @@ def test_what_is_not_ours_is_not_replaced(photos: Path, tmp_path: Path, run: Run
     assert (tmp_path / "v.npz").read_bytes() == b"something else"
 
 
+@pytest.mark.threat(5)
 def test_nothing_is_written_into_the_source(photos: Path, run: Run) -> None:
     done = run("embed", photos, "-o", photos / "v.npz")
     assert (done.code, "nothing is ever written there" in done.err) == (5, True), done.err
     assert not list(photos.glob("*npz*"))
 
 
+@pytest.mark.threat(27)
 def test_a_link_in_the_source_stays_what_it_is(photos: Path, tmp_path: Path, run: Run) -> None:
     run("embed", photos, "-o", tmp_path / "v.npz")
     (photos / ".v.npz").symlink_to(tmp_path / "v.npz")

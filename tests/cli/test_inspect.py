@@ -81,6 +81,7 @@ def test_thresholds_decide_the_exit_code(run: Run, source: Path, option: list[st
     assert message in ran.err
 
 
+@pytest.mark.threat(21)
 def test_an_empty_class_is_shown_and_fails_any_imbalance_threshold(run: Run, source: Path) -> None:
     (source / "void").mkdir()
     ran = run("inspect", source)
@@ -89,6 +90,7 @@ def test_an_empty_class_is_shown_and_fails_any_imbalance_threshold(run: Run, sou
     assert run("inspect", source, "--fail-imbalance", "100").code == 1
 
 
+@pytest.mark.threat(20, 27)
 def test_what_is_ignored_and_what_is_a_problem_is_said(run: Run, source: Path) -> None:
     (source / "notes.txt").write_text("x")
     (source / "cat" / "link.png").symlink_to("000.png")
@@ -99,6 +101,7 @@ def test_what_is_ignored_and_what_is_a_problem_is_said(run: Run, source: Path) -
     assert "class  index  count" in ran.out
 
 
+@pytest.mark.threat(23)
 def test_one_class_and_no_class_are_inspected(run: Run, make_tree: MakeTree, tmp_path: Path) -> None:
     assert run("inspect", make_tree({"only": 2})).code == 0
     (tmp_path / "void").mkdir()
@@ -107,6 +110,7 @@ def test_one_class_and_no_class_are_inspected(run: Run, make_tree: MakeTree, tmp
     assert ran.document["n_images"] == 0
 
 
+@pytest.mark.threat(13, 17)
 def test_no_name_reaches_the_terminal_unescaped(run: Run, source: Path) -> None:
     os.rename(source / "dog", os.fsencode(source) + b"/d\xf6g\x1b[31m\nx")
     (source / "\x1b]0;title\x07.txt").write_text("x")

@@ -226,6 +226,7 @@ def test_settings_of_files_in_a_configuration_change_no_list(run: Run, large: Pa
     assert contents(tmp_path / "plain") == contents(tmp_path / "configured")
 
 
+@pytest.mark.threat(14)
 def test_names_of_the_manifest_are_no_classes(run: Run, large: Path, tmp_path: Path, output: Path) -> None:
     (tmp_path / "all.csv").write_text("path,label\ncat/000.png,rebalance.jsonl\n")
     ran = run("augment", tmp_path / "all.csv", "--images", large, "-o", output)

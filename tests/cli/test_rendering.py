@@ -200,6 +200,7 @@ def test_a_quality_leaves_alone_what_it_is_not_about(run: Run, make_tree: MakeTr
     assert {image.info["compression"] for _, image in pictures(output)} == {"tiff_lzw"}
 
 
+@pytest.mark.threat(25)
 def test_two_originals_that_would_get_one_name_are_refused(run: Run, source: Path, output: Path) -> None:
     write_image(source / "cat" / "001.bmp", 5)
     ran = run("augment", source, "-o", output, "--output-format", "jpeg")

@@ -53,6 +53,7 @@ def test_a_class_has_settings_of_its_own(run: Run, source: Path, output: Path, t
     assert run("replay", output, made, "--source", source, "-o", tmp_path / "again.png").code == 0
 
 
+@pytest.mark.threat(16)
 def test_settings_of_a_class_that_is_not_there_are_refused(
     run: Run, source: Path, output: Path, tmp_path: Path
 ) -> None:

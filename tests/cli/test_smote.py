@@ -79,6 +79,7 @@ def test_the_tree_is_the_same_for_any_number_of_workers_and_after_a_kill(
     assert contents(tmp_path / "1") == contents(tmp_path / "3") == contents(tmp_path / "killed")
 
 
+@pytest.mark.threat(1, 2)
 def test_running_again_is_up_to_date_and_another_setting_is_another_request(
     photos: Path, output: Path, run: Run
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_file_is_made_again_from_its_line(render: str, photos: Path, output: P
     assert shown == ({"base", "neighbor"} if render == "nearest" else {None})
 
 
+@pytest.mark.threat(22)
 @pytest.mark.parametrize("n_images", [1, 2, 3, 4])
 @pytest.mark.parametrize("method", ["smote", "borderline-1", "adasyn"])
 def test_tiny_classes_are_planned(method: str, n_images: int, make_tree: MakeTree, output: Path, run: Run) -> None:
@@ -135,6 +137,7 @@ def test_tiny_classes_are_planned(method: str, n_images: int, make_tree: MakeTre
     assert (told in done.err) == (n_images > 1)
 
 
+@pytest.mark.threat(22)
 @pytest.mark.parametrize(("singletons", "kind"), [("augment", "augmented"), ("copy", "duplicate")])
 def test_the_only_image_of_a_class_is_copied(
     singletons: str, kind: str, make_tree: MakeTree, output: Path, run: Run
@@ -145,6 +148,7 @@ def test_the_only_image_of_a_class_is_copied(
     assert [row["kind"] for row in manifest_rows(output) if row["class"] == "one"].count(kind) == 8
 
 
+@pytest.mark.threat(22)
 def test_the_only_image_of_a_class_may_end_the_run(make_tree: MakeTree, run: Run) -> None:
     done = run("smote", make_tree({"big": 9, "one": 1}), "-n", "--singletons", "error")
     assert (done.code, done.err) == (
@@ -648,6 +652,7 @@ def test_options_that_would_do_nothing_are_refused(options: tuple[str, ...], tol
     assert (done.code, told in done.err) == (2, True), done.err
 
 
+@pytest.mark.threat(25)
 @pytest.mark.parametrize("render", ["nearest", "blend"])
 def test_suffixes_and_formats_may_be_mixed_in_a_class(
     render: str, photos: Path, output: Path, tmp_path: Path, run: Run
@@ -674,6 +679,7 @@ def test_suffixes_and_formats_may_be_mixed_in_a_class(
         assert copy.read_bytes() == (output / row["path"]).read_bytes()
 
 
+@pytest.mark.threat(17)
 def test_vectors_of_a_class_whose_name_is_not_utf_8_are_verified(photos: Path, output: Path, run: Run) -> None:
     os.rename(photos / "Top", os.fsencode(photos) + b"/caf\xe9")
     asked = ("smote", photos, "-o", output, "--write", "vectors", "-j", "1")

@@ -37,6 +37,7 @@ def test_it_keeps_what_a_cap_keeps(run: Run, source: Path, tmp_path: Path) -> No
     assert (tmp_path / "under1" / "owl" / "003.png").exists()
 
 
+@pytest.mark.threat(1, 2)
 def test_it_is_up_to_date_resumed_and_replaced_like_any_output(run: Run, source: Path, output: Path) -> None:
     assert run("undersample", source, "-o", output).code == 0
     before = everything(output)
@@ -73,6 +74,7 @@ def test_added_images_leave_the_choice_among_the_others_alone(run: Run, source: 
     assert {name for name in after if not name.startswith("new")} <= before
 
 
+@pytest.mark.threat(75)
 @pytest.mark.parametrize(
     ("settings", "code", "told"),
     [

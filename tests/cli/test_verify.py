@@ -84,6 +84,7 @@ def test_originals_are_compared_with_the_source(run: Run, source: Path, output: 
     assert "source: owl/000.png: No such file" in ran.out
 
 
+@pytest.mark.threat(84)
 @pytest.mark.parametrize("line", [0, 1, 12, -1])
 def test_a_manifest_with_a_line_cut_is_refused(run: Run, output: Path, line: int) -> None:
     lines = (output / "rebalance.jsonl").read_text().splitlines(keepends=True)
@@ -120,6 +121,7 @@ def test_a_manifest_that_is_sealed_again_unchanged_is_verified(run: Run, output:
     assert run("verify", output).code == 0
 
 
+@pytest.mark.threat(84)
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
@@ -169,6 +171,7 @@ def augmented(rows: Rows) -> dict[str, Any]:
     return next(row for row in rows if row["kind"] == "augmented")
 
 
+@pytest.mark.threat(84)
 @pytest.mark.parametrize(
     "edit",
     [

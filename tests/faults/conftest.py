@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.disks import Disks
 from tests.faults.faults import WarmProgram, warm_program
 
 _done: dict[str, Counter[str]] = defaultdict(Counter)
@@ -35,6 +36,16 @@ def room(tmp_path: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=memory if memory.is_dir() else tmp_path))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def disks(room: Path) -> Iterator[Disks]:
+    """File systems of a test alone."""
+    folder = room / "disks"
+    folder.mkdir()
+    mounted = Disks(folder)
+    yield mounted
+    mounted.close()
 
 
 @pytest.fixture(scope="session")

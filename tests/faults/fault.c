@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum { CREATE, WRITE, CLOSE, SYNC, RENAME, LINK, MKDIR, UNLINK, TRUNCATE, CLONE, LOCK, OPEN, READ };
-enum { COUNT, FAIL, KILL_ALL, KILL_ONE, KILL_FIRST, CUT_POWER };
+enum { COUNT, FAIL, KILL_ALL, KILL_ONE, KILL_FIRST, CUT_POWER, CUT_POWER_LOG_KEPT };
 
 struct order {
     _Atomic int64_t n_calls; /* of the kinds asked for, below the root, in all processes */
@@ -83,12 +83,13 @@ static void end_of_it(void)
         kill(getpid(), SIGKILL);
     if (order->action == KILL_FIRST)
         kill(getpgrp(), SIGKILL);
-    if (order->action == CUT_POWER) { /* what is in no journal is gone: FS_IOC_SHUTDOWN without a flush */
-        uint32_t flags = 2;
+    int is_cut = order->action == CUT_POWER || order->action == CUT_POWER_LOG_KEPT;
+    if (is_cut) { /* FS_IOC_SHUTDOWN: what is written to no disk yet is gone, with or without the log of names */
+        uint32_t flags = order->action == CUT_POWER ? 2 : 1;
         int descriptor = (int)syscall(SYS_openat, AT_FDCWD, order->root, O_RDONLY | O_DIRECTORY);
         syscall(SYS_ioctl, descriptor, 0x8004587d, &flags);
     }
-    if (order->action == KILL_ALL || order->action == CUT_POWER)
+    if (order->action == KILL_ALL || is_cut)
         kill(0, SIGKILL);
 }
 

@@ -21,7 +21,7 @@ KINDS = (
 )  # fmt: skip
 """In the order of fault.c."""
 WRITING = KINDS[:11]
-ACTIONS = ("count", "fail", "kill all", "kill one", "kill first", "cut power")
+ACTIONS = ("count", "fail", "kill all", "kill one", "kill first", "cut power", "cut power, log kept")
 _ORDER = struct.Struct("=qqqqiii4096s")
 
 
@@ -101,12 +101,23 @@ class WarmProgram:
         )
         self._folder = folder
 
-    def run(self, root: Path, arguments: Iterable[object], fault: Fault | None = None, seconds: float = 60) -> Ended:
-        """Run the program to its end, with a fault below the root; no process of it is left."""
+    def run(
+        self,
+        root: Path,
+        arguments: Iterable[object],
+        fault: Fault | None = None,
+        seconds: float = 60,
+        boot: str = "",
+    ) -> Ended:
+        """Run the program to its end, with a fault below the root; no process of it is left.
+
+        `boot` is what the kernel calls this boot of the machine, if another than it does.
+        """
         self._orders.give(root, fault or Fault())
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {"arguments": [str(argument) for argument in arguments], "seconds": seconds}
+        (self._folder / "boot").write_text(boot)
+        request = {"arguments": [str(argument) for argument in arguments], "seconds": seconds, "is_booted": bool(boot)}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())

@@ -26,6 +26,7 @@ from tests.images.pictures import (
 )
 
 
+@pytest.mark.threat(33, 37, 45)
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -48,6 +49,7 @@ def test_what_cannot_be_decoded_is_refused_with_a_reason_by_its_header_already(d
         load_image(data)
 
 
+@pytest.mark.threat(33)
 def test_a_wrong_checksum_of_a_png_is_noticed() -> None:
     data = bytearray(encoded(photo(), "PNG"))
     data[data.index(b"IDAT") + 10] ^= 1
@@ -63,6 +65,7 @@ def png_of_size(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
+@pytest.mark.threat(34, 35)
 @pytest.mark.parametrize("size", [(60_000, 60_000), (MAX_PIXELS + 1, 1), (13_000, 13_000)])
 def test_too_many_pixels_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
     for check in (check_header, check_pixels, load_image):
@@ -78,6 +81,7 @@ def test_as_many_pixels_as_are_allowed_are_decoded() -> None:
             check(data, 48 * 36 - 1)
 
 
+@pytest.mark.threat(40)
 @pytest.mark.parametrize(("mode", "size"), [("I", (8, 8)), ("F", (8, 8))])
 def test_a_mode_that_is_not_worked_on_is_unfit_and_sound(mode: str, size: tuple[int, int]) -> None:
     data = encoded(Image.new(mode, size), "TIFF")
@@ -86,6 +90,7 @@ def test_a_mode_that_is_not_worked_on_is_unfit_and_sound(mode: str, size: tuple[
     assert check_header(data).mode == check_pixels(data).mode == mode
 
 
+@pytest.mark.threat(40)
 @pytest.mark.parametrize("data", [b"P6 2 1 65535\n" + bytes(12), b"P3 1 1 1000\n1 2 3\n"])
 def test_sixteen_bits_a_channel_are_sound_and_named_although_pillow_calls_them_rgb(data: bytes) -> None:
     assert reopened(data).mode == "RGB"
@@ -99,6 +104,7 @@ def test_the_pixels_of_16_bits_of_color_are_those_of_the_file() -> None:
     assert np.array_equal(load_image(deep(pixels[:, :, :3], ".tiff"), engine="opencv").pixels, pixels[:, :, :3])
 
 
+@pytest.mark.threat(38)
 @pytest.mark.parametrize("file_format", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_an_animation_is_unfit_and_sound(file_format: str) -> None:
     data = encoded(photo(), file_format, save_all=True, append_images=[photo().rotate(90)])
@@ -107,6 +113,7 @@ def test_an_animation_is_unfit_and_sound(file_format: str) -> None:
     assert check_pixels(data).format == file_format
 
 
+@pytest.mark.threat(38)
 def test_of_an_mpo_the_first_picture_is_made_into_a_jpeg() -> None:
     data = encoded(photo(), "MPO", save_all=True, append_images=[photo().rotate(180)], quality=95)
     picture = load_image(data)
@@ -116,6 +123,7 @@ def test_of_an_mpo_the_first_picture_is_made_into_a_jpeg() -> None:
     assert (reopened(made.data).format, getattr(reopened(made.data), "n_frames", 1)) == ("JPEG", 1)
 
 
+@pytest.mark.threat(39)
 def test_inks_are_noted() -> None:
     picture = load_image(encoded(photo().convert("CMYK"), "JPEG"))
     assert turned_picture(picture, 5.0, SOURCE_LIKE).notes == ("mode CMYK became RGB",)
@@ -129,10 +137,12 @@ def test_eight_bits_a_channel_are_fit_in_every_size(file_format: str) -> None:
     assert load_image(encoded(photo((700, 500)), file_format)).pixels.shape == (500, 700, 3)
 
 
+@pytest.mark.threat(42)
 def test_a_spoilt_exif_block_is_no_orientation() -> None:
     assert load_image(encoded(photo(), "WEBP", exif=b"garbage!!garbage")).orientation == 1
 
 
+@pytest.mark.threat(48)
 @pytest.mark.parametrize("size", [(1, 1), (1, 60_000), (60_000, 1), (3, 2)])
 def test_the_smallest_and_the_thinnest_pictures_are_warped(size: tuple[int, int]) -> None:
     made = reopened(turned(encoded(Image.new("L", size, 90), "PNG")))
@@ -140,6 +150,7 @@ def test_the_smallest_and_the_thinnest_pictures_are_warped(size: tuple[int, int]
     assert set(made.tobytes()) == {90}
 
 
+@pytest.mark.threat(33)
 def test_the_corrupt_files_of_the_suite_are_all_found_and_no_other_is(odd_files: Path) -> None:
     bad = set()
     for path in sorted((odd_files / "pngsuite").glob("*.png")):
@@ -193,6 +204,7 @@ def test_a_pixmap_of_other_depth_has_its_levels_scaled() -> None:
     assert picture.pixels.ravel().tolist() == [6554, 13107, 19660]
 
 
+@pytest.mark.threat(41)
 @pytest.mark.parametrize(
     ("name", "n_transparent"), [("tbbn0g04.png", 464), ("tbwn3p08.png", 454), ("tbrn2c08.png", 453)]
 )

@@ -64,11 +64,13 @@ def test_a_lossless_webp_with_a_profile_stays_lossless() -> None:
     assert b"VP8 " not in made
 
 
+@pytest.mark.threat(44)
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_an_icc_profile_is_kept(file_format: str) -> None:
     assert reopened(turned(encoded(photo(), file_format, icc_profile=SRGB))).info["icc_profile"] == SRGB
 
 
+@pytest.mark.threat(42, 43)
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_only_the_orientation_is_kept_of_exif(file_format: str, orientation: int) -> None:
@@ -87,6 +89,7 @@ def test_an_orientation_that_is_no_legal_value_is_not_copied() -> None:
     assert dict(reopened(turned(encoded(photo(), "JPEG", exif=exif.tobytes()))).getexif()) == {}
 
 
+@pytest.mark.threat(43)
 def test_comments_and_text_are_not_copied() -> None:
     assert b"a secret" not in turned(encoded(photo(), "JPEG", comment=b"a secret"))
     text = PngInfo()
@@ -196,6 +199,7 @@ def test_a_quality_of_webp_makes_a_lossy_file() -> None:
     assert len(low) < len(high) / 2
 
 
+@pytest.mark.threat(39, 44)
 def test_a_profile_of_inks_is_not_kept_for_colors() -> None:
     made = turned(encoded(photo().convert("CMYK"), "JPEG", icc_profile=b"for inks" * 30))
     assert "icc_profile" not in reopened(made).info

@@ -146,6 +146,7 @@ def test_every_mode_has_a_source() -> None:
     assert {source.opened for source in (*SOURCES, *DEEP_SOURCES)} == {mode.opened for mode in MODES}
 
 
+@pytest.mark.threat(39, 40, 41)
 @pytest.mark.parametrize(("source", "engine"), cases(*SOURCES, *GIFS, *DEEP_SOURCES))
 def test_a_copy_has_the_mode_the_depth_and_the_levels_of_its_source(source: Source, engine: str) -> None:
     data = source.encode(waves())
@@ -182,6 +183,7 @@ def test_of_what_a_png_holds_beside_its_pixels_profile_and_orientation_are_kept(
     assert b"a secret" not in made
 
 
+@pytest.mark.threat(40)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_sixteen_bits_of_gray_stay_sixteen(engine: str) -> None:
     """4,096 levels: 8 bits would leave 256, bytes warped one by one would leave noise."""
@@ -192,6 +194,7 @@ def test_sixteen_bits_of_gray_stay_sixteen(engine: str) -> None:
     assert made.mean() == pytest.approx(32760, rel=0.01)
 
 
+@pytest.mark.threat(41)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_color_of_what_is_transparent_bleeds_into_what_is_not(engine: str) -> None:
     """A red square, around it green that is not seen."""
@@ -225,12 +228,14 @@ def test_the_transparent_color_of_16_bits_becomes_alpha() -> None:
     assert made.pixels[:10, :, 3].min() == 65535
 
 
+@pytest.mark.threat(40)
 @pytest.mark.parametrize("data", [b"P6 2 1 65535\n" + bytes(12), b"P3 1 1 1000\n1 2 3\n"])
 def test_16_bits_of_color_name_the_extra_that_works_on_them(data: bytes) -> None:
     with pytest.raises(UnfitImageError, match=r"mode RGB;16.*rebalance-images\[fast\]"):
         load_image(data)
 
 
+@pytest.mark.threat(41)
 @pytest.mark.parametrize(
     ("file_format", "mode"), [("JPEG", "RGBA"), ("JPEG", "LA"), ("BMP", "RGBA"), ("JPEG", "I;16"), ("WEBP", "RGB;16")]
 )
@@ -288,6 +293,7 @@ def test_16_bit_gray_with_0_for_white_is_named() -> None:
         load_image(bytes(data))
 
 
+@pytest.mark.threat(42)
 def test_an_orientation_in_xmp_alone_is_named() -> None:
     packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
     with pytest.raises(UnfitImageError, match="orientation in XMP alone"):

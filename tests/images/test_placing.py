@@ -113,6 +113,7 @@ def test_a_centered_square_keeps_its_center_of_mass(
     assert math.hypot(x - (size[0] - 1) / 2, y - (size[1] - 1) / 2) < 0.5
 
 
+@pytest.mark.threat(42)
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [None, (30, 10)])
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def test_a_generated_file_lies_beside_its_source_and_says_what_it_is() -> None:
 names = st.binary(min_size=1, max_size=255).filter(lambda name: not {b"/"[0], 0} & set(name))
 
 
+@pytest.mark.threat(10, 17)
 @given(names, st.integers(1, 10**6))
 def test_a_name_of_any_bytes_fits_255_and_survives(name: bytes, copy_number: int) -> None:
     path = generated_path(place_of("c/" + to_text(name)), "augmented", 0, copy_number)
@@ -73,11 +74,13 @@ def test_a_cut_stem_ends_with_a_whole_character(stem: str) -> None:
     generated_path(place_of(f"c/{stem}.jpg"), "augmented", 0, 1).encode("utf-8", "strict")
 
 
+@pytest.mark.threat(15)
 def test_names_that_differ_by_case_or_unicode_form_are_found() -> None:
     pairs = list(look_alikes(["Cat", "cat", "dog", "é", "e\u0301", "Straße", "STRASSE"]))
     assert pairs == [("Cat", "cat"), ("é", "e\u0301"), ("Straße", "STRASSE")]
 
 
+@pytest.mark.threat(18)
 @pytest.mark.parametrize("name", ["con.jpg", "AUX", "a:b", "a?", "a ", "a.", "lpt1.png", "a\nb"])
 def test_a_name_that_windows_refuses_is_not_portable(name: str) -> None:
     assert not is_portable(name)

@@ -66,12 +66,14 @@ def test_a_file_holds_exact_counts() -> None:
     assert over_sampling_targets(strategy, COUNTS) == {"a": 100, "b": 60, "c": 9, "d": 7}
 
 
+@pytest.mark.threat(76)
 @pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1.5}', '{"a": true}', '{"a": -1}', '{"a": 1, "a": 2}'])
 def test_a_file_that_does_not_hold_counts_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"t\.json: not JSON of the form"):
         parse_strategy(["@t.json"], lambda _path: text)
 
 
+@pytest.mark.threat(74)
 @pytest.mark.parametrize(
     "text",
     ["", "0", "0.0", "1.5", "-3", "-0.5", "nan", "inf", "1e400", "1e-1", "0.1.2", "most", "a=1.5", "a=", "=3", "a=-1"],
@@ -97,11 +99,13 @@ def test_strategies_that_exclude_each_other_are_refused(texts: tuple[str, ...]) 
         parse(*texts)
 
 
+@pytest.mark.threat(16)
 def test_an_unknown_class_is_answered_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="class 'Cat', which is not in the source; did you mean 'cat'"):
         targets("Cat=9", counts={"cat": 3, "dog": 4})
 
 
+@pytest.mark.threat(75)
 def test_a_count_below_the_present_one_is_refused_by_name() -> None:
     with pytest.raises(TargetError, match="class 'b' has 50 images and 49 are asked for"):
         targets("b=49")

@@ -77,6 +77,7 @@ def test_an_npy_and_the_list_of_its_paths_become_rows_of_unit_length(tmp_path: P
     assert (vectors.embedder, vectors.sizes, vectors.sums) == ({}, (), ())
 
 
+@pytest.mark.threat(79)
 @pytest.mark.parametrize("dtype", ["<f2", ">f2", "<f4", ">f4", "<f8", ">f8"])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
@@ -115,6 +116,7 @@ def test_rows_of_unit_length_stay_bit_for_bit(tmp_path: Path) -> None:
     assert vectors.rows[:].tobytes() == directions.tobytes()
 
 
+@pytest.mark.threat(79)
 @pytest.mark.parametrize(
     ("value", "dtype", "fault"),
     [
@@ -144,6 +146,7 @@ def test_the_largest_and_smallest_floats_are_no_fault(tmp_path: Path) -> None:
     assert read_vectors(*npy(tmp_path, array)).rows[:].tolist() == [[1, 0], [0, 1], [np.float32(0.5**0.5)] * 2]
 
 
+@pytest.mark.threat(79)
 @pytest.mark.parametrize(
     ("array", "told"),
     [
@@ -250,12 +253,14 @@ def test_a_member_that_is_missing_is_named(tmp_path: Path, name: str) -> None:
     assert f"has no member '{name}'" in refused(path)
 
 
+@pytest.mark.threat(80)
 @pytest.mark.parametrize("suffix", [".pkl", ".pickle", ".pt", ".pth", ".joblib", ".PKL"])
 def test_pickles_are_refused_by_name(tmp_path: Path, suffix: str) -> None:
     message = refused(str(tmp_path / f"vectors{suffix}"))
     assert "numpy.save and name the paths with --embedding-paths" in message
 
 
+@pytest.mark.threat(80)
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".bin"])
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_pickles_are_refused_by_what_they_begin_with(tmp_path: Path, suffix: str, protocol: int) -> None:
@@ -264,6 +269,7 @@ def test_pickles_are_refused_by_what_they_begin_with(tmp_path: Path, suffix: str
     assert "is a pickle" in refused(str(path), str(path) if suffix == ".npy" else None)
 
 
+@pytest.mark.threat(80)
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".bin"])
 def test_zips_as_torch_writes_them_are_refused(tmp_path: Path, suffix: str) -> None:
     zipped(tmp_path, {"archive/data.pkl": b"\x80\x02.", "archive/data/0": b"\0\0\0\0", "archive/version": b"3\n"})
@@ -271,6 +277,7 @@ def test_zips_as_torch_writes_them_are_refused(tmp_path: Path, suffix: str) -> N
     assert "is a pickle" in refused(str(path), str(path) if suffix == ".npy" else None)
 
 
+@pytest.mark.threat(80)
 def test_a_pickle_that_would_run_is_not_run(tmp_path: Path) -> None:
     class Harm:
         def __reduce__(self) -> tuple[Any, ...]:
@@ -283,6 +290,7 @@ def test_a_pickle_that_would_run_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "harm").exists()
 
 
+@pytest.mark.threat(81)
 @pytest.mark.parametrize(
     "content",
     [
@@ -300,6 +308,7 @@ def test_heads_that_do_not_agree_with_the_size_are_refused(tmp_path: Path, conte
         assert "vectors: its head claims shape" in refused(path)
 
 
+@pytest.mark.threat(81)
 def test_a_trillion_texts_without_a_character_are_refused(tmp_path: Path) -> None:
     members = {"paths.npy": head("<U0", "(1000000000000,)"), "vectors.npy": saved(ROWS)}
     assert "paths: has shape (1000000000000,) where (3,)" in refused(zipped(tmp_path, members))
@@ -372,6 +381,7 @@ def test_any_byte_may_be_wrong_and_no_wrong_vector_is_read(tmp_path: Path, save:
             assert read_vectors(str(path)).rows[:].tolist() == UNIT
 
 
+@pytest.mark.threat(81)
 def test_a_zip_bomb_is_refused_before_it_unfolds(tmp_path: Path) -> None:
     content = head("<f4", "(3, 10000000)") + bytes(120_000_000)
     path = zipped(tmp_path, {"paths.npy": saved(np.array(PATHS)), "vectors.npy": content}, zipfile.ZIP_DEFLATED)
@@ -381,6 +391,7 @@ def test_a_zip_bomb_is_refused_before_it_unfolds(tmp_path: Path) -> None:
     assert "is all zeros" in refused(path)
 
 
+@pytest.mark.threat(81)
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_directory_that_lies_is_refused(tmp_path: Path, compression: int) -> None:
     claimed = 128 + 4 * 1_000_000_000
@@ -577,6 +588,7 @@ def not_joined(vectors: Vectors, images: Dataset) -> str:
     return str(caught.value)
 
 
+@pytest.mark.threat(78)
 def test_vectors_are_joined_by_path_and_not_by_row() -> None:
     vectors = vectors_of(["dog/c.jpg", "owl/x.jpg", "cat/b.jpg", "cat/a.jpg"], sizes=[7, 8, 7, 7])
     kept, extra = joined(vectors, dataset(), "v.npz")
@@ -612,6 +624,7 @@ def test_paths_may_begin_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert extra == ()
 
 
+@pytest.mark.threat(78)
 @pytest.mark.parametrize("prefix", ["{}/data/", "{}/link/"])
 def test_paths_of_a_larger_tree_that_is_there_are_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
@@ -652,6 +665,7 @@ def test_paths_that_are_not_utf_8_are_joined() -> None:
     assert kept.paths == ("cat/\udce9.jpg", "dog/b")
 
 
+@pytest.mark.threat(78)
 def test_images_without_a_vector_are_named() -> None:
     assert not_joined(vectors_of(["cat/a.jpg", "cat/z.jpg"]), dataset()) == (
         "v.npz: has no vector for 2 of the 3 images of data/train: 'cat/b.jpg', 'dog/c.jpg'; embed it again, "
@@ -667,6 +681,7 @@ def test_only_twenty_images_without_a_vector_are_named() -> None:
     assert "'c/25'" not in message
 
 
+@pytest.mark.threat(78)
 @pytest.mark.parametrize(
     ("theirs", "ours"), [("Dog/C.JPG", "dog/c.jpg"), ("dog/e\u0301", "dog/é"), ("dog/é", "dog/e\u0301")]
 )
@@ -683,6 +698,7 @@ def test_when_no_path_fits_one_of_each_side_is_shown() -> None:
     )
 
 
+@pytest.mark.threat(78)
 def test_two_rows_for_one_image_are_refused() -> None:
     message = not_joined(vectors_of(["cat/a.jpg", "./cat/a.jpg"]), dataset())
     assert message == "v.npz: has two rows for 'cat/a.jpg': 'cat/a.jpg' and './cat/a.jpg'"

@@ -32,6 +32,7 @@ def test_rows_become_classes_sorted_like_a_tree(root: Path) -> None:
     assert dataset.classes[0].images[0].stamp.size == (root / "b.png").stat().st_size
 
 
+@pytest.mark.threat(82)
 @pytest.mark.parametrize(
     "text",
     [
@@ -52,6 +53,7 @@ def test_columns_may_have_other_names(root: Path) -> None:
     assert [(image.path, image.group) for image in dataset.images()] == [("a.png", "p1"), ("b.png", None)]
 
 
+@pytest.mark.threat(14, 82)
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -91,6 +93,7 @@ def test_images_that_cannot_be_taken_are_problems_by_name(root: Path) -> None:
     }
 
 
+@pytest.mark.threat(27, 28)
 def test_links_are_taken_only_where_asked_for_and_never_out_of_the_root(root: Path, tmp_path: Path) -> None:
     write_image(tmp_path / "elsewhere" / "z.png", 8)
     (root / "inside.png").symlink_to(root / "a.png")
@@ -136,6 +139,7 @@ def test_a_list_that_is_written_can_be_read_again(root: Path) -> None:
     ]
 
 
+@pytest.mark.threat(83)
 def test_our_lists_can_be_read_whatever_is_in_a_name(root: Path) -> None:
     for name in ("a\rb.png", 'c"d.png', "e,f.png", "g\nh.png", "i;j\t.png"):
         write_image(root / name, 1)

@@ -59,6 +59,7 @@ def tampered(output: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
+@pytest.mark.threat(84)
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -77,6 +78,7 @@ def test_an_edited_manifest_is_refused(output: Path, old: str, new: str, message
         read_manifest(bytes(output))
 
 
+@pytest.mark.threat(84)
 @pytest.mark.parametrize("kept", [0, 1, 2])
 def test_a_truncated_manifest_is_refused(output: Path, kept: int) -> None:
     path = output / "rebalance.jsonl"
@@ -85,6 +87,7 @@ def test_a_truncated_manifest_is_refused(output: Path, kept: int) -> None:
         read_manifest(bytes(output))
 
 
+@pytest.mark.threat(84)
 def test_lines_may_not_be_swapped(output: Path) -> None:
     path = output / "rebalance.jsonl"
     head, *rows = path.read_text().splitlines(keepends=True)

@@ -22,6 +22,7 @@ def test_classes_and_images_are_sorted_and_counted(source: Path) -> None:
     assert [image.path for image in dataset.classes[1].images] == ["dog/000.png", "dog/001.png"]
 
 
+@pytest.mark.threat(72)
 def test_the_order_of_the_directory_changes_nothing(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = scan(str(source))
     scandir = os.scandir
@@ -47,6 +48,7 @@ def test_the_order_of_the_directory_changes_nothing(source: Path, monkeypatch: p
     assert scan(str(source)) == before
 
 
+@pytest.mark.threat(20)
 def test_hidden_and_foreign_entries_are_ignored_with_a_reason(source: Path) -> None:
     for name in (".DS_Store", "cat/._000.png", "cat/Thumbs.db", "notes.txt", "cat/.snakemake_timestamp"):
         (source / name).write_bytes(b"x")
@@ -70,6 +72,7 @@ def test_what_is_excluded_is_not_looked_at(source: Path) -> None:
     assert not dataset.problems
 
 
+@pytest.mark.threat(27, 28, 29)
 def test_links_are_problems(source: Path) -> None:
     (source / "cat" / "inside.png").symlink_to("000.png")
     (source / "cat" / "outside.png").symlink_to("/etc/passwd")
@@ -80,6 +83,7 @@ def test_links_are_problems(source: Path) -> None:
         raise_problems(scan(str(source)))
 
 
+@pytest.mark.threat(27, 28, 29)
 def test_links_are_followed_only_to_what_lies_inside(source: Path) -> None:
     (source / "cat" / "inside.png").symlink_to("000.png")
     (source / "cat" / "outside.png").symlink_to("/etc/passwd")
@@ -95,6 +99,7 @@ def test_links_are_followed_only_to_what_lies_inside(source: Path) -> None:
     }
 
 
+@pytest.mark.threat(30)
 def test_pipes_sockets_and_devices_are_problems_and_never_opened(source: Path) -> None:
     os.mkfifo(source / "cat" / "pipe.png")
     with socket.socket(socket.AF_UNIX) as server:
@@ -108,6 +113,7 @@ def test_pipes_sockets_and_devices_are_problems_and_never_opened(source: Path) -
         }
 
 
+@pytest.mark.threat(19)
 def test_images_beside_or_below_the_classes_are_problems(source: Path) -> None:
     write_image(source / "stray.png", 1)
     write_image(source / "cat" / "more" / "1.png", 1)
@@ -119,11 +125,13 @@ def test_a_class_with_the_name_of_the_manifest_is_a_problem(source: Path) -> Non
     assert reasons(source) == {"rebalance.jsonl": "is a folder with the name of the manifest"}
 
 
+@pytest.mark.threat(26)
 def test_hard_links_and_duplicates_count_as_two(source: Path) -> None:
     os.link(source / "cat" / "000.png", source / "cat" / "same.png")
     assert scan(str(source)).class_counts["cat"] == 5
 
 
+@pytest.mark.threat(21)
 def test_an_empty_class_is_seen(source: Path) -> None:
     (source / "empty").mkdir()
     assert scan(str(source)).class_counts["empty"] == 0
@@ -144,6 +152,7 @@ def test_a_class_that_is_called_test_is_a_class(make_tree: MakeTree) -> None:
     assert scan(str(make_tree({"train": 2, "test": 3}))).class_counts == {"test": 3, "train": 2}
 
 
+@pytest.mark.threat(13, 17)
 def test_names_of_any_bytes_survive(source: Path) -> None:
     for name in (b"caf\xe9.png", b"a\nb.png", b"-rf.png", b"\x1b[31mred.png", "漢😀.png".encode()):
         path = os.path.join(os.fsencode(source), b"cat", name)

@@ -70,6 +70,7 @@ def test_a_file_is_put_whole_and_leaves_nothing_behind(tmp_path: Path, staged: S
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.threat(70)
 def test_new_files_have_the_mode_that_the_umask_leaves(tmp_path: Path, staged: StagedTree) -> None:
     before = os.umask(0o027)
     try:
@@ -94,6 +95,7 @@ def test_an_original_is_carried_over_as_asked(tmp_path: Path, staged: StagedTree
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.threat(32)
 def test_a_source_that_was_changed_since_it_was_scanned_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"abc")
@@ -157,6 +159,7 @@ def test_staging_whose_tree_was_exchanged_is_begun_anew(output: bytes) -> None:
     assert os.path.exists(os.path.join(output, b"c/1.png"))
 
 
+@pytest.mark.threat(8)
 @pytest.mark.parametrize("kind", ["file", "link", "folder of someone else"])
 def test_what_is_in_the_way_of_the_staging_is_left_alone(output: bytes, kind: str, tmp_path: Path) -> None:
     path = Path(os.fsdecode(staging_path(output)))
@@ -192,6 +195,7 @@ def test_publishing_replaces_nothing_by_accident(output: bytes) -> None:
     assert os.listdir(output) == []
 
 
+@pytest.mark.threat(10)
 def test_names_beside_a_long_output_fit(tmp_path: Path) -> None:
     for path in (staging_path(bytes(tmp_path / ("x" * 255))), lock_path(bytes(tmp_path / ("x" * 255)))):
         assert len(os.path.basename(path)) <= 255

@@ -1,0 +1,511 @@
+"""Where SOURCE and OUTPUT lie: in each other, behind mounts, on disks that take nothing or no links, in long paths."""
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import (
+    MakeTree,
+    Run,
+    contents,
+    counts_of,
+    everything,
+    manifest_rows,
+    run_without_powers,
+    start,
+    write_image,
+)  # fmt: skip
+from tests.faults.commands import COMMANDS, TREES, asked, output_of
+from tests.faults.faults import Fault, WarmProgram
+from tests.faults.machine import need, need_programs, need_root
+
+Mount = Callable[..., Path]
+_PATH_MAX = 4096
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Mount]:
+    """Mount something over a folder, which is made where it is missing, until the test ends."""
+    need_root()
+    mounted: list[Path] = []
+
+    def mount_it(name: str, *arguments: object) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        command = ["mount", *map(str, arguments), str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        need(not done.returncode, f"`{' '.join(command[:-1])}`: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount_it
+    for folder in reversed(mounted):
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def brightened(path: Path) -> None:
+    """Change a pixel of a bitmap where it lies."""
+    with path.open("r+b") as file:
+        file.seek(200)
+        level = file.read(1)[0]
+        file.seek(200)
+        file.write(bytes([level ^ 1]))
+
+
+def hidden(folder: Path) -> list[str]:
+    """Return what runs have left in a folder beside what they made."""
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+
+
+# OUTPUT and SOURCE in each other
+
+
+@pytest.mark.threat(5)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_neither_mounts_nor_dots_lead_into_the_source(run: Run, untouched: Path, mount: Mount, command: str) -> None:
+    again = mount("again", "--bind", untouched)
+    cat = mount("cat", "--bind", untouched / "cat")
+    for source, folder in (
+        (untouched, again), (untouched, again / "cat"), (untouched, cat), (again, untouched), (again, cat),
+        (untouched, untouched / "cat" / ".." / "dog"), (untouched, untouched / ".." / "source"),
+    ):  # fmt: skip
+        ran = run(*asked(command, source, output_of(command, folder)))
+        assert (ran.code, "nothing is ever written there" in ran.err) == (5, True), (folder, ran.err)
+        assert ran.err.count("\n") == 1
+
+
+@pytest.mark.threat(5)
+@pytest.mark.parametrize("command", TREES)
+def test_no_mount_hides_that_the_source_lies_in_the_output(
+    run: Run, untouched: Path, tmp_path: Path, mount: Mount, command: str
+) -> None:
+    around = mount("around", "--bind", tmp_path)
+    for output in (tmp_path, around):
+        ran = run(*asked(command, untouched, output, "--overwrite"))
+        assert (ran.code, f"{untouched} lies in it" in ran.err) == (5, True), ran.err
+
+
+# What stands at OUTPUT
+
+
+@pytest.mark.threat(4)
+@pytest.mark.parametrize("command", TREES)
+def test_a_mount_point_is_not_replaced(run: Run, source: Path, mount: Mount, command: str) -> None:
+    output = mount("out", "-t", "tmpfs", "none")
+    for extra in ([], ["--overwrite"]):
+        ran = run(*asked(command, source, output, *extra))
+        assert (ran.code, "is a mount point: choose a folder below it" in ran.err) == (5, True), ran.err
+    assert list(output.iterdir()) == []
+
+
+@pytest.mark.threat(3, 4)
+@pytest.mark.parametrize("kind", ["empty folder", "foreign folder", "file", "link", "dangling link"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_not_ours_stays_as_it_is(run: Run, source: Path, tmp_path: Path, command: str, kind: str) -> None:
+    output = output_of(command, tmp_path)
+    if "folder" in kind:
+        output.mkdir()
+    if kind == "foreign folder":
+        (output / "diary").write_text("mine")
+    elif kind == "file":
+        output.write_text("mine")
+    elif "link" in kind:
+        (tmp_path / "diary").write_text("mine")
+        output.symlink_to("nowhere" if kind == "dangling link" else "diary")
+    before = everything(tmp_path)
+    for extra in ([], ["--overwrite"]):
+        ran = run(*asked(command, source, output, *extra, "-q"))
+        assert ran.code == 5, ran.err
+        assert ran.err.startswith(f"rebalance: error: {output}: is ")
+        assert ran.err.count("\n") == 1
+    assert ("rmdir" in ran.err) == (kind == "empty folder" and command != "embed")
+    after = everything(tmp_path)
+    del before["."], after["."]  # a lock has come and gone
+    assert after == before
+
+
+# Places that take nothing
+
+
+@pytest.mark.threat(6)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_source_on_a_disk_that_takes_nothing_is_read(
+    run: Run, untouched: Path, tmp_path: Path, mount: Mount, command: str
+) -> None:
+    source = mount("read", "--bind", untouched)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(source)], check=True)
+    with pytest.raises(OSError, match="Read-only file system"):
+        (source / "proof").touch()
+    output = output_of(command, tmp_path)
+    ran = run(*asked(command, source, output, "-q"))
+    assert (ran.code, ran.err) == (0, "")
+    if command != "embed":
+        assert run("verify", output, "--source", source).code == 0
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.threat(6)
+@pytest.mark.parametrize("command", ["augment", "embed"])
+def test_a_source_that_the_user_may_only_read_is_read(untouched: Path, tmp_path: Path, command: str) -> None:
+    folders = [untouched, *(untouched / name for name in ("cat", "dog", "owl"))]
+    for folder in folders:
+        folder.chmod(0o555)
+    ran = run_without_powers(*asked(command, untouched, output_of(command, tmp_path), "-q"))
+    for folder in folders:
+        folder.chmod(0o755)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.threat(7)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_disk_that_takes_nothing_is_refused_before_any_work(
+    run: Run, source: Path, mount: Mount, command: str
+) -> None:
+    folder = mount("full", "-t", "tmpfs", "none")
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    (source / "cat" / "000.png").write_bytes(b"would be found bad, if it were looked at")
+    ran = run(*asked(command, source, output_of(command, folder)))
+    told = "the folder it would lie in cannot be written to"
+    assert (ran.code, told in ran.err, ran.err.count("\n")) == (5, True, 1), ran.err
+
+
+@pytest.mark.threat(7)
+@pytest.mark.parametrize("command", ["augment", "embed"])
+def test_a_folder_that_the_user_may_only_read_is_refused_likewise(source: Path, tmp_path: Path, command: str) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o555)
+    ran = run_without_powers(*asked(command, source, output_of(command, folder)))
+    assert (ran.returncode, "cannot be written to" in ran.stderr) == (5, True), ran.stderr
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.threat(7)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_that_does_not_exist_is_not_made(run: Run, source: Path, tmp_path: Path, command: str) -> None:
+    ran = run(*asked(command, source, output_of(command, tmp_path / "no")))
+    assert (ran.code, "does not exist: make it first" in ran.err) == (5, True), ran.err
+    assert not (tmp_path / "no").exists()
+
+
+# Long names and paths
+
+
+@pytest.mark.threat(10)
+@pytest.mark.parametrize("command", TREES)
+def test_names_as_long_as_they_can_be_are_kept_and_cut(run: Run, source: Path, tmp_path: Path, command: str) -> None:
+    folder = "d" * 255
+    (source / "dog" / "000.png").rename(source / "dog" / ("é" * 125 + "x.png"))
+    (source / "dog").rename(source / folder)
+    output = tmp_path / ("o" * 255)
+    assert run(*asked(command, source, output)).code == 0
+    names = os.listdir(output / folder)
+    assert "é" * 125 + "x.png" in names
+    assert {len(os.fsencode(name)) for name in names if "é" in name} <= {254, 255}
+    assert all(name.isprintable() for name in names)
+    assert run("verify", output, "--source", source).code == 0
+
+
+@pytest.mark.threat(10)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_name_of_output_that_is_too_long_is_counted(run: Run, source: Path, tmp_path: Path, command: str) -> None:
+    output = output_of(command, tmp_path, "o" * (252 if command == "embed" else 256))
+    ran = run(*asked(command, source, output))
+    assert (ran.code, "a name of 256 bytes, 255 fit" in ran.err) == (3, True), ran.err
+
+
+@contextlib.contextmanager
+def deep_folder(top: Path, length: int) -> Iterator[Path]:
+    """A folder whose path has so many bytes, which only its parent can name."""
+    path, here = os.fsencode(top), os.open(top, os.O_RDONLY)
+    while len(path) < length:
+        name = b"d" * min(200, length - len(path) - 1)
+        os.mkdir(name, dir_fd=here)
+        path, above = path + b"/" + name, here
+        here = os.open(name, os.O_RDONLY, dir_fd=above)
+        os.close(above)
+    os.close(here)
+    yield Path(os.fsdecode(path))
+
+
+@pytest.mark.threat(10)
+@pytest.mark.parametrize("command", TREES)
+def test_paths_that_would_be_too_long_are_counted_before_any_file_is_made(
+    run: Run, source: Path, room: Path, command: str
+) -> None:
+    with deep_folder(room, 3840) as folder:
+        assert run(*asked(command, source, folder / "short")).code == 0
+        (source / "dog" / "000.png").rename(source / "dog" / ("x" * 240 + ".png"))
+        ran = run(*asked(command, source, folder / "long"))
+        assert (ran.code, ran.err.count(" bytes, 4095 fit: take a shorter one\n")) == (3, 1), ran.err
+        assert os.listdir(folder) == ["short"]
+
+
+@pytest.mark.threat(10)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_output_that_leaves_no_room_for_its_lock_is_refused(
+    run: Run, source: Path, room: Path, command: str
+) -> None:
+    with deep_folder(room, 3850) as folder:
+        ran = run(*asked(command, source, output_of(command, folder, "o" * 235)))
+        assert (ran.code, "a lock cannot be made there: File name too long" in ran.err) == (5, True), ran.err
+        assert os.listdir(folder) == []
+
+
+@pytest.mark.threat(10)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_source_at_the_end_of_a_long_path_is_read(run: Run, source: Path, room: Path, command: str) -> None:
+    with deep_folder(room, _PATH_MAX - 20) as folder:
+        (folder / "c").mkdir()
+        shutil.copy(source / "cat" / "000.png", folder / "c" / "000.png")
+        assert len(os.fsencode(folder / "c" / "000.png")) == 4086
+        assert run(*asked(command, folder, output_of(command, room))).code == 0
+
+
+# Disks that do not do everything
+
+
+@pytest.mark.threat(11)
+def test_a_tree_of_a_lower_layer_stays_where_it_cannot_be_exchanged(
+    program: WarmProgram, source: Path, tmp_path: Path, mount: Mount
+) -> None:
+    """The layers of a container image: what lies in a lower one can be deleted, but its folders not renamed."""
+    for name in ("lower", "upper", "work"):
+        (tmp_path / name).mkdir()
+    assert program.run(tmp_path, ["augment", source, "-o", tmp_path / "lower" / "out"]).code == 0
+    layers = f"lowerdir={tmp_path}/lower,upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+    output = mount("layers", "-t", "overlay", "overlay", "-o", layers) / "out"
+    before = contents(output)
+    anew = ["augment", source, "-o", output, "--seed", "1"]
+    ended = program.run(tmp_path, [*anew, "--overwrite"])
+    assert (ended.code, "cannot be replaced: Invalid cross-device link" in ended.err) == (7, True), ended.err
+    assert contents(output) == before
+    shutil.rmtree(output)
+    ended = program.run(tmp_path, anew)
+    assert (ended.code, "reused 21 of 21" in ended.err) == (0, True), ended.err
+
+
+@pytest.mark.threat(11)
+@pytest.mark.parametrize("command", ["augment", "embed"])
+def test_an_output_that_cannot_get_its_name_is_kept_and_gets_it_later(
+    program: WarmProgram, source: Path, tmp_path: Path, command: str
+) -> None:
+    first, output = output_of(command, tmp_path, "first"), output_of(command, tmp_path)
+    n_renames = program.run(tmp_path, asked(command, source, first), Fault(kinds=("rename",))).n_calls
+    last = Fault(n_renames, ("rename",), "fail", errno.EXDEV)
+    ended = program.run(tmp_path, asked(command, source, output, "-q"), last)
+    told = f"rebalance: error: {output}: cannot be given its name: Invalid cross-device link; run again to resume\n"
+    assert (ended.n_fired, ended.code, ended.err) == (1, 7, told)
+    assert not output.exists()
+    assert "reused" in program.run(tmp_path, asked(command, source, output)).err
+    assert output.exists()
+
+
+# Links
+
+
+@pytest.mark.threat(63)
+@pytest.mark.parametrize("command", TREES)
+def test_hard_links_to_another_disk_are_refused_before_any_work(
+    run: Run, untouched: Path, mount: Mount, command: str
+) -> None:
+    disk = mount("disk", "-t", "tmpfs", "none")
+    ran = run(*asked(command, untouched, disk / "out", "--link", "hardlink"))
+    assert ran.code == 5
+    assert "--link hardlink cannot be done from one disk to another; take --link copy\n" in ran.err
+    assert list(disk.iterdir()) == []
+    assert run(*asked(command, untouched, disk / "out")).code == 0
+    assert {path.stat().st_nlink for path in (disk / "out").rglob("*.png")} == {1}
+
+
+@pytest.mark.threat(63)
+@pytest.mark.parametrize("command", TREES)
+def test_a_class_on_a_disk_of_its_own_is_named_and_what_was_done_is_kept(
+    run: Run, source: Path, tmp_path: Path, mount: Mount, command: str
+) -> None:
+    mount("source/owl", "-t", "tmpfs", "none")
+    for number in range(7):
+        write_image(source / "owl" / f"{number}.png", number)
+    output = tmp_path / "out"
+    ran = run(*asked(command, source, output, "--link", "hardlink"))
+    assert ran.code == 5
+    assert f"{source}/owl/" in ran.err
+    assert "--link hardlink cannot be done: Invalid cross-device link; take --link copy\n" in ran.err
+    assert not output.exists()
+    assert run(*asked(command, source, output)).code == 0
+    assert run("verify", output, "--source", source).code == 0
+
+
+@pytest.mark.threat(64)
+@pytest.mark.parametrize(
+    ("command", "link", "error"),
+    [
+        ("augment", "hardlink", errno.EMLINK), ("augment", "hardlink", errno.EPERM),
+        ("augment", "hardlink", errno.EOPNOTSUPP), ("augment", "symlink", errno.EPERM),
+        ("undersample", "hardlink", errno.EPERM), ("smote", "hardlink", errno.EPERM),
+    ],
+)  # fmt: skip
+def test_a_link_that_the_disk_refuses_is_not_made_a_copy_in_silence(
+    program: WarmProgram, untouched: Path, tmp_path: Path, command: str, link: str, error: int
+) -> None:
+    output = tmp_path / "out"
+    refused = Fault(3, ("link",), "fail", error, persists=True)
+    ended = program.run(tmp_path, asked(command, untouched, output, "--link", link, "-q"), refused)
+    assert ended.code == 5, ended
+    assert f".png: --link {link} cannot be done: {os.strerror(error)}; take --link copy\n" in ended.err
+    assert ended.err.count("\n") == 1
+    assert not output.exists()
+    assert program.run(tmp_path, asked(command, untouched, output, "--link", "copy", "-q")).code == 0
+    files = [path for path in output.rglob("*") if not path.is_dir()]
+    assert not any(path.is_symlink() or path.stat().st_nlink > 1 for path in files)
+
+
+@pytest.mark.threat(65)
+@pytest.mark.parametrize("command", TREES)
+def test_whoever_edits_a_hard_link_is_found_out(run: Run, make_tree: MakeTree, tmp_path: Path, command: str) -> None:
+    source, output = make_tree({"cat": 4, "dog": 2}, suffix=".bmp"), tmp_path / "out"
+    assert run(*asked(command, source, output, "--link", "hardlink")).code == 0
+    linked = {path for path in output.rglob("*.bmp") if path.stat().st_nlink > 1}
+    assert linked == {output / row["path"] for row in manifest_rows(output) if row["kind"] == "original"}
+    brightened(output / "dog" / "000.bmp")
+    ran = run("verify", output, "--source", source)
+    assert ran.code == 1
+    assert ran.out.splitlines() == [
+        "changed: dog/000.bmp: does not have the bytes that the manifest says",
+        "source: dog/000.bmp: does not have the bytes that the manifest says",
+    ]
+    assert run(*asked(command, source, output, "--link", "hardlink")).code == 5
+
+
+# Clocks, modes, many files
+
+
+@pytest.mark.threat(69)
+def test_no_year_of_a_file_changes_what_is_made_of_it(run: Run, source: Path, tmp_path: Path) -> None:
+    assert run("augment", source, "-o", tmp_path / "plain").code == 0
+    years = (-1, 0, 2**31, 2**32 + 1, 2**33)  # 1969, 1970, 2038, 2106, 2242
+    for number, path in enumerate(sorted(source.rglob("*.png"))):
+        os.utime(path, (years[number % 5], years[number % 5]))
+    before = everything(source)
+    assert run("augment", source, "-o", tmp_path / "out").code == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "plain")
+    assert "up to date" in run("augment", source, "-o", tmp_path / "out").err
+    assert everything(source) == before
+
+
+@pytest.mark.threat(69)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_output_that_looks_older_than_its_source_is_compared_by_content(
+    run: Run, make_tree: MakeTree, tmp_path: Path, command: str
+) -> None:
+    """As after a clock was set back."""
+    source, output = make_tree({"cat": 4, "dog": 2}, suffix=".bmp"), output_of(command, tmp_path)
+    assert run(*asked(command, source, output)).code == 0
+    os.utime(output if command == "embed" else output / "rebalance.jsonl", (1, 1))
+    assert "up to date" in run(*asked(command, source, output)).err
+    brightened(source / "dog" / "000.bmp")
+    assert run(*asked(command, source, output)).code == 5
+
+
+@pytest.mark.threat(70)
+@pytest.mark.parametrize(("umask", "of_files", "of_folders"), [(0, 0o666, 0o777), (0o077, 0o600, 0o700)])
+@pytest.mark.parametrize("command", ["augment", "embed"])
+def test_what_is_made_has_the_modes_that_the_umask_leaves(
+    source: Path, tmp_path: Path, command: str, umask: int, of_files: int, of_folders: int
+) -> None:
+    (source / "cat" / "000.png").chmod(0o400)
+    before = everything(source)
+    output = output_of(command, tmp_path)
+    process = start(*asked(command, source, output, "-q"), umask=umask)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (0, "")
+    made = [output, *output.rglob("*")]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_file()} == {of_files}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_dir()} <= {of_folders}
+    assert everything(source) == before
+
+
+@pytest.mark.threat(70)
+def test_a_hard_link_keeps_the_mode_of_its_source(run: Run, source: Path, tmp_path: Path) -> None:
+    (source / "cat" / "000.png").chmod(0o400)
+    assert run("augment", source, "-o", tmp_path / "out", "--link", "hardlink").code == 0
+    assert stat.S_IMODE((tmp_path / "out" / "cat" / "000.png").stat().st_mode) == 0o400
+    assert stat.S_IMODE((source / "cat" / "000.png").stat().st_mode) == 0o400
+
+
+@pytest.mark.threat(70)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_made_in_a_folder_of_a_group_belongs_to_the_group(
+    run: Run, source: Path, tmp_path: Path, command: str
+) -> None:
+    need_root()
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    os.chown(shared, 0, 4321)
+    shared.chmod(0o2775)
+    assert run(*asked(command, source, output_of(command, shared))).code == 0
+    assert {path.stat().st_gid for path in shared.rglob("*")} == {4321}
+
+
+@pytest.mark.threat(71)
+def test_seventy_thousand_files_of_a_class_are_counted_and_planned_in_seconds(run: Run, room: Path) -> None:
+    source = room / "source"
+    write_image(source / "few" / "1.png", 1)
+    write_image(source / "many" / "000000.png", 2)
+    for number in range(1, 70_000):
+        os.link(source / "many" / "000000.png", source / "many" / f"{number:06d}.png")
+    began = time.monotonic()
+    assert "many       1  70000" in run("inspect", source).out
+    assert "2 classes, 70001 files -> 70003" in run("augment", source, "-n", "-s", "few=3").out
+    assert time.monotonic() - began < 10
+    assert run("undersample", source, "-o", room / "out", "-s", "many=5").code == 0
+    assert counts_of(room / "out") == {"few": 1, "many": 5}
+
+
+# Whatever surrounds a run
+
+
+@pytest.mark.threat(72)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_order_in_which_a_disk_names_files_changes_no_byte(
+    run: Run, make_tree: MakeTree, tmp_path: Path, command: str
+) -> None:
+    need_root()
+    need_programs("disorderfs", "fusermount")
+    source = make_tree({"cat": 20, "dog": 5, "owl": 9})
+    shuffled = tmp_path / "shuffled"
+    shuffled.mkdir()
+    options = ["--shuffle-dirents=yes", "--sort-dirents=no", "--quiet"]
+    mounted = subprocess.run(["disorderfs", *options, str(source), str(shuffled)], check=False, capture_output=True)
+    need(not mounted.returncode, "disorderfs")
+    try:
+        orders = {tuple(os.listdir(shuffled / "cat")) for _ in range(4)}
+        assert len(orders) > 1
+        for name, tree in (("plain", source), ("other", shuffled)):
+            assert run(*asked(command, tree, output_of(command, tmp_path, name))).code == 0
+    finally:
+        subprocess.run(["fusermount", "-u", str(shuffled)], check=True)
+    plain, other = output_of(command, tmp_path, "plain"), output_of(command, tmp_path, "other")
+    assert plain.read_bytes() == other.read_bytes() if command == "embed" else contents(plain) == contents(other)
+
+
+@pytest.mark.threat(72)
+@pytest.mark.parametrize("command", ["smote", "embed"])
+def test_the_surroundings_of_a_run_that_looks_at_pictures_change_no_byte(
+    run: Run, source: Path, tmp_path: Path, command: str
+) -> None:
+    plain, other = output_of(command, tmp_path, "plain"), output_of(command, tmp_path, "other")
+    assert run(*asked(command, source, plain)).code == 0
+    bare = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    odd = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+    process = start(*asked(command, source, other), env=bare | odd)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+    assert plain.read_bytes() == other.read_bytes() if command == "embed" else contents(plain) == contents(other)
