@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from rebalance.batches import run_batches
 from rebalance.dataset import Dataset, to_bytes
-from rebalance.errors import BadImagesError, OutputRefusedError, StorageError, TargetError, WorkerError
+from rebalance.errors import BadImagesError, OutputRefusedError, RebalanceError, StorageError, TargetError, WorkerError
 from rebalance.freshness import check_source_stands
 from rebalance.images.codec import library_versions
 from rebalance.keys import Conditions, fingerprint_of, plain_fingerprint
@@ -17,7 +17,6 @@ from rebalance.plan import (
     INDEX_NAME,
     NOTES,
     SOURCE_LIKE,
-    ClassTarget,
     Drop,
     Failed,
     Made,
@@ -29,14 +28,14 @@ from rebalance.plan import (
     Unusable,
     Written,
 )
-from rebalance.planning.naming import look_alikes
+from rebalance.preflight import check_disk
 from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
 from rebalance.storage.heads import head_of
 from rebalance.storage.lists import LIST_NAME, render_list
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.manifest import decoded, digest, request_of, row_of, row_without_file, write_manifest
-from rebalance.storage.output import check_link, check_output, check_path_lengths
+from rebalance.storage.output import check_link, check_output
 from rebalance.storage.previous import read_previous
 from rebalance.storage.publish import publish, sync_filesystem
 from rebalance.storage.request import rendering_of
@@ -77,7 +76,7 @@ def execute(
         run = _Run(dataset, options, listener, staging, earlier)
         try:
             plan, unusable = run.make_all(planner)
-        except TargetError:
+        except RebalanceError:
             staging.remove_if_empty()
             raise
         run.settle(plan)
@@ -111,7 +110,7 @@ class _Run:
             self.versions = library_versions(rendering_of(plan.request).engine) | own
             if not plan.has_images:
                 return plan, unusable
-            self._check_names(plan)
+            check_disk(plan, self.dataset, self.staging, self.options.link)
             failed = self._make(plan, unusable)
             if not failed:
                 return plan, unusable
@@ -163,7 +162,7 @@ class _Run:
             if not plan.has_images:
                 self.staging.settle(target.directory, ())
                 continue
-            outputs = [operation.output for operation in _made(plan, target)]
+            outputs = [operation.output for operation in plan.made(target)]
             if len(set(outputs)) != target.n_target:
                 message = f"{target.directory!r} was planned as {target.n_target} files and has {len(set(outputs))}"
                 raise AssertionError(message)
@@ -238,7 +237,7 @@ class _Run:
             is_carried = target.split != plan.targets[0].split
             recipe: Recipe = {} if is_carried else plan.recipe(target.class_name)
             conditions = self._conditions(plan, recipe, is_carried=is_carried)
-            made = sorted(_made(plan, target), key=lambda operation: to_bytes(operation.source.path))
+            made = sorted(plan.made(target), key=lambda operation: to_bytes(operation.source.path))
             for source, operations in groupby(made, key=lambda operation: operation.source):
                 reason = unusable[source.path].reason if source.path in unusable else None
                 wanted = list(self._wanted(map(plan.aimed, operations), conditions, reason))
@@ -280,24 +279,9 @@ class _Run:
             else:
                 yield operation, self.earlier.candidate(operation, conditions, reason)
 
-    def _check_names(self, plan: Plan) -> None:
-        """Raise TargetError where the disk of OUTPUT cannot hold the planned names as they are."""
-        lengths = (len(to_bytes(made.output)) for target in plan.all_targets for made in _made(plan, target))
-        check_path_lengths(self.staging.tree, max(lengths, default=0))
-        if self.staging.tells_names_apart():
-            return
-        directories = [target.directory for target in plan.all_targets]
-        for folder in (directories, *([made.output for made in _made(plan, target)] for target in plan.all_targets)):
-            for first, second in look_alikes(folder):
-                raise TargetError(f"{first!r} and {second!r} are one name on the disk of OUTPUT: rename one of them")
-
     def _count(self) -> None:
         self.n_done += 1
         self.listener.progress(self.n_done, self.n_planned)
-
-
-def _made(plan: Plan, target: ClassTarget) -> Iterator[Made]:
-    return (made for made in plan.operations(target.directory) if not isinstance(made, Drop | Repeat | Row))
 
 
 def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:

@@ -198,6 +198,12 @@ class Plan:
         """Files that OUTPUT will hold, the manifest aside; of a list: repetitions."""
         return sum(target.n_target for target in self.all_targets)
 
+    def made(self, target: ClassTarget) -> Iterator[Made]:
+        """Yield the operations that put a file into a directory of OUTPUT."""
+        for operation in self.operations(target.directory):
+            if not isinstance(operation, Drop | Repeat | Row):
+                yield operation
+
 
 NOTES = "; "
 

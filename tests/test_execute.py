@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from rebalance.storage import publish
+from rebalance.storage.space import Room
 from rebalance.storage.staging import Staging
 from tests.conftest import Run, contents, counts_of, run_without_powers, write_image
 
@@ -240,20 +241,45 @@ def test_a_disk_that_ignores_case_refuses_names_that_it_would_merge(
     assert "'cat/A.png' and 'cat/a.png' are one name on the disk of OUTPUT" in ran.err
 
 
-def test_a_full_disk_is_an_error_that_keeps_the_work(source: Path, tmp_path: Path) -> None:
-    """A file system of 64 KiB, mounted in a namespace of its own; root is needed for that."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount, program = 'mount -t tmpfs -o size=64k none "$1"', '"$0" -m rebalance augment "$2" -o "$1/out" -s 60'
-    script = f'{mount} && {program}; echo code $?; ls "$1"'
-    command = ["unshare", "-m", "sh", "-c", script, sys.executable, str(disk), str(source)]
+@pytest.mark.threat(49)
+@pytest.mark.parametrize(
+    ("disk", "told"),
+    [
+        (
+            "size=64k",
+            "kB are free: make room, take a smaller target or another disk, and run again",
+        ),
+        (
+            "nr_inodes=100",
+            "180 more files are needed and the disk takes 9",
+        ),
+    ],
+)
+def test_a_disk_without_room_is_refused_before_any_work(source: Path, tmp_path: Path, disk: str, told: str) -> None:
+    """A small file system, mounted in a namespace of its own; root is needed for that."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount, program = f'mount -t tmpfs -o {disk} none "$1"', '"$0" -m rebalance augment "$2" -o "$1/out" -s 60'
+    script = f'{mount} && {program}; echo code $?; ls -A "$1"'
+    command = ["unshare", "-m", "sh", "-c", script, sys.executable, str(place), str(source)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if "code" not in ran.stdout or "permission" in ran.stderr.lower():
         pytest.skip("cannot mount a file system here")
     assert "code 7" in ran.stdout
-    assert ran.stdout.splitlines()[1:] == []  # neither OUTPUT nor lock; the staging is hidden
-    assert "No space left on device" in ran.stderr
-    assert "Traceback" not in ran.stderr
+    assert ran.stdout.splitlines()[1:] == []  # neither OUTPUT nor lock nor staging
+    assert told in ran.stderr.splitlines()[-1]
+
+
+@pytest.mark.threat(49)
+def test_what_is_staged_needs_no_more_room(
+    run: Run, source: Path, output: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rebalance.preflight.room_of", lambda folder: Room(folder, 0, 0, 4096))
+    ran = run("augment", source, "-o", output.parent / "other")
+    assert ran.code == 7
+    assert "are needed and 0 bytes are free" in ran.err
+    assert interrupted.exists()
+    assert run("augment", source, "-o", output).code == 0
 
 
 @pytest.mark.threat(31)

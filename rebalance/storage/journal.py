@@ -44,6 +44,10 @@ class Journal:
         self._write({"forgotten": encode_name(output)})
         self._places.pop(to_bytes(output), None)
 
+    def __contains__(self, output: str) -> bool:
+        """Return whether an output has a row."""
+        return to_bytes(output) in self._places
+
     def find(self, output: str) -> tuple[Finished, str] | None:
         """Return the latest row of an output and the boot it was written in, or None."""
         place = self._places.get(to_bytes(output))

@@ -1,6 +1,7 @@
 """The staged tree beside OUTPUT: claimed, filled by workers, settled to what the plan asks for."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -10,13 +11,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from rebalance.dataset import to_bytes, to_text
+from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import LockedError, OutputRefusedError, StorageError
 from rebalance.planning.naming import NAME_MAX
 from rebalance.storage.journal import Journal
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.transfer import StagedTree
+from rebalance.storage.transfer import StagedTree, clone
 
+_OF_A_NAME = frozenset({errno.EINVAL, errno.ENOENT, errno.EILSEQ, errno.ENAMETOOLONG, errno.ENOTSUP})
+"""How disks refuse a name: NTFS, exFAT and SMB each in its own way."""
+_ODD_NAMES = (b'probe\n:*?"<>|\\', b"con.png", b"probe. ", b"probe\xff")
+"""One of each kind that some disk refuses."""
 _STATE = b"staging.json"
 _OURS = frozenset({b"tree", b"tree.old", b"tmp", b"journal.jsonl", _STATE})
 
@@ -58,6 +63,35 @@ class Staging:
         is_same = any(os.path.exists(other) for other in others)
         os.unlink(probe)
         return not is_same
+
+    def takes_any_name(self) -> bool:
+        """Return whether the disk takes names as POSIX has them: of any bytes, and none reserved."""
+        return all(self.takes(to_text(name)) for name in _ODD_NAMES)
+
+    def takes(self, name: str) -> bool:
+        """Return whether the disk takes a file of this name."""
+        probe = os.path.join(self.temporary, to_bytes(name))
+        try:
+            with open(probe, "xb"):
+                pass
+        except OSError as error:
+            if error.errno in _OF_A_NAME:
+                return False
+            raise
+        os.unlink(probe)
+        return True
+
+    def clones(self, dataset: Dataset) -> bool:
+        """Return whether originals share the blocks of the source, as the first of them would."""
+        image = next(dataset.images(), None)
+        if image is None:
+            return False
+        source = os.path.join(to_bytes(dataset.root), to_bytes(image.path))
+        probe = os.path.join(self.temporary, b"clone")
+        with open(probe, "xb") as file:
+            is_clone = clone(source, file.fileno(), image.stamp)
+        os.unlink(probe)
+        return is_clone
 
     def write(self, name: str, data: bytes) -> dict[str, Any]:
         """Write a file of the root; return path, bytes and sha256 as a manifest has them."""

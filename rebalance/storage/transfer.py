@@ -63,7 +63,7 @@ class StagedTree:
         temporary = self._new_name()
         with _removed_on_error(temporary), _said_of(output):
             with open(_created(temporary), "wb") as file:
-                if not (self.link == "auto" and _clone(source.path, file.fileno(), source.stamp)):
+                if not (self.link == "auto" and clone(source.path, file.fileno(), source.stamp)):
                     file.write(source.data)
             self._move(temporary, output)
 
@@ -181,7 +181,7 @@ def _removed_on_error(path: bytes) -> Iterator[None]:
         raise
 
 
-def _clone(source: bytes, descriptor: int, stamp: Stamp) -> bool:
+def clone(source: bytes, descriptor: int, stamp: Stamp) -> bool:
     """Share the blocks of a source that still is what was read; False where the disk cannot."""
     try:
         with open(source, "rb") as file:

@@ -1,0 +1,83 @@
+"""What is asked of the disk of OUTPUT before any file is made: does it take the names, and has it the room."""
+
+from posixpath import splitext
+from typing import NamedTuple
+
+from rebalance.dataset import Dataset, to_bytes
+from rebalance.errors import TargetError, listed
+from rebalance.keys import is_encoded
+from rebalance.plan import Made, Plan, Rendering
+from rebalance.planning.naming import is_portable, look_alikes
+from rebalance.storage.output import check_path_lengths
+from rebalance.storage.request import rendering_of
+from rebalance.storage.space import room_of
+from rebalance.storage.staging import Staging
+
+_ROWS = 1200
+"""Bytes that a file takes in journal and manifest together."""
+_BYTES_A_PIXEL = {".png": 1.5, ".bmp": 3.0, ".ppm": 3.0, ".tif": 3.0, ".tiff": 3.0}
+"""Of photographs of some 200 pixels a side, by suffix."""
+_OF_A_JPEG = 0.25
+
+
+def check_disk(plan: Plan, dataset: Dataset, staging: Staging, link: str) -> None:
+    """Raise TargetError where the disk of OUTPUT takes not all planned names, StorageError where it has no room."""
+    needed = _estimate(plan, dataset, staging, link)
+    check_path_lengths(staging.tree, needed.longest)
+    if not staging.takes_any_name():
+        _check_taken(plan, staging)
+    if not staging.tells_names_apart():
+        _check_apart(plan)
+    room_of(staging.folder).check(needed.n_files, needed.n_bytes)
+
+
+class _Needed(NamedTuple):
+    """What is still to be written."""
+
+    longest: int
+    """Bytes of the longest path."""
+    n_files: int
+    n_bytes: int
+
+
+def _estimate(plan: Plan, dataset: Dataset, staging: Staging, link: str) -> _Needed:
+    """Return what a plan needs beyond what is staged; an estimate, since no source has been opened."""
+    rendering, block = rendering_of(plan.request), room_of(staging.folder).block
+    is_linked = link in ("hardlink", "symlink") or (link == "auto" and staging.clones(dataset))
+    longest, n_files, n_bytes = 0, 0, 0
+    for target in plan.all_targets:
+        for made in plan.made(target):
+            longest = max(longest, len(to_bytes(made.output)))
+            if made.output in staging.journal:
+                continue
+            is_made = is_encoded(made, rendering, None)
+            n_files += is_made or link != "hardlink"
+            n_bytes += _ROWS
+            if is_made or not is_linked:
+                size = _encoded_size(made, rendering) if is_made else made.source.stamp.size
+                n_bytes += -(-size // block) * block
+    return _Needed(longest, n_files, n_bytes)
+
+
+def _encoded_size(made: Made, rendering: Rendering) -> int:
+    """Return the bytes of a file that goes through the encoder: as many as its source has, unless made smaller."""
+    if rendering.size is None:
+        return made.source.stamp.size
+    width, height = rendering.size
+    a_pixel = _BYTES_A_PIXEL.get(splitext(made.output)[1].lower(), _OF_A_JPEG)
+    return min(made.source.stamp.size, round(a_pixel * width * height))
+
+
+def _check_taken(plan: Plan, staging: Staging) -> None:
+    names = {name for target in plan.all_targets for made in plan.made(target) for name in made.output.split("/")}
+    odd = sorted(name for name in names if not (name.isascii() and is_portable(name)))
+    if refused := [repr(name) for name in odd if not staging.takes(name)]:
+        raise TargetError(f"the disk of OUTPUT takes no file named {listed(refused)}: rename or --exclude them")
+
+
+def _check_apart(plan: Plan) -> None:
+    folders = [[target.directory for target in plan.all_targets]]
+    folders += ([made.output for made in plan.made(target)] for target in plan.all_targets)
+    if pairs := [f"{first!r} and {second!r}" for folder in folders for first, second in look_alikes(folder)]:
+        which = "are one name" if len(pairs) == 1 else "are each one name"
+        raise TargetError(f"{listed(pairs)} {which} on the disk of OUTPUT: rename one of them")
