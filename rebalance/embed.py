@@ -58,6 +58,10 @@ def embed(dataset: Dataset, asked: Embedding, progress: Progress, journal: Numbe
     """
     embedder = open_embedder(asked.embedder)
     images = {image.path: image for image in dataset.images()}
+    if not images:
+        raise TargetError(
+            f"{dataset.root}: has no image, so there is nothing to look at: --exclude may leave too much out"
+        )
     table = _Table(images)
     for described in _found_again(images, journal) if journal else ():
         table.put(described)

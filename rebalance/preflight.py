@@ -69,10 +69,14 @@ def _encoded_size(made: Made, rendering: Rendering) -> int:
 
 
 def _check_taken(plan: Plan, staging: Staging) -> None:
-    names = {name for target in plan.all_targets for made in plan.made(target) for name in made.output.split("/")}
-    odd = sorted(name for name in names if not (name.isascii() and is_portable(name)))
-    if refused := [repr(name) for name in odd if not staging.takes(name)]:
-        raise TargetError(f"the disk of OUTPUT takes no file named {listed(refused)}: rename or --exclude them")
+    paths = [target.directory for target in plan.all_targets]
+    paths += (made.output for target in plan.all_targets for made in plan.made(target))
+    if refused := [repr(path) for path in paths if not _is_taken(path.rpartition("/")[2], staging)]:
+        raise TargetError(f"the disk of OUTPUT takes nothing named {listed(refused)}: rename or --exclude it")
+
+
+def _is_taken(name: str, staging: Staging) -> bool:
+    return (name.isascii() and is_portable(name)) or staging.takes(name)
 
 
 def _check_apart(plan: Plan) -> None:

@@ -25,7 +25,7 @@ seed = click.option(
 )
 workers = together(
     click.option(
-        "-j", "--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [default: usable cores]"
+        "-j", "--workers", type=click.IntRange(1, 1024), metavar="N", help="Worker processes.  [default: usable cores]"
     ),
     click.option(
         "--time-limit", type=click.IntRange(min=1), default=120, show_default=True, metavar="SECONDS",
@@ -164,8 +164,10 @@ def read_text(path: str) -> str:
     try:
         with open(to_bytes(path), encoding="utf-8-sig") as file:
             return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is not UTF-8: save it as UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _inside(_context: click.Context, _parameter: click.Parameter, share: Any) -> Any:

@@ -69,13 +69,16 @@ def _check_place(dataset: Dataset, output: str, files_read: Iterable[str]) -> No
     if outer := next((folder for folder in _upwards(os.path.realpath(parent)) if has_manifest(folder)), None):
         raise OutputRefusedError(f"{output}: lies in {to_text(outer)}, which rebalance made: choose another place")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputRefusedError(f"{output}: the folder it would lie in cannot be written to")
+        raise OutputRefusedError(f"{output}: the folder it would lie in cannot be written to: choose another place")
 
 
 def check_link(dataset: Dataset, output: str, link: str) -> None:
     """Raise OutputRefusedError where hard links are asked for and OUTPUT lies on another disk than SOURCE."""
-    parent = os.path.dirname(os.path.abspath(to_bytes(output)))
-    if link == "hardlink" and os.stat(parent).st_dev != os.stat(to_bytes(dataset.root)).st_dev:
+    if link != "hardlink":
+        return
+    disk = os.stat(os.path.dirname(os.path.abspath(to_bytes(output)))).st_dev
+    folders = {os.path.join(dataset.root, os.path.dirname(image.path)) for image in dataset.images()}
+    if any(os.stat(to_bytes(folder)).st_dev != disk for folder in folders):
         raise OutputRefusedError(f"{output}: --link hardlink cannot be done from one disk to another; take --link copy")
 
 

@@ -72,6 +72,11 @@ def _exchange(tree: bytes, output: bytes) -> None:
         os.rename(output, aside)
         os.rename(tree, output)
         os.rename(aside, tree)
+    elif code == errno.EXDEV:
+        raise StorageError(
+            f"{to_text(output)}: cannot be replaced, it lies in a lower layer of its file system; the work is kept: "
+            "delete it, and run again"
+        )
     elif code:
         raise StorageError(f"{to_text(output)}: cannot be replaced: {os.strerror(code)}; run again to resume")
 

@@ -99,9 +99,3 @@ def test_nothing_but_the_request_decides_what_is_written(job: str, places: Place
         environment = {name: value for level in chosen for name, value in level.items()}
         assert places.run(job, number, environment) == expected, (number, environment)
         tally("combinations")
-
-
-@pytest.mark.xfail(strict=True, reason="OpenCV places a few pixels by other instructions where there is no AVX2")
-def test_opencv_makes_the_same_bytes_on_a_processor_without_avx2(places: Places) -> None:
-    need("X86_V3" in _FOUND and _HAS_OPENCV, "OpenCV on a processor with AVX2")
-    assert places.run("opencv", 3, {"OPENCV_CPU_DISABLE": "AVX2"}) == places.run("opencv", 0, {})

@@ -234,8 +234,9 @@ def test_a_disk_that_ignores_case_gets_no_two_names_that_it_takes_for_one(
     for name in ("Cat/1.png", "owl/a.png", "owl/A.png"):
         write_image(source / name, 9)
     ran = run(*asked(command, source, windows / "out", "-q"))
-    told = "rebalance: error: 'Cat' and 'cat' are one name on the disk of OUTPUT: rename one of them\n"
-    assert (ran.code, ran.err) == (3, told)
+    assert (ran.code, ran.err.count("\n")) == (3, 1), ran.err
+    assert ran.err.startswith("rebalance: error: 'Cat' and 'cat'")
+    assert ran.err.endswith(" one name on the disk of OUTPUT: rename one of them\n")
     assert not (windows / "out").exists()
     ran = run(*asked(command, source, windows / "out", "-q", "--exclude", "Cat", "-s", "9"))
     assert (ran.code, "'owl/A.png' and 'owl/a.png' are one name" in ran.err) == (3, True), ran.err
@@ -254,7 +255,6 @@ def test_a_disk_that_tells_them_apart_gets_both_and_a_warning(
 
 
 @pytest.mark.threat(12)
-@pytest.mark.xfail(strict=True, reason="a name that the disk does not take is met when it is written, and not named")
 def test_names_that_the_disk_of_output_does_not_take_are_all_named_before_any_work(
     run: Run, source: Path, windows: Path
 ) -> None:
@@ -276,7 +276,7 @@ def test_a_name_that_the_disk_of_output_does_not_take_publishes_nothing(
     shutil.copytree(untouched, source)
     shutil.copy(windows.parent / "copy.png", source / "dog" / "a:b.png")
     ran = run(*asked(command, source, windows / "out", "-q"))
-    assert (ran.code, ran.err.count("\n")) == (7, 1), ran.err
+    assert (ran.code, ran.err.count("\n")) == (3, 1), ran.err
     assert not (windows / "out").exists()
     assert run(*asked(command, source, windows / "out", "-q", "--exclude", "a:b.png")).code == 0
 

@@ -119,7 +119,6 @@ def test_what_was_done_outlives_a_cut_right_after_it(
     tally("power cuts")
 
 
-@pytest.mark.xfail(strict=True, reason="a run that finds its vectors there leaves beside them what they were made of")
 def test_what_vectors_were_made_of_is_gone_once_they_stand(source: Path, machine: Machine) -> None:
     output = machine.root / "output.npz"
     machine.cut(3, "embed", source, "-o", output, kinds=("unlink",))

@@ -28,8 +28,8 @@ _FOR_WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|^creat")
 _CALL = re.compile(r"\d+ +(\w+)\((.*)")
 _PLACE = re.compile(r'(?:AT_FDCWD|\d+)<([^>]*)>|"((?:[^"\\]|\\.)*)"')
 """A descriptor with what it stands for, or a path."""
-_NO_FILES = re.compile(r"/dev/null|/dev/shm/sem\.[^/]+")
-"""What Python opens for writing of its own accord: the empty stream, and the semaphores of its queues."""
+_NO_FILES = re.compile(r"/dev/null|/dev/shm/sem\.[^/]+|/proc/(self|\d+)/oom_score_adj")
+"""The empty stream, the semaphores of Python's queues, and how dispensable a worker is to the system."""
 
 
 class Traced(NamedTuple):

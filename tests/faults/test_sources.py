@@ -100,7 +100,6 @@ def test_a_source_without_classes_is_refused(run: Run, tmp_path: Path, command: 
 
 
 @pytest.mark.threat(21)
-@pytest.mark.xfail(strict=True, reason="the first of no bad images is looked for")
 @pytest.mark.parametrize("command", [("embed", "-o", "v.npz"), ("inspect", "--neighbors"), ("probe",)])
 def test_of_no_images_there_is_nothing_to_embed(run: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "source").mkdir()
