@@ -1,7 +1,11 @@
 """Every error a user can meet, each with the exit code that the program ends with."""
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
+"""Errors of the system for which what was asked for is not to blame."""
 
 
 class RebalanceError(Exception):

@@ -1,15 +1,12 @@
 """One run at a time for one OUTPUT: a lock beside it that ends with its holder, however that ends."""
 
 import contextlib
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
 
 from rebalance.dataset import to_text
-from rebalance.errors import LockedError, OutputRefusedError, StorageError
-
-_OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
+from rebalance.errors import OF_THE_MACHINE, LockedError, OutputRefusedError, StorageError
 
 
 @contextlib.contextmanager
@@ -21,7 +18,8 @@ def exclusive_lock(path: bytes) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(path)
-        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
 
 
 def _acquire(path: bytes) -> int:
@@ -30,7 +28,7 @@ def _acquire(path: bytes) -> int:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except OSError as error:
-            kind = StorageError if error.errno in _OF_THE_MACHINE else OutputRefusedError
+            kind = StorageError if error.errno in OF_THE_MACHINE else OutputRefusedError
             raise kind(f"{to_text(path)}: a lock cannot be made there: {error.strerror}") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

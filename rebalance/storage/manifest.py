@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from rebalance import __version__
 from rebalance.dataset import Dataset, to_bytes, to_text
-from rebalance.errors import ManifestError
+from rebalance.errors import OF_THE_MACHINE, ManifestError, StorageError
 from rebalance.plan import ClassTarget, Drop, Plan, Repeat, Row, Written
 from rebalance.storage.names import decode_name, encode_name, encode_names
 
@@ -216,6 +216,8 @@ def _opened(path: bytes) -> Iterator[BinaryIO]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
+        if error.errno in OF_THE_MACHINE:
+            raise StorageError(f"{to_text(path)}: cannot be read: {error.strerror}; run again") from None
         raise ManifestError(
             f"{to_text(path)}: cannot be read: {error.strerror}: not a tree that rebalance made"
         ) from None

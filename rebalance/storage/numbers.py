@@ -1,6 +1,7 @@
 """What has been computed of images so far, kept beside the file it is for, so that a later run goes on from there."""
 
 import base64
+import contextlib
 import errno
 import json
 import os
@@ -18,13 +19,13 @@ _OURS = b'{"rebalance": "numbers", "key": '
 
 
 def remove_numbers(path: bytes) -> None:
-    """Delete the journal of a file that stands, where one of ours is left."""
-    if not os.path.isfile(path):
-        return
-    with open(path, "rb") as file:
-        is_ours = _OURS.startswith(file.read(len(_OURS)))
-    if is_ours:
-        os.unlink(path)
+    """Delete the journal of a file that stands, where one of ours is left; where it cannot be, a later run will."""
+    with contextlib.suppress(OSError):
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                is_ours = _OURS.startswith(file.read(len(_OURS)))
+            if is_ours:
+                os.unlink(path)
 
 
 def _in_the_way(path: bytes) -> OutputRefusedError:
@@ -69,8 +70,9 @@ class NumbersJournal:
         self._append(json.dumps([encode_name(path), stamp, sha256, text]).encode() + b"\n")
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; what its rows lose by a failure, a later run makes anew."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def _append(self, line: bytes) -> None:
         self._file.write(line)

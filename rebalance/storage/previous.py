@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from rebalance.dataset import to_bytes, to_text
-from rebalance.errors import OutputRefusedError
+from rebalance.errors import ManifestError, OutputRefusedError
 from rebalance.plan import Written
 from rebalance.storage.foreign import find_foreign
 from rebalance.storage.manifest import Manifest, checked_row, read_manifest, written_of
@@ -53,7 +53,10 @@ class PreviousOutput:
 
 
 def read_previous(folder: bytes) -> PreviousOutput:
-    """Return the tree to be replaced. Raises OutputRefusedError where something in it would be lost, ManifestError."""
-    previous = PreviousOutput(folder, read_manifest(folder))
+    """Return the tree to be replaced. Raises OutputRefusedError where something in it would be lost or is spoilt."""
+    try:
+        previous = PreviousOutput(folder, read_manifest(folder))
+    except ManifestError as error:
+        raise OutputRefusedError(f"{error}; what is ours in OUTPUT cannot be told: move it away") from None
     previous.check_only_ours()
     return previous

@@ -1,8 +1,10 @@
 """The moment a staged tree becomes OUTPUT: durable first, then one rename that replaces nothing by accident."""
 
+import contextlib
 import ctypes
 import errno
 import os
+from collections.abc import Iterator
 
 from rebalance.dataset import to_text
 from rebalance.errors import OutputRefusedError, StorageError
@@ -18,38 +20,50 @@ def sync_filesystem(folder: bytes) -> None:
     if not hasattr(libc, "syncfs"):
         os.sync()
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with _opened(folder) as descriptor:
         if libc.syncfs(descriptor):
             code = ctypes.get_errno()
             raise StorageError(f"{to_text(folder)}: cannot be made durable: {os.strerror(code)}; run again to resume")
+
+
+def publish(made: bytes, output: bytes, *, is_replacing: bool) -> None:
+    """Give what is made and durable its name, durably; with `is_replacing` the old OUTPUT takes the place it had.
+
+    Raises OutputRefusedError where OUTPUT has appeared meanwhile, StorageError where the name cannot be made durable:
+    then all stands as it did.
+    """
+    name = _exchange if is_replacing else rename_to_new
+    if os.path.isdir(made):
+        with _opened(made) as folder:
+            _sync(folder, made)
+    parent = os.path.dirname(os.path.abspath(output))
+    with _opened(parent) as folder:
+        name(made, output)
+        try:
+            _sync(folder, parent)
+        except StorageError:
+            name(output, made)
+            raise
+
+
+@contextlib.contextmanager
+def _opened(folder: bytes) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
-def sync_folder(folder: bytes) -> None:
+def _sync(descriptor: int, folder: bytes) -> None:
     """Make the names in a folder durable; some file systems refuse, and need no such call."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def publish(tree: bytes, output: bytes, *, is_replacing: bool) -> None:
-    """Give the staged tree its name; with `is_replacing` the old OUTPUT takes its place in the staging.
-
-    Raises OutputRefusedError where OUTPUT has appeared meanwhile.
-    """
-    sync_folder(tree)
-    if is_replacing:
-        _exchange(tree, output)
-    else:
-        rename_to_new(tree, output)
-    sync_folder(os.path.dirname(os.path.abspath(output)))
+            raise StorageError(
+                f"{to_text(folder)}: cannot be made durable: {error.strerror}; run again to resume"
+            ) from None
 
 
 def rename_to_new(tree: bytes, output: bytes) -> None:

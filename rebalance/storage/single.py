@@ -9,7 +9,7 @@ from typing import BinaryIO
 from rebalance.dataset import to_bytes, to_text
 from rebalance.errors import OutputRefusedError
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.publish import publish, rename_to_new, sync_filesystem, sync_folder
+from rebalance.storage.publish import publish, sync_filesystem
 from rebalance.storage.staging import lock_path, making_path
 
 
@@ -30,6 +30,8 @@ def whole_file(path: bytes, *, is_replacing: bool = False, is_locked: bool = Fal
     parent = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(parent):
         raise OutputRefusedError(f"{to_text(path)}: the folder it would lie in does not exist: make it first")
+    if is_replacing and os.path.isdir(path) and not os.path.islink(path):
+        raise OutputRefusedError(f"{to_text(path)}: is a folder: choose another name")
     temporary = making_path(path)
     with contextlib.nullcontext() if is_locked else exclusive_lock(lock_path(path)):
         try:
@@ -38,10 +40,7 @@ def whole_file(path: bytes, *, is_replacing: bool = False, is_locked: bool = Fal
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            (os.replace if is_replacing else rename_to_new)(temporary, path)
-            sync_folder(parent)
-        except IsADirectoryError:
-            raise OutputRefusedError(f"{to_text(path)}: is a folder: choose another name") from None
+            publish(temporary, path, is_replacing=is_replacing and os.path.lexists(path))
         finally:
             with contextlib.suppress(OSError):
                 _remove(temporary)

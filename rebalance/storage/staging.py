@@ -136,7 +136,8 @@ class Staging:
 
     def remove(self) -> None:
         """Delete the whole folder; what cannot be deleted now, a later run finds and deletes."""
-        self.journal.close()
+        with contextlib.suppress(OSError):
+            self.journal.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -98,9 +98,9 @@ class Stage:
             assert seen(self.output) == self.whole, ended
         assert seen(self.output) in (self.before, self.whole), ended
 
-    def check_failed(self, ended: Ended) -> None:
+    def check_failed(self, ended: Ended, also: tuple[int, ...] = ()) -> None:
         """A call failed: the run is done all the same, or says in one line why not, and OUTPUT is what it was."""
-        assert ended.code in (0, *RESUMABLE), ended
+        assert ended.code in (0, *RESUMABLE, *also), ended
         self._check(ended)
         assert seen(self.output) == (self.before if ended.code else self.whole), ended
         if ended.code:
