@@ -1,13 +1,15 @@
 # make demo    try it: an environment, a lopsided tree, the balanced one
 # make test    everything CI runs: lint, types, contracts, tests
 # make check   all of that but the tests
+# make bench-faults     what the fault bench of the tests takes from Debian; without it, or without root, layers are skipped
+# make mutations        each guard taken out once, and the layer of the fault bench that goes red
 # make bench   speed beside the peers that make bench-setup has installed (REBALANCE_DATA leads to the photographs)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint bench bench-setup clean
+.PHONY: demo test check lint bench bench-setup bench-faults mutations clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -45,6 +47,14 @@ benchmarks/.peers/%/.installed: benchmarks/peers/%.txt
 	$(PYTHON) -m venv benchmarks/.peers/$*
 	benchmarks/.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+bench-faults:
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		gcc libc6-dev strace e2fsprogs xfsprogs btrfs-progs ntfs-3g exfat-fuse exfatprogs disorderfs util-linux
+
+mutations: $(VENV)/.developing
+	$(BIN)/python -m tests.faults.mutations
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage*

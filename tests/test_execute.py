@@ -305,6 +305,7 @@ def test_workers_that_cannot_be_started_are_said_so(
 # Standard streams
 
 
+@pytest.mark.threat(55, 56)
 @pytest.mark.parametrize(
     ("arguments", "redirection", "code"),
     [

@@ -116,6 +116,7 @@ def test_a_run_that_was_killed_is_resumed_to_the_same_tree(
     assert contents(tmp_path / "once") == contents(tmp_path / "out")
 
 
+@pytest.mark.threat(52)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_answered_soon_and_leaves_no_process(
     big_source: Path, tmp_path: Path, number: signal.Signals

@@ -5,7 +5,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from rebalance.dataset import Stamp, to_bytes
+from rebalance.dataset import Stamp, to_bytes, to_text
+from rebalance.errors import StorageError
 from rebalance.plan import Finished
 from rebalance.storage.manifest import decoded, row_of, written_of
 from rebalance.storage.names import decode_name, encode_name
@@ -49,9 +50,20 @@ class Journal:
         return to_bytes(output) in self._places
 
     def find(self, output: str) -> tuple[Finished, str] | None:
-        """Return the latest row of an output and the boot it was written in, or None."""
+        """Return the latest row of an output and the boot it was written in, or None.
+
+        Raises StorageError where the row is not there any more: a run on another machine may have written beside this.
+        """
         place = self._places.get(to_bytes(output))
-        return None if place is None else _parsed(_checked(self._line(place)))
+        if place is None:
+            return None
+        try:
+            found = _parsed(_checked(self._line(place)))
+        except (ValueError, KeyError, TypeError):
+            found = None
+        if found is None or found[0].written.output != output:
+            raise StorageError(f"{to_text(self._path)}: was written to by another run; run again when that has ended")
+        return found
 
     def is_of_earlier_run(self, output: str) -> bool:
         """Return whether an output, which has a row, was made before this journal was opened."""
@@ -85,6 +97,8 @@ class Journal:
         line = b""
         while not line.endswith(b"\n"):
             piece = os.pread(self._descriptor, 4096, place + len(line))
+            if not piece:
+                break
             end = piece.find(b"\n") + 1
             line += piece[:end] if end else piece
         return line
