@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint bench bench-setup bench-faults mutations clean
+.PHONY: demo test check lint bench bench-setup bench-faults bench-faults-install mutations clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -48,10 +48,14 @@ benchmarks/.peers/%/.installed: benchmarks/peers/%.txt
 	benchmarks/.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+FAULT_PROGRAMS := cc strace mkfs.ext4 mkfs.xfs mkfs.btrfs lowntfs-3g mount.exfat-fuse mkfs.exfat disorderfs unshare
+FAULT_PACKAGES := gcc libc6-dev strace e2fsprogs xfsprogs btrfs-progs ntfs-3g exfat-fuse exfatprogs disorderfs util-linux
 bench-faults:
+	@for program in $(FAULT_PROGRAMS); do command -v $$program >/dev/null || exec $(MAKE) --no-print-directory bench-faults-install; done
+
+bench-faults-install:
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		gcc libc6-dev strace e2fsprogs xfsprogs btrfs-progs ntfs-3g exfat-fuse exfatprogs disorderfs util-linux
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(FAULT_PACKAGES)
 
 mutations: $(VENV)/.developing
 	$(BIN)/python -m tests.faults.mutations
