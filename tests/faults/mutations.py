@@ -36,7 +36,8 @@ _MUTATIONS = (
     ),
     Mutation(
         "vectors of a killed run are removed", "embed.py",
-        "                remove_numbers(numbers_path(path))\n                remove_unfinished", "                remove_unfinished",
+        "                remove_numbers(numbers_path(path))\n                remove_unfinished",
+        "                remove_unfinished",
         "test_kill_sweep.py -k embed-kill",
     ),
     Mutation(
@@ -76,7 +77,8 @@ _MUTATIONS = (
     ),
     Mutation(
         "the disk is synced before the rename", "execute.py",
-        "        sync_filesystem(self.staging.folder)\n        write_manifest", "        write_manifest", "test_power_cut.py",
+        "        sync_filesystem(self.staging.folder)\n        write_manifest",
+        "        write_manifest", "test_power_cut.py",
     ),
     Mutation(
         "the new name is synced", "storage/publish.py",
