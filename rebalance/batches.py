@@ -31,13 +31,14 @@ def run_batches(
     n_workers: int,
     *,
     describe: Callable[[Item], str],
+    told: Callable[[Item, str], Result] | None = None,
     make_executor: Callable[[int], Executor] = local_processes,
 ) -> Generator[list[Result], None, None]:
     """Yield what `function` makes of each batch, as they finish.
 
     When a worker dies, hangs or lacks memory, what was in flight is done again one item at a time. An item that ends a
-    worker alone, too, costs no other: once all others are done, WorkerError names it. It is raised at once where
-    workers die on everything.
+    worker alone, too, costs no other: its result is what is `told` of it, or else WorkerError names it once all others
+    are done. That is raised at once where workers die on everything.
     """
     remaining, toll = iter(batches), _Toll()
     while suspects := (yield from _run_until_broken(make_executor(n_workers), function, remaining, n_workers, toll)):
@@ -47,10 +48,11 @@ def run_batches(
                     result = alone.perform(function, item)
                 except _WorkerDiedError as death:
                     toll.add(f"{describe(item)}: {death}")
-                    continue
-                toll.n_in_a_row = 0
+                    result = [told(item, str(death))] if told else []
+                else:
+                    toll.n_in_a_row = 0
                 yield result
-    if toll.given_up:
+    if toll.given_up and not told:
         which = "it" if len(toll.given_up) == 1 else "them"
         raise WorkerError(
             f"{listed(toll.given_up)}; all others are done: leave {which} out with --exclude, or run again"

@@ -80,7 +80,11 @@ class DuplicateGroup:
 def check_images(root: str, images: Iterable[ImageFile], n_workers: int, max_pixels: int) -> Iterator[Checked]:
     """Decode every image; yield the verdicts as they come."""
     return surveyed(
-        partial(_check, to_bytes(root), max_pixels), images, n_workers, describe=lambda image: repr(image.path)
+        partial(_check, to_bytes(root), max_pixels),
+        images,
+        n_workers,
+        describe=lambda image: repr(image.path),
+        told=lambda image, reason: Checked(image.path, None, reason),
     )
 
 
@@ -125,14 +129,24 @@ def find_duplicates(checked: Iterable[Checked], class_of: Mapping[str, str]) -> 
 
 
 def surveyed(
-    look: Callable[[Item], Result], items: Iterable[Item], n_workers: int, *, describe: Callable[[Item], str]
+    look: Callable[[Item], Result],
+    items: Iterable[Item],
+    n_workers: int,
+    *,
+    describe: Callable[[Item], str],
+    told: Callable[[Item, str], Result] | None = None,
 ) -> Iterator[Result]:
-    """Yield what there is to say of each item, as it comes; without workers it is looked at right here."""
+    """Yield what there is to say of each item, as it comes; without workers it is looked at right here.
+
+    Of an item that ends its worker `told` says something, or WorkerError does once all others are looked at.
+    """
     if not n_workers:
         return map(look, items)
     remaining = iter(items)
     batches = iter(lambda: list(islice(remaining, _BATCH)), [])
-    return chain.from_iterable(run_batches(partial(_look_at_all, look), batches, n_workers, describe=describe))
+    return chain.from_iterable(
+        run_batches(partial(_look_at_all, look), batches, n_workers, describe=describe, told=told)
+    )
 
 
 def _look_at_all(look: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:

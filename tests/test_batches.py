@@ -165,6 +165,11 @@ def test_what_lacks_memory_is_done_alone() -> None:
     assert take(run_batches(short_of_memory_together, batches(20), 2, describe=str)) == (list(range(0, 40, 2)), "")
 
 
+def test_of_such_an_item_something_may_be_told_instead() -> None:
+    results = run_batches(partial(ending, "kill"), batches(50), 2, describe=str, told=lambda item, _how: -item)
+    assert take(results) == ([-40, -13, *ALL_BUT_13_AND_40], "")
+
+
 def test_workers_that_die_on_everything_are_not_fed_for_ever() -> None:
     results = run_batches(partial(ending, "kill"), [[13]] * 1000, 2, describe=str)
     taken, said = take(results)

@@ -1,5 +1,6 @@
 """What may happen to processes: an image that ends its worker, signals, few descriptors, several runs at once."""
 
+import json
 import os
 import re
 import shutil
@@ -69,6 +70,22 @@ def test_images_that_end_their_workers_cost_no_other(run: Run, big_source: Path,
     n_of_spoilt = sum(path.startswith(tuple(name[:5] for name in sound)) for path in contents(tmp_path / "once"))
     assert f"reused {180 - n_of_spoilt} of 180" in again.err
     assert contents(output) == contents(tmp_path / "once")
+
+
+@pytest.mark.threat(47)
+def test_a_check_tells_of_such_an_image_and_of_all_others(big_source: Path, tmp_path: Path) -> None:
+    for name, how in (("a/003.png", b"crash"), ("b/002.png", b"hang")):
+        with (big_source / name).open("ab") as file:
+            file.write(how)
+    script = tmp_path / "spoilt.py"
+    script.write_text(_SPOILT.replace("rebalance.perform", "rebalance.survey").replace("load_source", "check_pixels"))
+    command: list[str | Path] = [sys.executable, script, "inspect", big_source, "--check", "--format", "json"]
+    ran = subprocess.run([*command, "--time-limit", "1"], capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 4, ran.stderr
+    assert json.loads(ran.stdout)["bad_images"] == [
+        {"path": "a/003.png", "reason": "a worker died of SIGSEGV on it, twice alone"},
+        {"path": "b/002.png", "reason": "took longer than 1 s (--time-limit)"},
+    ]
 
 
 @pytest.mark.threat(53)
