@@ -1,4 +1,4 @@
-"""The commands that write, each in a form that is quick."""
+"""The commands that write, each in a form that is quick, and an edit of a picture."""
 
 from pathlib import Path
 
@@ -15,3 +15,12 @@ def asked(command: str, source: Path, output: Path, *more: object) -> list[objec
     """Return the arguments of a command."""
     looking = ("--embedder", "pixels") if command in ("smote", "embed") else ()
     return [command, source, "-o", output, "-j", "1", *looking, *more]
+
+
+def brightened(path: Path) -> None:
+    """Change a pixel of a bitmap where it lies."""
+    with path.open("r+b") as file:
+        file.seek(200)
+        level = file.read(1)[0]
+        file.seek(200)
+        file.write(bytes([level ^ 1]))

@@ -1,6 +1,7 @@
 """The bench: a scratch folder on memory, a warm program in it, and a tally that is printed at the end."""
 
 import shutil
+import subprocess
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -10,12 +11,14 @@ import pytest
 
 from tests.faults.disks import Disks
 from tests.faults.faults import WarmProgram, warm_program
+from tests.faults.machine import need, need_root
 
 _done: dict[str, Counter[str]] = defaultdict(Counter)
 _seconds: dict[str, float] = defaultdict(float)
 _failed: Counter[str] = Counter()
 
 Tally = Callable[..., None]
+Mount = Callable[..., Path]
 
 
 @pytest.fixture
@@ -46,6 +49,26 @@ def disks(room: Path) -> Iterator[Disks]:
     mounted = Disks(folder)
     yield mounted
     mounted.close()
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Mount]:
+    """Mount something over a folder, which is made where it is missing, until the test ends."""
+    need_root()
+    mounted: list[Path] = []
+
+    def mount_it(name: str, *arguments: object) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        command = ["mount", *map(str, arguments), str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        need(not done.returncode, f"`{' '.join(command[:-1])}`: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount_it
+    for folder in reversed(mounted):
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")
