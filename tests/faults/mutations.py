@@ -25,7 +25,7 @@ class Mutation(NamedTuple):
     test: str
 
 
-_MUTATIONS = (
+MUTATIONS = (
     Mutation(
         "a staging whose tree was published is begun anew", "storage/staging.py",
         "    if os.path.lexists(folder) and not _is_intact(folder):\n        _delete(folder)\n    if not", "    if not",
@@ -178,7 +178,7 @@ def main(word: str = "") -> int:
         for name in ("rebalance", "tests", "docs", "pyproject.toml", "README.md", "CHANGELOG.md", "Makefile"):
             source = _ROOT / name
             (shutil.copytree if source.is_dir() else _copy)(source, copy / name)
-        outcomes = [_is_noticed(copy, mutation) for mutation in _MUTATIONS if word in " ".join(mutation)]
+        outcomes = [_is_noticed(copy, mutation) for mutation in MUTATIONS if word in " ".join(mutation)]
     sys.stdout.write(f"{len(outcomes)} guards taken out, {sum(outcomes)} noticed\n")
     return 0 if all(outcomes) else 1
 
