@@ -40,38 +40,53 @@ def run_batches(
     worker alone, too, costs no other: its result is what is `told` of it, or else WorkerError names it once all others
     are done. That is raised at once where workers die on everything.
     """
-    remaining, toll = iter(batches), _Toll()
+    toll = _Toll()
+    remaining = toll.without_given_up(batches, describe)
     while suspects := (yield from _run_until_broken(make_executor(n_workers), function, remaining, n_workers, toll)):
         with contextlib.closing(_OneWorker(make_executor)) as alone:
             for item in chain.from_iterable(suspects):
+                if describe(item) in toll.given_up:
+                    continue
                 try:
                     result = alone.perform(function, item)
                 except _WorkerDiedError as death:
-                    toll.add(f"{describe(item)}: {death}")
+                    toll.add(describe(item), str(death))
                     result = [told(item, str(death))] if told else []
                 else:
                     toll.n_in_a_row = 0
                 yield result
     if toll.given_up and not told:
         which = "it" if len(toll.given_up) == 1 else "them"
-        raise WorkerError(
-            f"{listed(toll.given_up)}; all others are done: leave {which} out with --exclude, or run again"
-        )
+        raise WorkerError(f"{toll.told()}; all others are done: leave {which} out with --exclude, or run again")
 
 
 @dataclass(slots=True)
 class _Toll:
-    """The items that are given up, and how many of them since anything was done."""
+    """What is given up, and how many in a row since anything was done."""
 
-    given_up: list[str] = field(default_factory=list)
+    given_up: dict[str, str] = field(default_factory=dict)
+    """Why, by what describes an item: several items of one image are given up together."""
     n_in_a_row: int = 0
 
-    def add(self, item: str) -> None:
+    def add(self, described: str, death: str) -> None:
         """Give an item up. Raises WorkerError where workers die on everything."""
-        self.given_up.append(item)
+        self.given_up[described] = death
         self.n_in_a_row += 1
         if self.n_in_a_row == _HOPELESS:
-            raise WorkerError(f"workers die on everything: {listed(self.given_up, 3)}; run again to resume")
+            raise WorkerError(f"workers die on everything: {self.told(3)}; run again to resume")
+
+    def told(self, most: int = 20) -> str:
+        """Return what was given up, in one line."""
+        return listed((f"{described}: {death}" for described, death in self.given_up.items()), most)
+
+    def without_given_up(
+        self, batches: Iterable[Sequence[Item]], describe: Callable[[Item], str]
+    ) -> Iterator[Sequence[Item]]:
+        """Yield what is left of batches; what is given up is looked for anew each time."""
+        for batch in batches:
+            left = [item for item in batch if describe(item) not in self.given_up] if self.given_up else batch
+            if left:
+                yield left
 
 
 def _run_until_broken(

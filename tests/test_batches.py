@@ -170,11 +170,29 @@ def test_of_such_an_item_something_may_be_told_instead() -> None:
     assert take(results) == ([-40, -13, *ALL_BUT_13_AND_40], "")
 
 
+def dying(numbers: Sequence[int]) -> list[int]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return doubled(numbers)
+
+
 def test_workers_that_die_on_everything_are_not_fed_for_ever() -> None:
-    results = run_batches(partial(ending, "kill"), [[13]] * 1000, 2, describe=str)
-    taken, said = take(results)
+    taken, said = take(run_batches(dying, batches(4000), 2, describe=str))
     assert taken == []
-    assert said.startswith("workers die on everything: 13: a worker died of SIGKILL")
+    assert said.startswith("workers die on everything: 0: a worker died of SIGKILL on it, twice alone, 1: a worker")
+
+
+def test_items_of_one_image_are_given_up_together(tmp_path: Path) -> None:
+    tried = partial(counted_and_dying, str(tmp_path / "tried"))
+    taken, said = take(run_batches(tried, [[13] * 16] * 1000, 2, describe=lambda item: f"image {item}"))
+    assert taken == []
+    assert said.startswith("image 13: a worker died of SIGKILL on it, twice alone; all others are done")
+    assert (tmp_path / "tried").stat().st_size < 10
+
+
+def counted_and_dying(tally: str, numbers: Sequence[int]) -> list[int]:
+    with Path(tally).open("ab", buffering=0) as file:
+        file.write(b".")
+    return dying(numbers)
 
 
 def slow_together(numbers: Sequence[int]) -> list[int]:
