@@ -30,8 +30,9 @@ class Ran(NamedTuple):
 hypothesis.settings.register_profile("house", deadline=None)  # a busy machine is no finding
 hypothesis.settings.load_profile("house")
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell starts its background so, and children inherit it
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGINT, signal.SIGHUP):  # ignored where a shell starts us in its background, or for `nohup`
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 Run = Callable[..., Ran]
 MakeTree = Callable[..., Path]

@@ -23,9 +23,14 @@ def remove_numbers(path: bytes) -> None:
     with contextlib.suppress(OSError):
         if os.path.isfile(path):
             with open(path, "rb") as file:
-                is_ours = _OURS.startswith(file.read(len(_OURS)))
-            if is_ours:
+                begin = file.read(len(_OURS))
+            if _is_ours(begin):
                 os.unlink(path)
+
+
+def _is_ours(begin: bytes) -> bool:
+    """Return whether a journal begins so: a full disk may have cut it short, a power cut have left zeros of it."""
+    return _OURS.startswith(begin.rstrip(b"\0"))
 
 
 def _in_the_way(path: bytes) -> OutputRefusedError:
@@ -45,7 +50,7 @@ class NumbersJournal:
                 raise
             raise _in_the_way(path) from None
         self._file = open(descriptor, "r+b")  # noqa: SIM115  closed by `close`
-        if not _OURS.startswith(self._file.read(len(_OURS))):  # a full disk may have cut it short
+        if not _is_ours(self._file.read(len(_OURS))):
             self._file.close()
             raise _in_the_way(path)
         self._rows: dict[str, tuple[Stamp, str, Rows]] = {}
