@@ -124,6 +124,10 @@ class _WorkerDiedError(Exception):
     """A worker died, hung or lacked memory; the argument says how."""
 
 
+class _OutOfTimeError(_WorkerDiedError):
+    """A worker ended itself, since its time was over: to try again would take as long."""
+
+
 class _OneWorker:
     """One worker, which has one item at a time, and is made anew where it dies."""
 
@@ -135,10 +139,10 @@ class _OneWorker:
         """Return what the function makes of an item. Raises _WorkerDiedError where that ends two workers."""
         try:
             return self._try(function, item)
-        except _WorkerDiedError as death:
-            if str(death) == _told_of_time():
-                raise
-        return self._try(function, item)
+        except _OutOfTimeError:
+            raise
+        except _WorkerDiedError:
+            return self._try(function, item)
 
     def close(self, *, is_finished: bool = True) -> None:
         """End the worker."""
@@ -164,28 +168,19 @@ class _OneWorker:
             self.close(is_finished=False)
             raise
         self.close(is_finished=False)
-        raise _WorkerDiedError(
-            "a worker hung on it" if is_hanging else _told([process.exitcode for process in processes])
-        )
+        if is_hanging:
+            raise _WorkerDiedError("a worker hung on it")
+        raise _death_of(processes[0].exitcode if processes else None)
 
 
-def _told(exit_codes: Sequence[int | None]) -> str:
-    """Return how the one worker there was ended."""
-    exit_code = exit_codes[0] if exit_codes else None
+def _death_of(exit_code: int | None) -> _WorkerDiedError:
+    """Return what ended a worker."""
     if exit_code == -signal.SIGALRM:
-        return _told_of_time()
-    how = (
-        ""
-        if not exit_code
-        else f" with exit code {exit_code}"
-        if exit_code > 0
-        else f" of {signal.Signals(-exit_code).name}"
-    )
-    return f"a worker died{how} on it, twice alone"
-
-
-def _told_of_time() -> str:
-    return f"took longer than {time_limit():g} s (--time-limit)"
+        return _OutOfTimeError(f"took longer than {time_limit():g} s (--time-limit)")
+    how = f" with exit code {exit_code}" if exit_code else ""
+    if exit_code is not None and exit_code < 0:
+        how = f" of {signal.Signals(-exit_code).name}"
+    return _WorkerDiedError(f"a worker died{how} on it, twice alone")
 
 
 def _perform_batch(function: Callable[[Sequence[Item]], list[Result]], batch: Sequence[Item]) -> list[Result]:

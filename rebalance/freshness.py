@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rebalance.dataset import Dataset, ImageFile, to_bytes
-from rebalance.errors import BadImageError, ManifestError, OutputRefusedError, StorageError
+from rebalance.errors import BadImageError, StorageError
 from rebalance.plan import Unusable
-from rebalance.storage.manifest import Manifest, digest, read_manifest
+from rebalance.storage.manifest import Manifest, digest, read_manifest, refused_if_spoilt
 from rebalance.storage.transfer import read_file, read_source
 from rebalance.survey import hash_files
 
@@ -23,10 +23,8 @@ def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset)
 
     Raises OutputRefusedError where its manifest is spoilt.
     """
-    try:
+    with refused_if_spoilt():
         manifest = read_manifest(output)
-    except ManifestError as error:
-        raise OutputRefusedError(f"{error}; what is ours in OUTPUT cannot be told: move it away") from None
     if manifest.head["request_sha256"] != digest(request):
         return _other_request(manifest, request, dataset)
     return _changed_file(output, manifest, dataset)

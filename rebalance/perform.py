@@ -162,7 +162,7 @@ class Worker:
             return read_source(self.root, operation.neighbor)
         except (BadImageError, UnreadableError) as error:
             is_of_machine = isinstance(error, UnreadableError)
-            return Failed(operation.neighbor.path, str(error), False, None, is_of_machine)  # noqa: FBT003  all of it
+            return Failed(operation.neighbor.path, str(error), is_unfit=False, sha256=None, is_of_machine=is_of_machine)
 
     @staticmethod
     def _loaded(read: SourceBytes, task: Task) -> Picture:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,6 +94,12 @@ def source(make_tree: MakeTree) -> Path:
     return make_tree({"cat": 4, "dog": 2, "owl": 7})
 
 
+@pytest.fixture
+def big_source(make_tree: MakeTree) -> Path:
+    """Sixty, nine and three pictures."""
+    return make_tree({"a": 60, "b": 9, "c": 3})
+
+
 @pytest.fixture(scope="session")
 def clothing() -> Path:
     """599 real photographs in six classes."""
@@ -168,3 +175,16 @@ def untouched(source: Path) -> Iterator[Path]:
     before = everything(source)
     yield source
     assert everything(source) == before
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, 20 seconds at most."""
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("waited 20 seconds in vain")
+
+
+def children(parent: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]

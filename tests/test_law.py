@@ -5,17 +5,11 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import MakeTree, Run, contents, manifest_rows, start, write_image
-
-
-@pytest.fixture
-def big_source(make_tree: MakeTree) -> Path:
-    return make_tree({"a": 60, "b": 9, "c": 3})
+from tests.conftest import Run, children, contents, manifest_rows, start, wait_for, write_image
 
 
 @pytest.mark.threat(72)
@@ -185,16 +179,3 @@ def test_one_run_at_a_time(run: Run, big_source: Path, tmp_path: Path) -> None:
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert not (tmp_path / ".out.rebalance.lock").exists()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds, 20 seconds at most."""
-    for _ in range(2000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("waited 20 seconds in vain")
-
-
-def children(parent: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from rebalance import __version__
 from rebalance.dataset import Dataset, to_bytes, to_text
-from rebalance.errors import OF_THE_MACHINE, ManifestError, StorageError
+from rebalance.errors import OF_THE_MACHINE, ManifestError, OutputRefusedError, StorageError
 from rebalance.plan import ClassTarget, Drop, Plan, Repeat, Row, Written
 from rebalance.storage.names import decode_name, encode_name, encode_names
 
@@ -167,6 +167,15 @@ def read_manifest(output: bytes) -> Manifest:
     if lines.hexdigest() != head["lines_sha256"]:
         raise ManifestError(f"{to_text(path)}: its lines were edited: they do not have the sha256 that its head says")
     return Manifest(path, head, mtime_ns)
+
+
+@contextlib.contextmanager
+def refused_if_spoilt() -> Iterator[None]:
+    """Raise OutputRefusedError for a ManifestError: what is ours in a tree that stands at OUTPUT cannot be told."""
+    try:
+        yield
+    except ManifestError as error:
+        raise OutputRefusedError(f"{error}; what is ours in OUTPUT cannot be told: move it away") from None
 
 
 def has_manifest(output: bytes) -> bool:

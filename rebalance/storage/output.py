@@ -60,7 +60,7 @@ def _check_place(dataset: Dataset, output: str, files_read: Iterable[str]) -> No
         raise TargetError(f"{output}: a name of {len(name)} bytes, {NAME_MAX} fit: take a shorter one")
     if not os.path.isdir(parent):
         raise OutputRefusedError(f"{output}: the folder it would lie in does not exist: make it first")
-    folders = {os.path.dirname(image.path) for image in dataset.images()}
+    folders = _folders_of(dataset)
     if dataset.is_listed:
         _check_keeps(output, [*(os.path.join(dataset.root, folder) for folder in folders), *files_read])
     else:
@@ -77,9 +77,14 @@ def check_link(dataset: Dataset, output: str, link: str) -> None:
     if link != "hardlink":
         return
     disk = os.stat(os.path.dirname(os.path.abspath(to_bytes(output)))).st_dev
-    folders = {os.path.join(dataset.root, os.path.dirname(image.path)) for image in dataset.images()}
+    folders = (os.path.join(dataset.root, folder) for folder in _folders_of(dataset))
     if any(os.stat(to_bytes(folder)).st_dev != disk for folder in folders):
         raise OutputRefusedError(f"{output}: --link hardlink cannot be done from one disk to another; take --link copy")
+
+
+def _folders_of(dataset: Dataset) -> set[str]:
+    """Return where the images lie, relative to the root."""
+    return {os.path.dirname(image.path) for image in dataset.images()}
 
 
 def check_path_lengths(tree: bytes, longest: int) -> None:

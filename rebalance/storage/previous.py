@@ -4,10 +4,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from rebalance.dataset import to_bytes, to_text
-from rebalance.errors import ManifestError, OutputRefusedError
+from rebalance.errors import OutputRefusedError
 from rebalance.plan import Written
 from rebalance.storage.foreign import find_foreign
-from rebalance.storage.manifest import Manifest, checked_row, read_manifest, written_of
+from rebalance.storage.manifest import Manifest, checked_row, read_manifest, refused_if_spoilt, written_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,9 +54,7 @@ class PreviousOutput:
 
 def read_previous(folder: bytes) -> PreviousOutput:
     """Return the tree to be replaced. Raises OutputRefusedError where something in it would be lost or is spoilt."""
-    try:
+    with refused_if_spoilt():
         previous = PreviousOutput(folder, read_manifest(folder))
-    except ManifestError as error:
-        raise OutputRefusedError(f"{error}; what is ours in OUTPUT cannot be told: move it away") from None
     previous.check_only_ours()
     return previous

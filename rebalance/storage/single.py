@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
@@ -10,7 +9,7 @@ from rebalance.dataset import to_bytes, to_text
 from rebalance.errors import OutputRefusedError
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.publish import publish, sync_filesystem
-from rebalance.storage.staging import lock_path, making_path
+from rebalance.storage.staging import delete, lock_path, making_path
 
 
 def write_new_file(path: bytes, data: bytes) -> None:
@@ -72,8 +71,5 @@ def remove_unfinished(path: bytes) -> None:
 
 
 def _remove(path: bytes) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-        return
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+        delete(path)

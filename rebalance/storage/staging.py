@@ -7,9 +7,9 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import LockedError, OutputRefusedError, StorageError
@@ -56,13 +56,9 @@ class Staging:
 
     def tells_names_apart(self) -> bool:
         """Return whether the disk tells upper from lower case, and the forms of one Unicode text."""
-        probe = os.path.join(self.temporary, to_bytes("Prob\u00e9"))
-        with open(probe, "wb"):
-            pass
         others = (os.path.join(self.temporary, to_bytes(name)) for name in ("prob\u00e9", "Probe\u0301"))
-        is_same = any(os.path.exists(other) for other in others)
-        os.unlink(probe)
-        return not is_same
+        with self._probed(to_bytes("Prob\u00e9")):
+            return not any(os.path.exists(other) for other in others)
 
     def takes_any_name(self) -> bool:
         """Return whether the disk takes names as POSIX has them: of any bytes, and none reserved."""
@@ -70,28 +66,29 @@ class Staging:
 
     def takes(self, name: str) -> bool:
         """Return whether the disk takes a file of this name."""
-        probe = os.path.join(self.temporary, to_bytes(name))
         try:
-            with open(probe, "xb"):
-                pass
+            with self._probed(to_bytes(name)):
+                return True
         except OSError as error:
             if error.errno in _OF_A_NAME:
                 return False
             raise
-        os.unlink(probe)
-        return True
 
     def clones(self, dataset: Dataset) -> bool:
         """Return whether originals share the blocks of the source, as the first of them would."""
         image = next(dataset.images(), None)
         if image is None:
             return False
-        source = os.path.join(to_bytes(dataset.root), to_bytes(image.path))
-        probe = os.path.join(self.temporary, b"clone")
-        with open(probe, "xb") as file:
-            is_clone = clone(source, file.fileno(), image.stamp)
-        os.unlink(probe)
-        return is_clone
+        with self._probed(b"clone") as file:
+            return clone(os.path.join(to_bytes(dataset.root), to_bytes(image.path)), file.fileno(), image.stamp)
+
+    @contextlib.contextmanager
+    def _probed(self, name: bytes) -> Iterator[BinaryIO]:
+        """Make a file to learn something of the disk by, for as long as that takes."""
+        path = os.path.join(self.temporary, name)
+        with open(path, "xb") as file:
+            yield file
+        os.unlink(path)
 
     def write(self, name: str, data: bytes) -> dict[str, Any]:
         """Write a file of the root; return path, bytes and sha256 as a manifest has them."""
@@ -107,7 +104,7 @@ class Staging:
         except FileNotFoundError:
             present = set()
         for name in present - expected:
-            _delete(os.path.join(folder, name))
+            delete(os.path.join(folder, name))
         if missing := sorted(expected - present):
             path = to_text(os.path.join(folder, missing[0]))
             raise StorageError(f"{path}: is gone; something else deleted it: run again to make it anew")
@@ -122,7 +119,7 @@ class Staging:
         for folder, names in expected.items():
             path = os.path.join(self.tree, folder)
             for name in set(os.listdir(path) if os.path.isdir(path) else ()) - names:
-                _delete(os.path.join(path, name))
+                delete(os.path.join(path, name))
 
     def clear_temporary(self) -> None:
         """Delete what a worker left that was stopped in the middle of a file."""
@@ -168,7 +165,7 @@ def claim_staging(output: bytes) -> Staging:
     """
     folder = staging_path(output)
     if os.path.lexists(folder) and not _is_intact(folder):
-        _delete(folder)
+        delete(folder)
     if not os.path.lexists(folder):
         os.makedirs(os.path.join(folder, b"tree"))
         os.mkdir(os.path.join(folder, b"tmp"))
@@ -185,7 +182,7 @@ def remove_leftovers(output: bytes) -> None:
     if os.path.lexists(folder) or os.path.lexists(lock):
         with contextlib.suppress(LockedError, OutputRefusedError), exclusive_lock(lock):
             if os.path.lexists(folder) and not _is_intact(folder):
-                _delete(folder)
+                delete(folder)
 
 
 def boot_id() -> str:
@@ -217,7 +214,8 @@ def _beside(output: bytes, ending: bytes) -> bytes:
     return os.path.join(parent, hidden)
 
 
-def _delete(path: bytes) -> None:
+def delete(path: bytes) -> None:
+    """Delete a file, a link or a whole folder. Raises OSError."""
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     else:

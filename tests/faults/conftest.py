@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from tests.faults.disks import Disks
 from tests.faults.faults import WarmProgram, warm_program
-from tests.faults.machine import need, need_root
+from tests.faults.machine import need, need_root, new_room
 
 _done: dict[str, Counter[str]] = defaultdict(Counter)
 _seconds: dict[str, float] = defaultdict(float)
@@ -35,8 +34,7 @@ def tally(request: pytest.FixtureRequest) -> Tally:
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Path]:
     """An empty folder, on memory where there is such a disk: a bench makes and deletes many files."""
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=memory if memory.is_dir() else tmp_path))
+    folder = new_room(tmp_path)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

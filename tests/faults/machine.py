@@ -2,8 +2,16 @@
 
 import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
+
+
+def new_room(elsewhere: Path | None = None) -> Path:
+    """Make an empty folder, on memory where there is such a disk."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="bench-", dir=memory if memory.is_dir() else elsewhere))
 
 
 def need(is_there: object, what: str) -> None:

@@ -28,7 +28,7 @@ class Mutation(NamedTuple):
 MUTATIONS = (
     Mutation(
         "a staging whose tree was published is begun anew", "storage/staging.py",
-        "    if os.path.lexists(folder) and not _is_intact(folder):\n        _delete(folder)\n    if not", "    if not",
+        "    if os.path.lexists(folder) and not _is_intact(folder):\n        delete(folder)\n    if not", "    if not",
         "test_kill_sweep.py -k overwrite-kill",
     ),
     Mutation(

@@ -1,12 +1,11 @@
 """What the sweeps run: each command that writes, on a small tree, and what must hold of it however a run ends."""
 
 import hashlib
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conftest import contents, everything, write_image
+from tests.conftest import contents, everything, manifest_rows, write_image
 from tests.faults.driver import HANGING, LEFT
 from tests.faults.faults import Ended, Fault, WarmProgram
 
@@ -67,7 +66,7 @@ class Stage:
         self._kept = {"source"}
         if scenario.name == "replay":
             self._make("made")
-            line = next(row for row in _rows(room / "made") if row["kind"] == "augmented")
+            line = next(row for row in manifest_rows(room / "made") if row["kind"] == "augmented")
             self._command = [line["path"] if part == "FILE" else part for part in self._command]
         if scenario.is_over:
             self._make("old", "--seed", "7", "-s", "1.0")
@@ -135,7 +134,3 @@ def seen(output: Path) -> dict[str, str]:
     if output.is_file():
         return {"": hashlib.sha256(output.read_bytes()).hexdigest()}
     return contents(output) if output.exists() else {}
-
-
-def _rows(output: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in (output / "rebalance.jsonl").read_text().splitlines()[1:]]

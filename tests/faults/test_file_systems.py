@@ -13,6 +13,7 @@ from tests.faults.conftest import Tally
 from tests.faults.disks import Disks
 from tests.faults.faults import WarmProgram
 from tests.faults.machine import need_programs
+from tests.faults.scenarios import seen
 
 _SIX = ("cat/0.png", "cat/1.png", "dog/0.png", "owl/0.png", "owl/1.png", "owl/2.png")
 _ROOM = "size=64m,nr_inodes=4096"
@@ -46,7 +47,7 @@ def test_a_disk_that_is_too_small_gets_no_output_and_once_it_has_room_the_same_o
 ) -> None:
     root = disks.new("tmpfs", _ROOM, "roomy")
     assert program.run(root, [command, source, "-o", root / "output.npz"]).code == 0
-    expected, used = _content(root / "output.npz"), os.statvfs(root)
+    expected, used = seen(root / "output.npz"), os.statvfs(root)
     n_pages = (used.f_blocks - used.f_bfree) * used.f_frsize // _PAGE
     n_inodes = used.f_files - used.f_ffree
     for number, (share, what) in enumerate(itertools.product(shares, ("size", "nr_inodes"))):
@@ -57,7 +58,7 @@ def test_a_disk_that_is_too_small_gets_no_output_and_once_it_has_room_the_same_o
         assert [path.name for path in small.iterdir() if not path.name.startswith(".output.npz.")] == []
         disks.change(small, _ROOM)
         assert program.run(small, [command, source, "-o", small / "output.npz"]).code == 0
-        assert _content(small / "output.npz") == expected
+        assert seen(small / "output.npz") == expected
         assert [path.name for path in small.iterdir()] == ["output.npz"]
         tally("disks filled")
 
@@ -250,7 +251,3 @@ def test_every_name_that_the_disk_of_output_cannot_hold_is_told_before_any_work(
     told = [repr(name.removesuffix("/0.jpg")) for name in _ILLEGAL[kind]]
     assert [name for name in told if name not in error] == []
     assert list(root.iterdir()) == []
-
-
-def _content(output: Path) -> object:
-    return contents(output) if output.is_dir() else output.read_bytes()

@@ -3,7 +3,6 @@
 A file system that is shut down loses what it has not written yet, as a disk does whose power is cut.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from tests.conftest import contents, write_image
 from tests.faults.conftest import Tally
 from tests.faults.disks import CUTS, Disks, cut_power
 from tests.faults.faults import Fault, WarmProgram
+from tests.faults.scenarios import seen
 
 pytestmark = pytest.mark.threat(57)
 
@@ -75,10 +75,10 @@ def test_a_cut_leaves_no_half_output_and_the_same_command_completes_it(
         output = machine.root / f"{at}.npz"
         machine.cut(at, command, source, "-o", output)
         if output.exists():
-            assert _content(output) == _content(whole), at
+            assert seen(output) == seen(whole), at
             machine.verify(output, source)
         machine.run(command, source, "-o", output, boot=f"the one after {at}")
-        assert _content(output) == _content(whole), at
+        assert seen(output) == seen(whole), at
         assert command == "embed" or _left_beside(output) == []
         tally("power cuts")
 
@@ -114,7 +114,7 @@ def test_what_was_done_outlives_a_cut_right_after_it(
     machine.run(command, source, "-o", output)
     cut_power(machine.root, machine.action)
     machine.disks.attach_again(machine.root)
-    assert _content(output) == _content(whole)
+    assert seen(output) == seen(whole)
     machine.verify(output, source)
     tally("power cuts")
 
@@ -153,10 +153,6 @@ def _points(n_calls: int, n_spread: int, n_last: int) -> Iterator[int]:
     n_before = n_calls - n_last
     yield from (1 + n_before * step // n_spread for step in range(n_spread))
     yield from range(n_before + 1, n_calls + 1)
-
-
-def _content(output: Path) -> object:
-    return contents(output) if output.is_dir() else hashlib.sha256(output.read_bytes()).hexdigest()
 
 
 def _left_beside(output: Path) -> list[str]:

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from rebalance.storage.transfer import StagedTree
-from tests.conftest import MakeTree, Run, contents, start
+from tests.conftest import MakeTree, Run, children, contents, start, wait_for
 from tests.faults.machine import need, need_programs, need_root
-from tests.test_law import children, wait_for
 
 _SPOILT = """
 import ctypes, os, signal, sys
@@ -37,11 +36,6 @@ if __name__ == "__main__":
     main()
 """
 """The program with a decoder that ends its process on some files."""
-
-
-@pytest.fixture
-def big_source(make_tree: MakeTree) -> Path:
-    return make_tree({"a": 60, "b": 9, "c": 3})
 
 
 @pytest.mark.threat(46, 47)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from rebalance.storage.staging import boot_id
 from tests.conftest import contents, write_image
 from tests.faults.conftest import Tally
 from tests.faults.faults import Fault, WarmProgram
+from tests.faults.machine import new_room
 
 _REQUESTS = (
     ["augment"],
@@ -33,8 +34,7 @@ class _Runs(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        memory = Path("/dev/shm")
-        self.room = Path(tempfile.mkdtemp(prefix="bench-", dir=memory if memory.is_dir() else None))
+        self.room = new_room()
         self.source, self.output, self.staging = (self.room / name for name in ("source", "out", ".out.rebalance"))
         for name in ("a/0", "a/1", "a/2", "a/3", "b/0", "b/1"):
             write_image(self.source / f"{name}.bmp", int(name[-1]) + 10 * ord(name[0]))
@@ -100,10 +100,9 @@ class _Runs(RuleBasedStateMachine):
             data = bytearray(path.read_bytes())
             data[len(data) // 2] ^= 1
             path.write_bytes(data)
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         journal = self.staging / "journal.jsonl"
         if journal.exists():
-            journal.write_text(journal.read_text().replace(boot, "another"))
+            journal.write_text(journal.read_text().replace(boot_id(), "another"))
 
     def _cut(self, where: int) -> None:
         """Take some bytes off the end of the journal."""
