@@ -3,13 +3,14 @@
 # make check   all of that but the tests
 # make bench-faults     what the fault bench of the tests takes from Debian; without it, or without root, layers are skipped
 # make mutations        each guard taken out once, and the layer of the fault bench that goes red
+# make frameworks       Keras and torch, to which tests give exported weights; without them these are skipped
 # make bench   speed beside the peers that make bench-setup has installed (REBALANCE_DATA leads to the photographs)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint bench bench-setup bench-faults bench-faults-install mutations clean
+.PHONY: demo test check lint bench bench-setup bench-faults bench-faults-install mutations frameworks clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -56,6 +57,9 @@ bench-faults:
 bench-faults-install:
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(FAULT_PACKAGES)
+
+frameworks: $(VENV)/.developing
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check keras torch
 
 mutations: $(VENV)/.developing
 	$(BIN)/python -m tests.faults.mutations

@@ -1,6 +1,5 @@
 """A sheet of synthetic samples: what each lies between, what shows it, and the real image nearest to where it lies."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -9,14 +8,11 @@ import numpy as np
 
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.drawing import draw_key
-from rebalance.errors import OutputRefusedError
 from rebalance.images.sheet import Block, Cell, Shape, render_sheet
 from rebalance.plan import ClassTarget, Interpolate, Plan, Row
 from rebalance.planning.likeness import nearest
-from rebalance.planning.naming import NAME_MAX
 from rebalance.planning.rows import placed
 from rebalance.planning.synthesis import aims
-from rebalance.storage.output import check_apart
 from rebalance.storage.request import rendering_of
 from rebalance.storage.single import whole_file
 from rebalance.storage.transfer import read_file
@@ -25,27 +21,8 @@ from rebalance.vectors import Vectors, picked
 _N_SAMPLES = 12
 """Of a class."""
 _N_CLASSES = 40
-_PNG = b"\x89PNG\r\n"
 
 Sample = Interpolate | Row
-
-
-def check_sheet(path: str, trees: Sequence[str]) -> None:
-    """Raise OutputRefusedError where a sheet would lie in one of these trees, or replace what is none."""
-    for tree in trees:
-        check_apart(tree, path)
-    full = os.path.abspath(to_bytes(path))
-    if full in {os.path.abspath(to_bytes(tree)) for tree in trees} or len(os.path.basename(full)) > NAME_MAX:
-        raise OutputRefusedError(f"{path}: is OUTPUT itself, or too long a name: choose another name for the sheet")
-    folder = os.path.dirname(full)
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputRefusedError(f"{path}: the folder it would lie in cannot be written to, or is not there")
-    if os.path.lexists(to_bytes(path)):
-        if not os.path.isfile(to_bytes(path)) or os.path.islink(to_bytes(path)):
-            raise OutputRefusedError(f"{path}: is there and is no file: choose another name for the sheet")
-        with open(to_bytes(path), "rb") as file:
-            if file.read(len(_PNG)) != _PNG:
-                raise OutputRefusedError(f"{path}: is there and is no PNG: choose another name for the sheet")
 
 
 def write_sheet(path: str, plan: Plan, dataset: Dataset, vectors: Vectors, output: str) -> int:

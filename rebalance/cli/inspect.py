@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from rebalance.cli import options
+from rebalance.cli.embeddings import look
 from rebalance.cli.leakage import find_leakage
 from rebalance.cli.neighbors import neighbor_columns, neighbors_found, print_neighbors
 from rebalance.cli.option_types import POSITIVE, Path
@@ -13,11 +14,20 @@ from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, told_leak, told_leaks, told_unread
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
 from rebalance.cli.sources import open_source
+from rebalance.cli.weighting import (
+    check_exports,
+    check_weighting,
+    described_weights,
+    export_weights,
+    weight_columns,
+    weight_remarks,
+    weighting,
+)
 from rebalance.dataset import Dataset, Leak
 from rebalance.errors import TargetError
+from rebalance.planning.advice import advise
 from rebalance.planning.groups import groups_of, has_groups
 from rebalance.planning.targets import over_sampling_targets, parse_strategy
-from rebalance.planning.weights import balanced_weights, log_weights
 from rebalance.storage.scan import find_held_back
 from rebalance.storage.tables import is_table
 
@@ -25,7 +35,7 @@ from rebalance.storage.tables import is_table
 @click.command(short_help="Counts, imbalance ratio, suggested weights, what is odd.")
 @click.argument("source", type=Path())
 @options.sampling_strategy
-@click.option("--mu", type=POSITIVE, default=0.15, show_default=True, help="Of the weights max(1, ln(mu N / n)).")
+@weighting
 @click.option("--check", is_flag=True, help="Decode every image; list bad ones and exact duplicates.")
 @click.option("--neighbors", is_flag=True, help="Look at the pictures: which classes, images and copies look odd.")
 @options.looking
@@ -50,34 +60,49 @@ def inspect(source: str, **given: Any) -> int:
     rebalance inspect data/train --check --fail-imbalance 20 --fail-min-count 10
     rebalance inspect data --split train --leakage fail
     rebalance inspect data/train --neighbors
+    rebalance inspect data/train --weights effective --export keras weights.json
     """
+    check_weighting(given)
     is_counting = _is_counting(source, given)
     opened = open_source(source, given, is_counting=is_counting)
-    found = neighbors_found(opened.dataset, given)
+    check_exports(opened.dataset, given)
+    seen = look(opened.dataset, {**given, "bad_images": "skip"}, is_looking=_is_looking(given), purpose=_PURPOSE)
+    found = neighbors_found(opened.dataset, seen, given) if given["neighbors"] else {}
+    unusable = [{"path": path, "reason": image.reason} for path, image in sorted(seen.unusable.items())]
     leakage = None if is_counting else find_leakage(opened, given)
     report = _report(opened.dataset, given)
     if leakage:
         report |= {"leakage": [leak._asdict() for leak in leakage.leaks], "not_compared": list(leakage.unread)}
     if given["check"]:
         report |= _checked(opened.dataset, given)
-    report |= found | _all_bad(report, found)
-    _print(report, given["format"])
+    report |= found | _all_bad(report, {"bad_images": unusable} if _is_looking(given) else {})
+    _print(report, given)
     if not given["quiet"]:
-        for remark in dataset_remarks(opened.dataset):
+        for remark in (*dataset_remarks(opened.dataset), *weight_remarks(opened.dataset.class_counts, given)):
             say(remark)
-    return _exit_code(opened.dataset, report, given)
+    if not (code := _exit_code(opened.dataset, report, given)):
+        export_weights(opened.dataset, seen, given)
+    return code
+
+
+_PURPOSE = "goes with --neighbors and --sample-weights density"
+
+
+def _is_looking(given: dict[str, Any]) -> bool:
+    """Return whether the pictures are to be looked at."""
+    return bool(given["neighbors"] or given["sample_weights"])
 
 
 def _is_counting(source: str, given: dict[str, Any]) -> bool:
     """Return whether nothing is asked of the images but how many there are."""
-    is_looking = given["check"] or given["neighbors"] or given["split"] or given["group_by"]
-    return not (is_looking or is_table(source) or find_held_back(source))
+    is_reading = given["check"] or _is_looking(given) or given["split"] or given["group_by"]
+    return not (is_reading or is_table(source) or find_held_back(source))
 
 
 def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     counts = dataset.class_counts
     n_images = sum(counts.values())
-    balanced, log = balanced_weights(counts), log_weights(counts, given["mu"])
+    weights = weight_columns(counts, given)
     missing = _missing(counts, given)
     carried = {(folder.name, folder.split): len(folder.images) for folder in dataset.carried}
     splits = list(dict.fromkeys(str(folder.split) for folder in dataset.carried))
@@ -94,8 +119,7 @@ def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
                 "index": index,
                 "count": counts[name],
                 "share": counts[name] / n_images if n_images else 0.0,
-                "weight_balanced": balanced.get(name),
-                "weight_log": log.get(name),
+                **{key: values.get(name) for key, (_, values) in weights.items()},
                 "missing": missing.get(name),
                 **({"n_groups": n_groups.get(name, counts[name])} if n_groups else {}),
                 **({"carried": {split: carried.get((name, split), 0) for split in splits}} if splits else {}),
@@ -103,6 +127,8 @@ def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
             for name, index in dataset.class_indices.items()
         ],
         "class_indices": dataset.class_indices,
+        "weighting": described_weights(given),
+        "advice": [advice._asdict() for advice in advise(dataset)],
         **({"split": dataset.split, "carried": _n_carried(dataset, splits)} if splits else {}),
         "ignored": [remark._asdict() for remark in dataset.ignored],
         "problems": [remark._asdict() for remark in dataset.problems],
@@ -152,23 +178,23 @@ def _all_bad(*reports: Mapping[str, Any]) -> dict[str, Any]:
     return {"bad_images": [rows[path] for path in sorted(rows)]} if lists else {}
 
 
-def _print(report: dict[str, Any], report_format: str) -> None:
-    keys = ["name", "index", "count", "share", "weight_balanced", "weight_log", "missing"]
-    if report_format == "json":
+def _print(report: dict[str, Any], given: dict[str, Any]) -> None:
+    if given["format"] == "json":
         print_json(report)
         return
+    weights = {key: title for key, (title, _) in weight_columns({}, given).items()}
+    keys = ["name", "index", "count", "share", *weights, "missing"]
     keys += ["n_groups"] if any("n_groups" in entry for entry in report["classes"]) else []
     splits = list(report.get("carried", ()))
     rows = [
         [*(entry[key] for key in keys), *(entry["carried"][name] for name in splits)] for entry in report["classes"]
     ]
-    if report_format == "csv":
+    if given["format"] == "csv":
         more, cells = neighbor_columns(report)
         print_csv((*keys, *splits, *more), ([*row, *own] for row, own in zip(rows, cells, strict=True)))
         return
-    titles = {"name": "class", "weight_balanced": "balanced", "weight_log": "log", "n_groups": "groups"}
-    header = (*(titles.get(key, key) for key in keys), *map(displayed, splits))
-    print_table(header, ([*row[:3], *_shown_weights(row), *row[7:]] for row in rows))
+    titles = {"name": "class", "n_groups": "groups", **weights}
+    print_table((*(titles.get(key, key) for key in keys), *map(displayed, splits)), map(_shown, rows))
     ratio = report["imbalance_ratio"]
     told = f"{ratio:.2f}" if ratio else "undefined"
     where = f" in {displayed(report['split'])}" if splits else ""
@@ -179,12 +205,15 @@ def _print(report: dict[str, Any], report_format: str) -> None:
     for name, n_images in report.get("carried", {}).items():
         emit(f"beside it: {n_images} images in {displayed(name)}")
     _print_remarks(report)
+    for advice in report["advice"]:
+        emit(displayed(f"advice: {advice['advice']}: {advice['reason']}"))
 
 
-def _shown_weights(row: Sequence[Any]) -> tuple[object, ...]:
-    """Return share, weights and what is missing as a table shows them."""
-    weights = (f"{weight:.3g}" if weight else "-" for weight in row[4:6])
-    return (f"{row[3]:.1%}", *weights, "-" if row[6] is None else row[6])
+def _shown(row: Sequence[Any]) -> list[object]:
+    """Return a class as a table shows it: its share, the weights, and what is missing."""
+    name, index, count, share, *others = row
+    cells = ("-" if cell is None else f"{cell:.5g}" if isinstance(cell, float) else cell for cell in others)
+    return [name, index, count, f"{share:.1%}", *cells]
 
 
 def _print_remarks(report: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rebalance.cli.embeddings import look
+from rebalance.cli.embeddings import Look
 from rebalance.cli.report import displayed, emit, print_table
 from rebalance.dataset import Dataset
 
@@ -16,16 +16,9 @@ _N_CONFUSIONS = 3
 """Classes it is confused with, likewise."""
 
 
-def neighbors_found(dataset: Dataset, given: Given) -> dict[str, Any]:
-    """Return what a report says of neighbors, and the images that have no vector as bad ones.
-
-    Raises TargetError where there are too few images, UsageError where options do not go together.
-    """
-    seen = look(
-        dataset, {**given, "bad_images": "skip"}, is_looking=given["neighbors"], purpose="goes with --neighbors"
-    )
-    if seen.vectors is None:
-        return {}
+def neighbors_found(dataset: Dataset, seen: Look, given: Given) -> dict[str, Any]:
+    """Return what a report says of neighbors. Raises TargetError where there are too few images."""
+    assert seen.vectors is not None
     from rebalance.planning.neighborhood import (  # noqa: PLC0415  with what it imports, nothing for --help
         N_NEIGHBORS,
         find_near_duplicates,
@@ -53,7 +46,6 @@ def neighbors_found(dataset: Dataset, given: Given) -> dict[str, Any]:
             "similarity": similarity,
             "groups": [group._asdict() for group in find_near_duplicates(dataset, seen.vectors, similarity)],
         },
-        "bad_images": [{"path": path, "reason": image.reason} for path, image in sorted(seen.unusable.items())],
     }
 
 

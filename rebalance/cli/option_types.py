@@ -57,6 +57,22 @@ class Positive(click.ParamType[float]):
         return number
 
 
+class Unit(click.ParamType[float]):
+    """A number from 0 to below 1."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number < 1:
+            self.fail(f"{value!r} is not a number from 0 to below 1", param, ctx)
+        return number
+
+
 class Cosine(click.ParamType[float]):
     """A cosine above 0."""
 

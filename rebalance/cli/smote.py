@@ -17,6 +17,7 @@ from rebalance.dataset import Dataset
 from rebalance.errors import RebalanceError, TargetError, UsageError
 from rebalance.plan import INDEX_NAME, Plan
 from rebalance.run import Planner
+from rebalance.storage.output import PNG, check_side_file
 
 if TYPE_CHECKING:
     from rebalance.embedders import ModelFile
@@ -133,13 +134,11 @@ def _check(dataset: Dataset, given: Given, output: str | None) -> None:
 
 
 def _check_sheet(path: str, dataset: Dataset, output: str | None, *, is_dry_run: bool) -> None:
-    from rebalance.sheet import check_sheet  # noqa: PLC0415  as below
-
     if is_dry_run:
         raise UsageError("--sheet shows what was made, and --dry-run makes nothing: leave one of them out")
     if not path.lower().endswith(".png"):
         raise UsageError(f"--sheet {path!r} does not end with .png")
-    check_sheet(path, [dataset.root, *([output] if output else [])])
+    check_side_file(path, [dataset.root, *([output] if output else [])], PNG, "PNG")
 
 
 def _planner(dataset: Dataset, asked: "SmoteOptions", given: Given) -> Planner:

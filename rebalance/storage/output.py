@@ -1,7 +1,7 @@
 """What may become of OUTPUT: what stands there, what lies around it, and what its disk can hold."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import OutputRefusedError, TargetError
@@ -9,6 +9,8 @@ from rebalance.planning.naming import NAME_MAX
 from rebalance.storage.manifest import NAME, has_manifest
 
 _PATH_MAX = 4095
+PNG = b"\x89PNG\r\n"
+"""How such a file starts."""
 
 
 def located(output: str) -> str:
@@ -50,6 +52,27 @@ def check_output_file(dataset: Dataset, output: str, files_read: Iterable[str] =
         if not os.path.isfile(path):
             raise OutputRefusedError(f"{output}: is there and is not a file: choose another name")
     return is_there
+
+
+def check_side_file(path: str, trees: Sequence[str], start: bytes, kind: str) -> None:
+    """Raise OutputRefusedError where a file beside OUTPUT would lie in one of these trees, or replace another kind.
+
+    A file is of the kind where it starts so.
+    """
+    for tree in trees:
+        check_apart(tree, path)
+    full = os.path.abspath(to_bytes(path))
+    if full in {os.path.abspath(to_bytes(tree)) for tree in trees} or len(os.path.basename(full)) > NAME_MAX:
+        raise OutputRefusedError(f"{path}: is OUTPUT itself, or too long a name: choose another name")
+    folder = os.path.dirname(full)
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputRefusedError(f"{path}: the folder it would lie in cannot be written to, or is not there")
+    if os.path.lexists(full):
+        if not os.path.isfile(full) or os.path.islink(full):
+            raise OutputRefusedError(f"{path}: is there and is no file: choose another name")
+        with open(full, "rb") as file:
+            if file.read(len(start)) != start:
+                raise OutputRefusedError(f"{path}: is there and is no {kind}: choose another name")
 
 
 def _check_place(dataset: Dataset, output: str, files_read: Iterable[str]) -> None:

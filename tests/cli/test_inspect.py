@@ -10,13 +10,17 @@ from tests.conftest import MakeTree, Run, everything, write_image
 def test_counts_weights_and_what_is_missing(run: Run, source: Path) -> None:
     ran = run("inspect", source)
     assert ran.code == 0
-    assert ran.out.splitlines() == [
+    lines = ran.out.splitlines()
+    assert lines[:5] == [
         "class  index  count  share  balanced  log  missing",
-        "cat        0      4  30.8%      1.08    1        3",
-        "dog        1      2  15.4%      2.17    1        5",
-        "owl        2      7  53.8%     0.619    1        0",
+        "cat        0      4  30.8%    1.0833    1        3",
+        "dog        1      2  15.4%    2.1667    1        5",
+        "owl        2      7  53.8%   0.61905    1        0",
         "3 classes, 13 images, imbalance ratio (largest / smallest) 3.50",
     ]
+    assert lines[5].startswith("advice: for probabilities, do not balance, or put the prior back (score")
+    assert lines[6].startswith("advice: take more pictures of 'cat' (4), 'dog' (2), 'owl' (7): fewer than 10")
+    assert len(lines) == 7
 
 
 def test_json_says_the_same(run: Run, source: Path) -> None:

@@ -14,7 +14,7 @@ def test_it_tells_how_good_the_vectors_are_before_all_else(clothing: Path, run: 
     told = done.out[done.out.index("vectors of descriptor") :].splitlines()
     assert "balanced accuracy 0.593 (leave one out); with labels shuffled 0.166 (0.142 to 0.186)" in told[0]
     assert told[2].split() == ["class", "safe", "borderline", "rare", "outlier", "confused", "with"]
-    assert told[-1] == "0 groups of near-duplicates (cosine 0.95 and more) with 0 images, 0 across classes"
+    assert told[-2] == "0 groups of near-duplicates (cosine 0.95 and more) with 0 images, 0 across classes"
     assert "Blouse: 19 of 23 have more neighbors of another class:" in told
     start = told.index("Blazer: 26 of 109 have more neighbors of another class, the 20 most suspicious:")
     assert [line.startswith("    'Blazer/") for line in told[start + 1 : start + 22]] == [True] * 20 + [False]
