@@ -19,6 +19,7 @@ from rebalance.cli.inspect import inspect
 from rebalance.cli.probe import probe
 from rebalance.cli.replay import replay
 from rebalance.cli.report import StdoutError, say
+from rebalance.cli.score import score
 from rebalance.cli.signals import Interrupted, die_of
 from rebalance.cli.smote import smote
 from rebalance.cli.undersample import undersample
@@ -50,7 +51,7 @@ def rebalance() -> None:
     """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched."""
 
 
-for command in (inspect, probe, augment, undersample, smote, embed, audit, verify, replay, configs, demo):
+for command in (inspect, probe, augment, undersample, smote, embed, audit, score, verify, replay, configs, demo):
     rebalance.add_command(command)
 
 

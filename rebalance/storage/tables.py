@@ -55,18 +55,20 @@ def used_columns(columns: Columns, table: Table) -> dict[str, str]:
     return {role: name for role, name in columns.items() if name in table.header}
 
 
-def read_table(path: str, columns: Columns, *, required: Sequence[str]) -> Table:
+def read_table(
+    path: str, columns: Columns, *, required: Sequence[str], roles: Sequence[str] = ROLES, option: str = "--column"
+) -> Table:
     """Read a CSV with a header line: UTF-8, separated by commas, semicolons or tabs.
 
-    Raises SourceTreeError where it is not that, or a required column is missing.
+    `option` is what names columns. Raises SourceTreeError where it is not that, or a required column is missing.
     """
     text = _read(path)
-    names = {role: columns.get(role, role) for role in ROLES}
+    names = {role: columns.get(role, role) for role in roles}
     header, delimiter = _header(path, text, [names[role] for role in required])
     places = {role: header.index(name) for role, name in names.items() if name in header}
     for role in (*required, *columns):
         if role not in places:
-            hint = "" if role in columns else f": say which with --column {role}=NAME"
+            hint = "" if role in columns else f": say which with {option} {role}=NAME"
             raise SourceTreeError(
                 f"{path}: has no column {names[role]!r}; it has {listed(map(repr, header))}{hint}"
                 f"{did_you_mean(names[role], header)}"

@@ -1,0 +1,294 @@
+"""What `score` prints: the measures with their intervals, or what is better about one way than about another."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table
+from rebalance.cli.scored import Decided, Runs
+from rebalance.scoring.titles import title_of
+
+if TYPE_CHECKING:
+    from rebalance.scoring.decisions import Settings
+    from rebalance.scoring.resampling import Estimate, Resampling
+    from rebalance.scoring.scores import ClassScore, Difference, Progress, Score
+
+_SHOWN = ("precision", "recall", "specificity", "f1", "average_precision")
+"""Of each class, in the first table."""
+_AGAINST_THE_REST = (
+    "geometric_mean", "index_balanced_accuracy", "optimized_precision", "adjusted_geometric_mean"
+)  # fmt: skip
+_MODELS = "one run a side: the intervals are for these two models, not for the two ways of making them"
+
+
+class Judging(NamedTuple):
+    """How predictions are judged."""
+
+    settings: "Settings"
+    resampling: "Resampling"
+    progress: "Progress"
+
+
+class Scored(NamedTuple):
+    """Predictions and what they are worth."""
+
+    decided: Decided
+    score: "Score"
+    changes: "Sequence[Difference]"
+    """From the predictions that were read."""
+    judging: Judging
+
+
+class Compared(NamedTuple):
+    """Two ways and what differs."""
+
+    first: Runs
+    second: Runs
+    differences: "Sequence[Difference]"
+    judging: Judging
+
+
+def scored_of(decided: Decided, judging: Judging) -> Scored:
+    """Measure predictions, and what was gained by what was done to them."""
+    from rebalance.scoring.scores import compare, score  # noqa: PLC0415  with what it imports, nothing for --help
+
+    found = score(decided.runs, *judging)
+    is_changed = decided.runs is not decided.as_read
+    return Scored(decided, found, list(compare(decided.as_read, decided.runs, *judging)) if is_changed else [], judging)
+
+
+def compared(first: Runs, second: Runs, judging: Judging) -> Compared:
+    """Compare two ways."""
+    from rebalance.scoring.scores import compare  # noqa: PLC0415  the same
+
+    return Compared(first, second, list(compare(first, second, *judging)), judging)
+
+
+def score_remarks(scored: Scored) -> Iterator[str]:
+    """Yield what of the predictions is odd."""
+    for one in scored.score.classes:
+        if not one.support:
+            yield f"note: class {one.name!r} stands in no y_true: its recall is undefined and in no mean"
+        elif not one.n_called:
+            yield f"note: class {one.name!r} is never predicted: its precision is undefined"
+
+
+def print_score(scored: Scored, report_format: str) -> None:
+    """Print what predictions are worth."""
+    if report_format == "json":
+        print_json(_report(scored))
+    elif report_format == "csv":
+        print_csv(("class", "measure", "value", "low", "high"), _rows(scored.score))
+    else:
+        _print_text(scored)
+
+
+def _report(scored: Scored) -> dict[str, Any]:
+    score, decided = scored.score, scored.decided
+    return {
+        "schema": 1,
+        "predictions": [run.told for run in decided.as_read],
+        "n_images": len(decided.runs[0].paths),
+        **_judged(scored.judging, decided.runs),
+        "overall": {name: _as_json(estimate) for name, estimate in score.overall.items()},
+        "classes": [
+            {
+                "name": one.name,
+                "support": one.support,
+                "n_predicted": one.n_called,
+                "too_few": one.is_too_few,
+                **{name: _as_json(estimate) for name, estimate in one.measures.items()},
+            }
+            for one in score.classes
+        ],
+        "confusion": score.confusion.tolist(),
+        **({"prior_ratios": dict(decided.ratios)} if decided.ratios else {}),
+        **_thresholds(decided),
+        **({"changes": [_difference(one) for one in scored.changes]} if scored.changes else {}),
+    }
+
+
+def _judged(judging: Judging, runs: Runs) -> dict[str, Any]:
+    """Return how the intervals came about."""
+    settings, resampling = judging.settings, judging.resampling
+    weights = settings.class_weights
+    return {
+        "intervals": {
+            "level": 0.95,
+            "resamples": resampling.n_resamples,
+            "seed": resampling.seed,
+            "drawn": "images" if runs[0].groups is None else "groups",
+        },
+        "f_beta": settings.f_beta,
+        "alpha": settings.alpha,
+        "correction": settings.correction,
+        **({"class_weights": dict(zip(runs[0].names, weights, strict=True))} if weights is not None else {}),
+    }
+
+
+def _thresholds(decided: Decided) -> dict[str, Any]:
+    if decided.tuned is None:
+        return {}
+    tuned = decided.tuned
+    thresholds = dict(zip(decided.runs[0].names, tuned.thresholds.tolist(), strict=True))
+    told = {"before": tuned.before, "held_out": tuned.held_out}
+    return {"thresholds": thresholds, "power_of_shares": tuned.power, "on_validation": told}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _as_json(estimate: "Estimate") -> dict[str, float | None]:
+    return {name: _number(value) for name, value in estimate._asdict().items()}
+
+
+def _difference(one: "Difference") -> dict[str, Any]:
+    return {
+        "measure": one.measure,
+        "class": one.class_name,
+        "first": _number(one.first),
+        "second": _number(one.second),
+        "difference": _number(one.difference.value),
+        "low": _number(one.difference.low),
+        "high": _number(one.difference.high),
+        "verdict": one.verdict,
+    }
+
+
+def _rows(score: "Score") -> Iterator[list[Any]]:
+    """Yield a line for each number of a CSV."""
+    for name, estimate in score.overall.items():
+        yield [None, name, *_as_json(estimate).values()]
+    for one in score.classes:
+        yield [one.name, "support", one.support, None, None]
+        for name, estimate in one.measures.items():
+            yield [one.name, name, *_as_json(estimate).values()]
+
+
+def _print_text(scored: Scored) -> None:
+    score, decided, beta = scored.score, scored.decided, scored.judging.settings.f_beta
+    shown = [name for name in _SHOWN if name in score.classes[0].measures]
+    print_table(
+        ("class", "images", *(title_of(name, beta) for name in shown), ""),
+        (
+            [one.name, one.support, *(_cell(one, name) for name in shown), _told_few(one.is_too_few)]
+            for one in score.classes
+        ),
+    )
+    emit("")
+    print_table(
+        ("class against the rest", *(title_of(name, beta) for name in _AGAINST_THE_REST)),
+        ([one.name, *(_cell(one, name) for name in _AGAINST_THE_REST)] for one in score.classes),
+    )
+    emit("")
+    print_table(
+        ("all classes", "value", "95 % interval"),
+        ([title_of(name, beta), *_told_apart(estimate)] for name, estimate in score.overall.items()),
+    )
+    emit(_told_judging(scored.judging, decided.runs, len(score.classes)))
+    _print_changes(scored)
+
+
+def _print_changes(scored: Scored) -> None:
+    """Print what was done to the predictions, and what it changed."""
+    decided = scored.decided
+    if decided.ratios:
+        told = ", ".join(f"{name} x {ratio:.3g}" for name, ratio in decided.ratios.items())
+        emit(displayed(f"put back to natural priors, before all is scaled to 1: {told}"))
+    if decided.tuned is not None:
+        thresholds = zip(decided.runs[0].names, decided.tuned.thresholds.tolist(), strict=True)
+        told = ", ".join(f"{name} {threshold:.3g}" for name, threshold in thresholds)
+        how = (
+            "class by class"
+            if decided.tuned.power is None
+            else f"as class shares to the power {decided.tuned.power:.2f}"
+        )
+        emit(displayed(f"called is what has the largest probability / threshold, {how}: {told}"))
+        emit(f"on held-out fifths of the validation data: {decided.tuned.before:.3f} -> {decided.tuned.held_out:.3f}")
+    if scored.changes:
+        _print_differences(scored.changes, ("as read", "now"), scored.judging)
+
+
+def _print_differences(differences: "Sequence[Difference]", sides: tuple[str, str], judging: Judging) -> None:
+    rows = (
+        [
+            title_of(one.measure, judging.settings.f_beta) + (f" of {one.class_name}" if one.class_name else ""),
+            f"{one.first:.3f}",
+            f"{one.second:.3f}",
+            f"{one.difference.value:+.3f}",
+            f"{one.difference.low:+.3f} to {one.difference.high:+.3f}",
+            one.verdict,
+        ]
+        for one in differences
+    )
+    print_table(("measure", *sides, "difference", "95 % interval", ""), rows)
+
+
+_WITH_INTERVAL = ("precision", "recall", "f1", "average_precision")
+"""Of those of a class; --format json and csv have the others'."""
+
+
+def _cell(one: "ClassScore", name: str) -> str:
+    value, interval = _told_apart(one.measures[name])
+    return f"{value} ({interval})" if interval and name in _WITH_INTERVAL else value
+
+
+def _told_apart(estimate: "Estimate") -> tuple[str, str]:
+    if not math.isfinite(estimate.value):
+        return "-", ""
+    return f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}"
+
+
+def _told_few(is_too_few: bool) -> str:  # noqa: FBT001  reads as it is called
+    return "too few to tell" if is_too_few else ""
+
+
+def _told_judging(judging: Judging, runs: Runs, n_classes: int) -> str:
+    """Return where the numbers come from, in a line."""
+    drawn = "images within their class" if runs[0].groups is None else "groups within their class"
+    several = f", means of {len(runs)} runs," if len(runs) > 1 else ""
+    is_wilson = len(runs) == 1 and runs[0].groups is None
+    return (
+        f"{len(runs[0].paths)} images of {n_classes} classes{several}; intervals by {judging.resampling.n_resamples} "
+        f"resamples of {drawn}{' and of runs' if len(runs) > 1 else ''}{', of shares by Wilson' if is_wilson else ''}"
+    )
+
+
+def print_comparison(found: Compared, report_format: str) -> None:
+    """Print what is better about the second way."""
+    if report_format == "json":
+        print_json(
+            {
+                "schema": 1,
+                "first": [run.told for run in found.first],
+                "second": [run.told for run in found.second],
+                "n_images": len(found.first[0].paths),
+                "intervals_are_for": "models" if _is_of_models(found) else "ways",
+                **_judged(found.judging, found.first),
+                "differences": [_difference(one) for one in found.differences],
+            }
+        )
+        return
+    if report_format == "csv":
+        rows: list[Mapping[str, Any]] = [_difference(one) for one in found.differences]
+        print_csv(tuple(rows[0]), [tuple(row.values()) for row in rows])
+        return
+    _print_differences(found.differences, ("first", "second"), found.judging)
+    drawn = "images" if found.first[0].groups is None else "groups"
+    emit(
+        f"{len(found.first[0].paths)} images; {len(found.first)} runs against {len(found.second)}; intervals by "
+        f"{found.judging.resampling.n_resamples} resamples of {drawn} and runs, the same images on both sides"
+    )
+    answer = next(one for one in found.differences if one.measure == "balanced_accuracy")
+    emit(
+        f"did it help? balanced accuracy {answer.difference.value:+.3f} ({answer.difference.low:+.3f} to "
+        f"{answer.difference.high:+.3f}): {answer.verdict}"
+    )
+    if _is_of_models(found):
+        emit(_MODELS)
+
+
+def _is_of_models(found: Compared) -> bool:
+    """Return whether nothing is known of how runs of the same way differ."""
+    return len(found.first) == 1 or len(found.second) == 1

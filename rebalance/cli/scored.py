@@ -1,0 +1,207 @@
+"""Predictions as `score` is asked for them: read, put back to natural priors, decided by tuned thresholds."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from rebalance.cli import options
+from rebalance.cli.report import say
+from rebalance.dataset import to_bytes
+from rebalance.errors import UsageError, did_you_mean, listed
+
+if TYPE_CHECKING:
+    from rebalance.scoring.decisions import Settings
+    from rebalance.scoring.predictions import Predictions
+    from rebalance.scoring.thresholds import Tuned
+
+Given = Mapping[str, Any]
+Runs = Sequence["Predictions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The predictions that are scored, and what was done to those that were read."""
+
+    runs: Runs
+    """Aligned."""
+    as_read: Runs
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    """Of each class, by which probabilities were put back to natural priors."""
+    tuned: "Tuned | None" = None
+
+
+def read_all(paths: Sequence[str], given: Given) -> list["Predictions"]:
+    """Read runs of predictions on the same images. Raises SourceTreeError, UsageError."""
+    from rebalance.scoring.predictions import aligned  # noqa: PLC0415  with what it imports, nothing for --help
+
+    check_distinct(paths)
+    groups = {"group": given["groups"]} if given["groups"] is not None else {}
+    first = _read(paths[0], given, groups)
+    return aligned([first, *(_read(path, given, {}) for path in paths[1:])])
+
+
+def check_distinct(paths: Sequence[str]) -> None:
+    """Raise UsageError where a file is given twice."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        other = seen.setdefault(os.path.realpath(to_bytes(path)).decode(errors="surrogateescape"), path)
+        if other is not path:
+            raise UsageError(f"{path}: is given twice; every file is one training run")
+
+
+def _read(path: str, given: Given, more: Mapping[str, str]) -> "Predictions":
+    from rebalance.storage.predictions import read_predictions  # noqa: PLC0415  the same
+
+    def remark(text: str) -> None:
+        if not given["quiet"]:
+            say(text)
+
+    return read_predictions(path, {**columns_asked(given), **more}, remark)
+
+
+def columns_asked(given: Given) -> dict[str, str]:
+    """Return what a file calls roles and the probabilities of classes. Raises UsageError."""
+    columns: dict[str, str] = {}
+    for text in given["columns"]:
+        role, separator, name = text.rpartition("=")
+        if not separator or not name or not role:
+            raise UsageError(f"--columns {text!r} is not ROLE=NAME with path, y_true, y_pred or a class")
+        if role == "group":
+            raise UsageError(f"--columns {text!r}: say --groups {name}")
+        if columns.setdefault(role, name) != name:
+            raise UsageError(f"--columns names two columns for {role}: {columns[role]!r} and {name!r}")
+    return columns
+
+
+def settings_asked(given: Given, names: Sequence[str]) -> "Settings":
+    """Return what the formulas of the measures leave open. Raises UsageError."""
+    from rebalance.scoring.decisions import Settings  # noqa: PLC0415  the same
+
+    weights = _class_weights(given["class_weights"])
+    if not weights:
+        return Settings(given["f_beta"])
+    if unknown := [name for name in weights if name not in names]:
+        raise UsageError(f"--class-weights: there is no class {unknown[0]!r}{did_you_mean(unknown[0], names)}")
+    if missing := [name for name in names if name not in weights]:
+        raise UsageError(f"--class-weights: class {missing[0]!r} has none; give each of {listed(map(repr, names))}")
+    return Settings(given["f_beta"], class_weights=tuple(weights[name] for name in names))
+
+
+def _class_weights(texts: Sequence[str]) -> dict[str, float]:
+    if len(texts) == 1 and texts[0].startswith("@"):
+        return _weights_of_file(texts[0][1:])
+    weights: dict[str, float] = {}
+    for text in texts:
+        name, separator, number = text.rpartition("=")
+        weight = _weight(number)
+        if not separator or not name or weight is None:
+            raise UsageError(f"--class-weights {text!r} is not NAME=W with a number above 0, or @FILE.json alone")
+        if weights.setdefault(name, weight) != weight:
+            raise UsageError(f"--class-weights gives class {name!r} two weights")
+    return weights
+
+
+def _weight(number: Any) -> float | None:
+    """Return a finite number above 0, or None of what is none."""
+    try:
+        weight = float(number)
+    except (TypeError, ValueError):
+        return None
+    return weight if 0 < weight < float("inf") else None
+
+
+def _weights_of_file(path: str) -> dict[str, float]:
+    """Return the weights of classes in a JSON object, or as `inspect --export keras` writes them."""
+    try:
+        document = json.loads(options.read_text(path))
+        if "rebalance_weights" in document:
+            indices, of_index = document["class_indices"], document["class_weight"]
+            document = {name: of_index[str(index)] for name, index in indices.items()}
+        weights = {name: _weight(number) for name, number in document.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UsageError(
+            f"{path}: is neither a JSON object of class names and weights nor what inspect --export keras writes"
+        ) from None
+    found = {name: weight for name, weight in weights.items() if weight is not None}
+    if wrong := sorted(weights.keys() - found.keys()):
+        raise UsageError(f"{path}: {document[wrong[0]]!r} of {wrong[0]!r} is not a number above 0")
+    return found
+
+
+def decide(runs: Runs, settings: "Settings", given: Given) -> Decided:
+    """Return the predictions after what is asked to be done to them. Raises UsageError, SourceTreeError."""
+    decided = Decided(runs, runs)
+    if given["prior_correct"] is not None:
+        decided = _put_back(decided, given["prior_correct"])
+    if given["tune_on"] is not None:
+        decided = _tune(decided, settings, given)
+    return decided
+
+
+def _put_back(decided: Decided, tree: str) -> Decided:
+    """Put probabilities back to the shares that classes had before a tree was made; the likeliest class is called."""
+    from rebalance.scoring.priors import prior_ratios  # noqa: PLC0415  the same
+    from rebalance.storage.manifest import read_manifest  # noqa: PLC0415  the same
+
+    names = decided.runs[0].names
+    _check_probabilities(decided.runs, "--prior-correct")
+    manifest = read_manifest(to_bytes(tree))
+    entries = list(zip(manifest.class_names, manifest.head["classes"], strict=True))
+    before, after = ({name: entry[key] for name, entry in entries} for key in ("n_before", "n_after"))
+    ratios = prior_ratios(names, before, after, tree)
+    runs = [_corrected(run, ratios.tolist()) for run in decided.runs]
+    return replace(decided, runs=runs, ratios=dict(zip(names, ratios.tolist(), strict=True)))
+
+
+def _corrected(run: "Predictions", ratios: Sequence[float]) -> "Predictions":
+    import numpy as np  # noqa: PLC0415  the same
+
+    from rebalance.scoring.priors import corrected  # noqa: PLC0415  the same
+
+    assert run.probabilities is not None
+    probabilities = corrected(run.probabilities, np.array(ratios))
+    return replace(run, probabilities=probabilities, called=probabilities.argmax(axis=1))
+
+
+def _check_probabilities(runs: Runs, option: str) -> None:
+    for run in runs:
+        if run.probabilities is None:
+            raise UsageError(f"{option} takes probabilities, and {run.told} has y_pred alone")
+
+
+def _tune(decided: Decided, settings: "Settings", given: Given) -> Decided:
+    """Pick thresholds on validation data, and decide by them."""
+    from rebalance.scoring.thresholds import decide, tune  # noqa: PLC0415  the same
+
+    (run,) = decided.runs
+    check_distinct([run.told, given["tune_on"]])
+    validation = _read(given["tune_on"], given, {})
+    _check_probabilities([run, validation], "--tune-on")
+    if unknown := sorted(set(validation.names) - set(run.names)):
+        raise UsageError(f"{given['tune_on']}: has a class {unknown[0]!r}, which {run.told} does not have")
+    validation = validation.renamed(run.names)
+    if decided.ratios:
+        validation = _corrected(validation, list(decided.ratios.values()))
+    if not given["quiet"]:
+        for remark in _doubts(run, validation):
+            say(remark)
+    tuned = tune(validation, given["tune_for"], settings, given["seed"])
+    assert run.probabilities is not None
+    called = decide(run.probabilities, tuned.thresholds)
+    return replace(decided, runs=[run.decided(called)], tuned=tuned)
+
+
+def _doubts(run: "Predictions", validation: "Predictions") -> Iterator[str]:
+    """Yield what speaks against thresholds picked on these validation data."""
+    if shared := set(run.paths) & set(validation.paths):
+        yield (
+            f"warning: {validation.told}: {len(shared)} paths stand in {run.told} too, {min(shared)!r} first: if they "
+            "are the same images, what follows flatters"
+        )
+    counts = [int((validation.truth == label).sum()) for label in range(len(validation.names))]
+    there = [count for count in counts if count]
+    tested = [int((run.truth == label).sum()) for label in range(len(run.names))]
+    if len(there) > 1 and max(there) == min(there) and max(tested) != min(tested):
+        yield f"warning: {validation.told}: has as many images of each class, and thresholds are for data like that"

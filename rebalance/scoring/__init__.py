@@ -1,0 +1,1 @@
+"""How good predictions are: measures, intervals and comparisons; pure, on arrays."""

@@ -1,0 +1,205 @@
+"""Predictions in CSV, read and written: path, y_true, y_pred, and a probability column per class."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rebalance.errors import SourceTreeError, did_you_mean
+from rebalance.scoring.predictions import Labels, Predictions, Probabilities
+from rebalance.storage.tables import Table, read_table
+
+PATH, TRUTH, CALLED, GROUP = ROLES = ("path", "y_true", "y_pred", "group")
+_OFF = 0.01
+"""How far from 1 probabilities may add up to, and a twentieth of it more for each class: what rounding does."""
+_DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
+
+Remark = Callable[[str], None]
+"""Takes what someone should know of a file."""
+
+
+def read_predictions(path: str, columns: Mapping[str, str], remark: Remark) -> Predictions:
+    """Read the predictions of one run; `columns` says what a role, or the probability of a class, is called.
+
+    Classes are those of y_true, y_pred and the probability columns. Without y_pred, the likeliest class is called, the
+    first of several. Raises SourceTreeError for what is no such table, names an image twice, or has no probabilities
+    where it should.
+    """
+    roles = {role: name for role, name in columns.items() if role in ROLES}
+    table = read_table(path, roles, required=(PATH, TRUTH), roles=ROLES, option="--columns")
+    if GROUP not in columns:
+        table = replace(table, places={role: place for role, place in table.places.items() if role != GROUP})
+    cells = _Cells.of(table)
+    of_classes = {name: column for name, column in columns.items() if name not in ROLES}
+    found = _probabilities(table, cells, of_classes, remark)
+    if found is None and cells.called is None:
+        raise SourceTreeError(
+            f"{path}: has no column {roles.get(CALLED, CALLED)!r}, and none for the probability of "
+            f"{min(cells.truth)!r}: say which with --columns {CALLED}=NAME or CLASS=NAME"
+        )
+    return _predictions(path, cells, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The columns that have a role."""
+
+    paths: Sequence[str]
+    truth: Sequence[str]
+    called: Sequence[str] | None
+    groups: Sequence[str] | None
+
+    @classmethod
+    def of(cls, table: Table) -> "_Cells":
+        """Read them. Raises SourceTreeError where one is empty, or an image is there twice."""
+        columns: dict[str, list[str]] = {role: [] for role in table.places}
+        lines: dict[str, int] = {}
+        kept: dict[str, str] = {}
+        for line, cells in table.rows():
+            for role, cell in cells.items():
+                if not cell:
+                    raise SourceTreeError(f"{table.path}: line {line}: its {role} is empty")
+                columns[role].append(cell if role == PATH else kept.setdefault(cell, cell))
+            if (other := lines.setdefault(cells[PATH], line)) != line:
+                raise SourceTreeError(
+                    f"{table.path}: {cells[PATH]!r} stands in lines {other} and {line}: an image has one row"
+                )
+        if not lines:
+            raise SourceTreeError(f"{table.path}: has no rows: nothing to score")
+        return cls(columns[PATH], columns[TRUTH], columns.get(CALLED), columns.get(GROUP))
+
+    @property
+    def labels(self) -> set[str]:
+        """The classes that are true or called."""
+        return {*self.truth, *(self.called or ())}
+
+
+def _predictions(path: str, cells: _Cells, found: Mapping[str, Sequence[float]] | None) -> Predictions:
+    names = tuple(sorted(cells.labels if found is None else found))
+    place_of = {name: place for place, name in enumerate(names)}
+    probabilities = None if found is None else np.array([found[name] for name in names], np.float64).T.copy()
+    if cells.called is not None:
+        called = np.array([place_of[name] for name in cells.called], np.intp)
+    else:
+        assert probabilities is not None
+        called = probabilities.argmax(axis=1)
+    truth = np.array([place_of[name] for name in cells.truth], np.intp)
+    groups = None if cells.groups is None else _numbered(cells.groups)
+    return Predictions(path, names, tuple(cells.paths), truth, called, probabilities, groups)
+
+
+def _numbered(groups: Sequence[str]) -> Labels:
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(group, len(numbers)) for group in groups], np.intp)
+
+
+def _probabilities(
+    table: Table, cells: _Cells, of_classes: Mapping[str, str], remark: Remark
+) -> dict[str, list[float]] | None:
+    """Return the probabilities of each class that has a column, or None where no class has one.
+
+    A class is one that stands in y_true or y_pred, or that `of_classes` names; further columns are classes where they
+    hold numbers that the others lack to 1.
+    """
+    columns = _class_columns(table, cells, of_classes)
+    taken = {*columns.values(), *(table.header[place] for place in table.places.values())}
+    others = [name for name in table.header if name not in taken]
+    if not columns:
+        _tell_unread(table, others, remark)
+        return None
+    lines, numbers = _numbers(table, list(columns.values()), others)
+    found = {name: numbers[column] for name, column in columns.items()}
+    row = _first_off(found)
+    if (
+        row is not None
+        and _first_off(every := found | {name: numbers[name] for name in others if name in numbers}) is None
+    ):
+        found, row = every, None
+    _tell_unread(table, [name for name in others if name not in found], remark)
+    if row is not None:
+        total = sum(values[row] for values in found.values())
+        raise SourceTreeError(
+            f"{table.path}: line {lines[row]}: the probabilities of its {len(found)} classes add up to {total:.4g}: "
+            "give what softmax gives, all classes, or y_pred alone"
+        )
+    return found
+
+
+def _class_columns(table: Table, cells: _Cells, of_classes: Mapping[str, str]) -> dict[str, str]:
+    """Return the column of each class, of none or of every one. Raises SourceTreeError where some are missing."""
+    for name, column in of_classes.items():
+        if column not in table.header:
+            raise SourceTreeError(
+                f"{table.path}: has no column {column!r}, which --columns {name}={column} names"
+                f"{did_you_mean(column, table.header)}"
+            )
+    taken = {table.header[place] for place in table.places.values()}
+    columns = {name: name for name in table.header if name in cells.labels and name not in taken} | dict(of_classes)
+    if columns and (missing := sorted(cells.labels - columns.keys())):
+        raise SourceTreeError(
+            f"{table.path}: has probabilities of {min(columns)!r} and no column for class {missing[0]!r}: say which "
+            f"with --columns {missing[0]}=NAME"
+        )
+    return columns
+
+
+def _tell_unread(table: Table, names: Sequence[str], remark: Remark) -> None:
+    if names:
+        what = "column" if len(names) == 1 else "columns"
+        remark(f"note: {table.path}: {what} {', '.join(map(repr, names))} not read: no role, and no class of this name")
+
+
+def _numbers(table: Table, needed: Sequence[str], others: Sequence[str]) -> tuple[list[int], dict[str, list[float]]]:
+    """Return the line of each row, and the numbers of columns; of others, only where all are from 0 to 1.
+
+    Raises SourceTreeError where one that is needed is not.
+    """
+    columns: dict[str, list[float]] = {name: [] for name in [*needed, *others]}
+    lines = []
+    for line, cells in replace(table, places={name: table.header.index(name) for name in columns}).rows():
+        lines.append(line)
+        for name in list(columns):
+            number = _number(cells[name], table.delimiter)
+            if number is not None:
+                columns[name].append(number)
+            elif name in needed:
+                raise SourceTreeError(
+                    f"{table.path}: line {line}: {cells[name]!r} in column {name!r} is no probability"
+                )
+            else:
+                del columns[name]
+    return lines, columns
+
+
+def _number(cell: str, delimiter: str) -> float | None:
+    """Return a number from 0 to 1, with a decimal comma where commas do not separate; None of what is none."""
+    if delimiter != "," and _DECIMAL_COMMA.fullmatch(cell):
+        cell = cell.replace(",", ".")
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    return number if 0 <= number <= 1 else None
+
+
+def _first_off(columns: Mapping[str, Sequence[float]]) -> int | None:
+    """Return the first row that does not add up to 1, or None."""
+    totals = np.sum(np.array(list(columns.values())), axis=0)
+    off = np.flatnonzero(np.abs(totals - 1) > _OFF * (1 + len(columns) / 20))
+    return int(off[0]) if len(off) else None
+
+
+def render_predictions(predictions: Predictions) -> bytes:
+    """Return predictions as CSV, names and paths as they were read."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    probabilities: Probabilities | None = predictions.probabilities
+    writer.writerow([PATH, TRUTH, CALLED, *(predictions.names if probabilities is not None else ())])
+    names = predictions.names
+    for row, path in enumerate(predictions.paths):
+        numbers = [] if probabilities is None else probabilities[row].tolist()
+        writer.writerow([path, names[predictions.truth[row]], names[predictions.called[row]], *numbers])
+    return text.getvalue().encode()
