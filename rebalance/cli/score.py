@@ -12,7 +12,6 @@ from rebalance.cli.option_types import POSITIVE, Names, Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import say
 from rebalance.cli.score_report import (
-    Judging,
     Scored,
     compared,
     print_comparison,
@@ -103,7 +102,8 @@ def score(predictions: tuple[str, ...], **given: Any) -> int:
     _check(predictions, given)
     runs = read_all([*predictions, *given["compare"]], given)
     settings = settings_asked(given, runs[0].names)
-    from rebalance.scoring.resampling import Resampling  # noqa: PLC0415  with what it imports, nothing for --help
+    from rebalance.scoring.measuring import Judging  # noqa: PLC0415  with what it imports, nothing for --help
+    from rebalance.scoring.resampling import Resampling  # noqa: PLC0415  the same
 
     resampling = Resampling(given["resamples"], given["seed"])
     with progress_bar("score", is_quiet=given["quiet"], unit="resamples") as progress:

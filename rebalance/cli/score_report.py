@@ -9,9 +9,9 @@ from rebalance.cli.scored import Decided, Runs
 from rebalance.scoring.titles import title_of
 
 if TYPE_CHECKING:
-    from rebalance.scoring.decisions import Settings
-    from rebalance.scoring.resampling import Estimate, Resampling
-    from rebalance.scoring.scores import ClassScore, Difference, Progress, Score
+    from rebalance.scoring.measuring import Judging
+    from rebalance.scoring.resampling import Estimate
+    from rebalance.scoring.scores import ClassScore, Difference, Score
 
 _SHOWN = ("precision", "recall", "specificity", "f1", "average_precision")
 """Of each class, in the first table."""
@@ -21,14 +21,6 @@ _AGAINST_THE_REST = (
 _MODELS = "one run a side: the intervals are for these two models, not for the two ways of making them"
 
 
-class Judging(NamedTuple):
-    """How predictions are judged."""
-
-    settings: "Settings"
-    resampling: "Resampling"
-    progress: "Progress"
-
-
 class Scored(NamedTuple):
     """Predictions and what they are worth."""
 
@@ -36,7 +28,7 @@ class Scored(NamedTuple):
     score: "Score"
     changes: "Sequence[Difference]"
     """From the predictions that were read."""
-    judging: Judging
+    judging: "Judging"
 
 
 class Compared(NamedTuple):
@@ -45,23 +37,23 @@ class Compared(NamedTuple):
     first: Runs
     second: Runs
     differences: "Sequence[Difference]"
-    judging: Judging
+    judging: "Judging"
 
 
-def scored_of(decided: Decided, judging: Judging) -> Scored:
+def scored_of(decided: Decided, judging: "Judging") -> Scored:
     """Measure predictions, and what was gained by what was done to them."""
     from rebalance.scoring.scores import compare, score  # noqa: PLC0415  with what it imports, nothing for --help
 
-    found = score(decided.runs, *judging)
+    found = score(decided.runs, judging)
     is_changed = decided.runs is not decided.as_read
-    return Scored(decided, found, list(compare(decided.as_read, decided.runs, *judging)) if is_changed else [], judging)
+    return Scored(decided, found, list(compare(decided.as_read, decided.runs, judging)) if is_changed else [], judging)
 
 
-def compared(first: Runs, second: Runs, judging: Judging) -> Compared:
+def compared(first: Runs, second: Runs, judging: "Judging") -> Compared:
     """Compare two ways."""
     from rebalance.scoring.scores import compare  # noqa: PLC0415  the same
 
-    return Compared(first, second, list(compare(first, second, *judging)), judging)
+    return Compared(first, second, list(compare(first, second, judging)), judging)
 
 
 def score_remarks(scored: Scored) -> Iterator[str]:
@@ -108,7 +100,7 @@ def _report(scored: Scored) -> dict[str, Any]:
     }
 
 
-def _judged(judging: Judging, runs: Runs) -> dict[str, Any]:
+def _judged(judging: "Judging", runs: Runs) -> dict[str, Any]:
     """Return how the intervals came about."""
     settings, resampling = judging.settings, judging.resampling
     weights = settings.class_weights
@@ -210,7 +202,7 @@ def _print_changes(scored: Scored) -> None:
         _print_differences(scored.changes, ("as read", "now"), scored.judging)
 
 
-def _print_differences(differences: "Sequence[Difference]", sides: tuple[str, str], judging: Judging) -> None:
+def _print_differences(differences: "Sequence[Difference]", sides: tuple[str, str], judging: "Judging") -> None:
     rows = (
         [
             title_of(one.measure, judging.settings.f_beta) + (f" of {one.class_name}" if one.class_name else ""),
@@ -244,7 +236,7 @@ def _told_few(is_too_few: bool) -> str:  # noqa: FBT001  reads as it is called
     return "too few to tell" if is_too_few else ""
 
 
-def _told_judging(judging: Judging, runs: Runs, n_classes: int) -> str:
+def _told_judging(judging: "Judging", runs: Runs, n_classes: int) -> str:
     """Return where the numbers come from, in a line."""
     drawn = "images within their class" if runs[0].groups is None else "groups within their class"
     several = f", means of {len(runs)} runs," if len(runs) > 1 else ""

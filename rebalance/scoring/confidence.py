@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rebalance.scoring.predictions import Labels, Probabilities
 
 Values = NDArray[np.float64]
-Multiplicities = NDArray[np.int64]
-"""How often each image counts in each resample, shape (n_resamples, n_images)."""
+Multiplicities = NDArray[np.float64]
+"""What each image counts in each resample, shape (n_resamples, n_images)."""
 
 N_BINS = 15
 """Of the expected calibration error."""
@@ -25,42 +25,58 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The images by the probability of one class, the most probable first."""
+    """The images by the probability of one class, the most probable first, cut where a positive is found.
+
+    Only there does recall rise, so that precision is looked at nowhere else.
+    """
 
     order: Labels
-    is_positive: NDArray[np.bool_]
-    """Of each image in that order."""
-    ends: Labels
-    """The last image of each distinct probability."""
+    """All images up to the last positive, and those that are as probable."""
+    starts: Labels
+    """Where a stretch of them begins that ends with a distinct probability of a positive."""
+    positives: Labels
+    """The positives in that order."""
+    positive_starts: Labels
+    """Where those of each stretch begin among them."""
 
     @classmethod
     def of(cls, probabilities: Values, is_positive: NDArray[np.bool_]) -> "Ranking":
         """Rank by the probabilities of one class, shape (n_images,)."""
         order = np.argsort(-probabilities, kind="stable")
         ranked = probabilities[order]
-        ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
-        return cls(order, is_positive[order], ends)
+        last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+        ends, positive_starts = np.unique(
+            last[np.searchsorted(last, np.flatnonzero(is_positive[order]))], return_index=True
+        )
+        starts = np.append(0, ends[:-1] + 1)[: len(ends)]
+        return cls(
+            order[: ends[-1] + 1] if len(ends) else order[:0], starts, order[is_positive[order]], positive_starts
+        )
 
     def average_precision(self, multiplicities: Multiplicities) -> Values:
         """Return sum (R_n - R_{n-1}) P_n of each resample, NaN where no positive is in it; scikit-learn's."""
+        if not len(self.positives):
+            return np.full(len(multiplicities), np.nan)
         right, called = self._counts(multiplicities)
         n_true = right[:, -1]
         steps = np.diff(right, axis=1, prepend=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            precision = np.where(called > 0, right / called, 0.0)
-            return np.where(n_true > 0, (steps * precision).sum(axis=1) / n_true, np.nan)
+        precision = np.divide(right, called, out=np.zeros_like(right), where=called > 0)
+        area = (steps * precision).sum(axis=1)
+        found: Values = np.divide(area, n_true, out=np.full(len(n_true), np.nan), where=n_true > 0)
+        return found
 
     def curve(self) -> Curve:
         """Return the curve of the images as they are; of a class that is not there, nothing."""
-        right, called = (counts[0] for counts in self._counts(np.ones((1, len(self.order)), np.int64)))
-        if not right[-1]:
+        if not len(self.positives):
             return Curve(np.zeros(0), np.zeros(0))
+        right, called = (counts[0] for counts in self._counts(np.ones((1, int(self.order.max()) + 1))))
         return Curve(right / right[-1], right / called)
 
-    def _counts(self, multiplicities: Multiplicities) -> tuple[Multiplicities, Multiplicities]:
-        """Return how many are called the class at each threshold, rightly and in all."""
-        ranked = multiplicities[:, self.order]
-        return (ranked * self.is_positive).cumsum(axis=1)[:, self.ends], ranked.cumsum(axis=1)[:, self.ends]
+    def _counts(self, multiplicities: Multiplicities) -> tuple[Values, Values]:
+        """Return how many are called the class at the end of each stretch, rightly and in all."""
+        called = np.add.reduceat(multiplicities[:, self.order], self.starts, axis=1).cumsum(axis=1)
+        right = np.add.reduceat(multiplicities[:, self.positives], self.positive_starts, axis=1).cumsum(axis=1)
+        return right, called
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,34 +35,27 @@ class Resampling:
     seed: int
 
     def blocks(self, predictions: Predictions) -> Iterator[tuple[range, Multiplicities]]:
-        """Yield how often each image counts in some resamples, and which these are; the first block is the data itself.
+        """Yield some resamples at a time: which, and what each image counts in each.
 
-        Images are drawn with replacement within their true class. Where there are groups, whole groups are, among those
-        of which most images are of the same class.
+        Images are drawn with replacement within their true class; where there are groups, whole groups are, among those
+        of which most images are of the same class. Of n, n - 1 are drawn and count n / (n - 1) each: so the variance is
+        that of new images (McCarthy and Snowden 1985), where drawing n gives too little in small classes.
         """
         n_images = len(predictions.paths)
-        yield range(0), np.ones((1, n_images), np.int64)
         units, strata = _units(predictions)
-        order, starts, sizes = _slots(strata)
-        n_rows = max(1, _BLOCK // max(n_images, 1))
+        slots = _Slots.of(strata)
+        n_rows = max(1, _BLOCK // max(n_images, len(predictions.names) ** 2))
         for start in range(0, self.n_resamples, n_rows):
             which = range(start, min(start + n_rows, self.n_resamples))
-            block = np.empty((len(which), n_images), np.int64)
-            for row, number in enumerate(which):
-                drawn = order[starts + _picks(random_words((self.seed, number), len(strata)), sizes)]
-                block[row] = np.bincount(drawn, minlength=len(strata))[units]
-            yield which, block
+            yield which, np.stack([slots.drawn((self.seed, number))[units] for number in which])
 
-    def runs(self, n_runs: int, side: int) -> Labels:
-        """Return which runs of a side are in each resample, shape (n_resamples, n_drawn).
-
-        Of several, one less is drawn than there are: their mean then varies as that of new runs would (McCarthy and
-        Snowden 1985), where drawing as many gives too narrow an interval.
-        """
+    def runs(self, n_runs: int, side: int) -> Values:
+        """Return the share of each run in each resample, shape (n_resamples, n_runs); one less is drawn of several."""
         if n_runs == 1:
-            return np.zeros((self.n_resamples, 1), np.intp)
+            return np.ones((self.n_resamples, 1))
         words = random_words((self.seed, side, n_runs), self.n_resamples * (n_runs - 1))
-        return _picks(words, np.full(len(words), n_runs)).reshape(self.n_resamples, n_runs - 1)
+        drawn = _picks(words, np.full(len(words), n_runs)).reshape(self.n_resamples, n_runs - 1)
+        return np.stack([(drawn == run).mean(axis=1) for run in range(n_runs)], axis=1)
 
 
 def _units(predictions: Predictions) -> tuple[Labels, Labels]:
@@ -74,12 +67,32 @@ def _units(predictions: Predictions) -> tuple[Labels, Labels]:
     return predictions.groups, counts.argmax(axis=1)
 
 
-def _slots(strata: Labels) -> tuple[Labels, Labels, Labels]:
-    """Return the units by stratum, and for each place among them where its stratum starts and how large it is."""
-    order = np.argsort(strata, kind="stable")
-    counts = np.bincount(strata)
-    starts = np.repeat(np.cumsum(counts) - counts, counts)
-    return order, starts, np.repeat(counts, counts)
+@dataclass(frozen=True, slots=True)
+class _Slots:
+    """Places into which units are drawn, stratum by stratum: one less than a stratum has, or its only one."""
+
+    order: Labels
+    """The units by stratum."""
+    starts: Labels
+    """Where the stratum of each place starts in that order."""
+    sizes: Labels
+    """How many units it has."""
+    weights: Values
+    """What each unit counts where it is drawn."""
+
+    @classmethod
+    def of(cls, strata: Labels) -> "_Slots":
+        """Take the stratum of each unit."""
+        counts = np.bincount(strata)
+        n_drawn = np.where(counts > 1, counts - 1, counts)
+        starts = np.repeat(np.cumsum(counts) - counts, n_drawn)
+        weights = np.divide(counts, n_drawn, out=np.ones(len(counts)), where=n_drawn > 0)
+        return cls(np.argsort(strata, kind="stable"), starts, np.repeat(counts, n_drawn), weights[strata])
+
+    def drawn(self, seed: tuple[int, ...]) -> Values:
+        """Return what each unit counts in one resample."""
+        picked = self.order[self.starts + _picks(random_words(seed, len(self.starts)), self.sizes)]
+        return np.bincount(picked, minlength=len(self.order)) * self.weights
 
 
 def random_words(seed: tuple[int, ...], n_words: int) -> NDArray[np.uint64]:
