@@ -10,6 +10,7 @@ from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebalance.scoring.decisions import Settings
 from rebalance.scoring.measuring import Judging
@@ -25,15 +26,15 @@ PHI = NormalDist().cdf
 NAMES = ("a", "b", "c")
 
 
-def normal(seed: tuple[int, ...], *shape: int) -> np.ndarray:
+def normal(seed: tuple[int, ...], *shape: int) -> NDArray[np.float64]:
     """Return normal numbers of a stream of their own."""
     words = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(2 * int(np.prod(shape)))
     first, second = (words / 2.0**64).reshape(2, -1)
-    return (np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second)).reshape(shape)
+    return np.asarray(np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second)).reshape(shape)
 
 
 def way(
-    seed: int, side: int, n_runs: int, truth: np.ndarray, difficulty: np.ndarray
+    seed: int, side: int, n_runs: int, truth: NDArray[np.intp], difficulty: NDArray[np.float64]
 ) -> tuple[list[Predictions], float]:
     """Return the runs of a way, and the balanced accuracy that these very runs have in the long run."""
     luck = SPREAD_RUN * normal((seed, side, 1), n_runs)
