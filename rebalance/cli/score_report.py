@@ -239,7 +239,7 @@ def _told_few(is_too_few: bool) -> str:  # noqa: FBT001  reads as it is called
 def _told_judging(judging: "Judging", runs: Runs, n_classes: int) -> str:
     """Return where the numbers come from, in a line."""
     drawn = "images within their class" if runs[0].groups is None else "groups within their class"
-    several = f", means of {len(runs)} runs," if len(runs) > 1 else ""
+    several = f", means of {len(runs)} runs" if len(runs) > 1 else ""
     is_wilson = len(runs) == 1 and runs[0].groups is None
     return (
         f"{len(runs[0].paths)} images of {n_classes} classes{several}; intervals by {judging.resampling.n_resamples} "

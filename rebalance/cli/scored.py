@@ -44,11 +44,11 @@ def read_all(paths: Sequence[str], given: Given) -> list["Predictions"]:
 
 def check_distinct(paths: Sequence[str]) -> None:
     """Raise UsageError where a file is given twice."""
-    seen: dict[str, str] = {}
+    seen: set[bytes] = set()
     for path in paths:
-        other = seen.setdefault(os.path.realpath(to_bytes(path)).decode(errors="surrogateescape"), path)
-        if other is not path:
-            raise UsageError(f"{path}: is given twice; every file is one training run")
+        if (real := os.path.realpath(to_bytes(path))) in seen:
+            raise UsageError(f"{path}: is given twice; each is to be a file of its own")
+        seen.add(real)
 
 
 def _read(path: str, given: Given, more: Mapping[str, str]) -> "Predictions":
