@@ -23,6 +23,7 @@ _HEAVY = (
     "cv2",
     "tqdm",
     "concurrent.futures",
+    "matplotlib",
     "multiprocessing",
     "onnxruntime",
 )
@@ -90,7 +91,7 @@ def test_the_readme_names_the_exit_codes_that_help_names(run: Run) -> None:
         assert words in plain
 
 
-@pytest.mark.parametrize("command", ["augment", "undersample", "smote"])
+@pytest.mark.parametrize("command", ["augment", "undersample", "smote", "score"])
 def test_every_option_of_a_command_stands_in_its_page(run: Run, command: str) -> None:
     names = {"smote": ("smote", "augment")}.get(command, (command,))
     page = "".join((ROOT / "docs" / f"{name}.md").read_text() for name in names)
@@ -106,7 +107,7 @@ def test_without_a_command_the_help_is_shown_as_it_is(run: Run) -> None:
 
 
 def test_every_command_has_an_example(run: Run) -> None:
-    for command in ("inspect", "augment", "undersample", "smote", "embed", "verify", "replay", "configs"):
+    for command in ("inspect", "augment", "undersample", "smote", "embed", "score", "verify", "replay", "configs"):
         assert f"rebalance {command} " in run(command, "--help").out
 
 

@@ -61,7 +61,8 @@ def _spread(arguments: Sequence[str]) -> Iterator[str]:
 )  # fmt: skip
 @click.option(
     "--columns", "--column", "columns", type=Names(), multiple=True, metavar="ROLE=NAME",
-    help="What a file calls path, y_true, y_pred, or the probability of a class (CLASS=NAME); may be repeated.",
+    help="What a file calls path, y_true, y_pred, or the probability of a class (CLASS=NAME); may be repeated, or "
+    "joined by commas.",
 )  # fmt: skip
 @click.option("--groups", type=Names(), metavar="COLUMN", help="Images of one group are drawn together.")
 @click.option(

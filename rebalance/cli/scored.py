@@ -64,7 +64,7 @@ def _read(path: str, given: Given, more: Mapping[str, str]) -> "Predictions":
 def columns_asked(given: Given) -> dict[str, str]:
     """Return what a file calls roles and the probabilities of classes. Raises UsageError."""
     columns: dict[str, str] = {}
-    for text in given["columns"]:
+    for text in _parts(given["columns"]):
         role, separator, name = text.rpartition("=")
         if not separator or not name or not role:
             raise UsageError(f"--columns {text!r} is not ROLE=NAME with path, y_true, y_pred or a class")
@@ -73,6 +73,13 @@ def columns_asked(given: Given) -> dict[str, str]:
         if columns.setdefault(role, name) != name:
             raise UsageError(f"--columns names two columns for {role}: {columns[role]!r} and {name!r}")
     return columns
+
+
+def _parts(texts: Sequence[str]) -> Iterator[str]:
+    """Yield what stands between commas, where each part is ROLE=NAME; else the whole."""
+    for text in texts:
+        parts = text.split(",")
+        yield from parts if all("=" in part for part in parts) else [text]
 
 
 def settings_asked(given: Given, names: Sequence[str]) -> "Settings":

@@ -86,7 +86,7 @@ def test_csv_has_a_line_a_number(run: Run, test_csv: Path) -> None:
 def test_columns_are_mapped_and_groups_drawn_together(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("file,label,guess,patient\n" + "".join(f"{n},{n % 2},{n % 3 % 2},{n // 6}\n" for n in range(60)))
-    mapped = ["--columns", "path=file", "--columns", "y_true=label", "--columns", "y_pred=guess"]
+    mapped = ["--columns", "path=file,y_true=label", "--columns", "y_pred=guess"]
     alone = run("score", path, *mapped, "--format", "json")
     assert "note: " in alone.err
     assert "column 'patient' not read" in alone.err
