@@ -41,6 +41,14 @@ class SettingType(click.ParamType[Any]):
             self.fail(f"{value!r} is not {error}", param, ctx)
 
 
+def _number(value: Any) -> float:
+    """Return a number, NaN where it is none."""
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
+
+
 class Positive(click.ParamType[float]):
     """A finite number above 0."""
 
@@ -48,10 +56,7 @@ class Positive(click.ParamType[float]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number."""
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
+        number = _number(value)
         if not (math.isfinite(number) and number > 0):
             self.fail(f"{value!r} is not a number above 0", param, ctx)
         return number
@@ -64,10 +69,7 @@ class Unit(click.ParamType[float]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number."""
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
+        number = _number(value)
         if not 0 <= number < 1:
             self.fail(f"{value!r} is not a number from 0 to below 1", param, ctx)
         return number
