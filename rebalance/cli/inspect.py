@@ -7,6 +7,7 @@ import click
 
 from rebalance.cli import options
 from rebalance.cli.embeddings import look
+from rebalance.cli.labels import check_labeling, inspect_labels, labeling
 from rebalance.cli.leakage import find_leakage
 from rebalance.cli.neighbors import neighbor_columns, neighbors_found, print_neighbors
 from rebalance.cli.option_types import POSITIVE, Path
@@ -36,6 +37,7 @@ from rebalance.storage.tables import is_table
 @click.argument("source", type=Path())
 @options.sampling_strategy
 @weighting
+@labeling
 @click.option("--check", is_flag=True, help="Decode every image; list bad ones and exact duplicates.")
 @click.option("--neighbors", is_flag=True, help="Look at the pictures: which classes, images and copies look odd.")
 @options.looking
@@ -61,7 +63,11 @@ def inspect(source: str, **given: Any) -> int:
     rebalance inspect data --split train --leakage fail
     rebalance inspect data/train --neighbors
     rebalance inspect data/train --weights effective --export keras weights.json
+    rebalance inspect data/images --labels data/labels.csv --column path=image
     """
+    if given["labels"] is not None:
+        return inspect_labels(source, given)
+    check_labeling(given, ())
     check_weighting(given)
     is_counting = _is_counting(source, given)
     opened = open_source(source, given, is_counting=is_counting)

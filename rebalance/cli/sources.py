@@ -36,7 +36,7 @@ def open_source(source: str, given: Given, *, is_counting: bool = False) -> Sour
     """Return what SOURCE holds, in its groups; of images that are only counted, the names."""
     split = given["split"]
     described: dict[str, object] = {} if split is None else {"split": split}
-    columns = _columns(given, source)
+    columns = columns_asked(given, source)
     scanned = partial(_scan, is_counting=is_counting)
     reread = partial(_read_list if is_table(source) else scanned, source, columns, given)
     dataset, table = reread()
@@ -91,7 +91,7 @@ def hold_out_asked(source: Source, given: Given) -> Source:
     return replace(source, dataset=dataset, described={**source.described, **described})
 
 
-def _columns(given: Given, source: str) -> Columns:
+def columns_asked(given: Given, source: str) -> Columns:
     """Return which column has which role, where it is not called so."""
     columns: dict[str, str] = {}
     for text in given["column"]:

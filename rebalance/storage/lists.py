@@ -15,7 +15,7 @@ from rebalance.planning.naming import NAME_MAX, Place
 from rebalance.storage.manifest import NAME as MANIFEST_NAME
 from rebalance.storage.names import encode_name
 from rebalance.storage.scan import is_excluded, is_image_name, link_problem, told_splits
-from rebalance.storage.tables import Table
+from rebalance.storage.tables import Rows
 
 LIST_NAME = "rebalance.csv"
 REPETITIONS = "repetitions"
@@ -23,7 +23,7 @@ REPETITIONS = "repetitions"
 
 
 def read_list(
-    table: Table, root: str, *, split: str | None = None, exclude: Sequence[str] = (), follow_symlinks: bool = False
+    table: Rows, root: str, *, split: str | None = None, exclude: Sequence[str] = (), follow_symlinks: bool = False
 ) -> Dataset:
     """Return the images that a table names below `root` as a dataset; what is odd is listed in it, not raised.
 

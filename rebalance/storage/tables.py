@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Protocol
 
 from rebalance.dataset import to_bytes
 from rebalance.errors import SourceTreeError, did_you_mean, listed
@@ -24,6 +25,16 @@ Columns = Mapping[str, str]
 def is_table(path: str) -> bool:
     """Return whether a path names a table by its suffix, and no folder."""
     return path.lower().endswith((".csv", ".tsv")) and not os.path.isdir(to_bytes(path))
+
+
+class Rows(Protocol):
+    """What a list of images is read from."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def header(self) -> tuple[str, ...]: ...  # noqa: D102
+    def rows(self) -> Iterator[tuple[int, dict[str, str]]]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

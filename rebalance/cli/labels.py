@@ -1,0 +1,225 @@
+"""`--labels`: images with several labels each, as they are asked for, and what `inspect` says of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from rebalance.cli import options
+from rebalance.cli.asked import is_on_command_line
+from rebalance.cli.option_types import Names, Path
+from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
+from rebalance.cli.sources import columns_asked
+from rebalance.cli.together import together
+from rebalance.dataset import to_bytes
+from rebalance.errors import TargetError, UsageError, listed
+from rebalance.labels import Labels
+from rebalance.planning.multilabel import (
+    LabelWeight,
+    always_together,
+    label_weights,
+    measure_labels,
+)
+from rebalance.planning.targets import over_sampling_targets, parse_strategy
+from rebalance.storage.exports import label_export_start, render_label_export
+from rebalance.storage.labels import Labeled, find_form, merge_folders, read_labels
+from rebalance.storage.output import check_side_file
+from rebalance.storage.scan import scan
+from rebalance.storage.single import whole_file
+from rebalance.storage.tables import is_table, read_table
+
+Given = Mapping[str, Any]
+FOLDERS = "folders"
+_ALIKE = 5
+"""Labels that a line names."""
+
+labeling = together(
+    click.option(
+        "--labels", type=Path(), metavar="FILE.csv|folders",
+        help="Images have several labels each: columns of 0 and 1 in this file, or one column that lists them; or the "
+        "class folders in which an image stands.",
+    ),
+    click.option(
+        "--label-columns", type=Names(), multiple=True, metavar="NAME",
+        help="Which columns are labels; may be repeated.  [default: all of 0 and 1]",
+    ),
+    click.option(
+        "--label-delimiter", type=Names(), default="|", show_default=True, metavar="TEXT",
+        help="What stands between the labels of a column `label` that lists them.",
+    ),
+)  # fmt: skip
+
+
+def check_labeling(given: Given, not_with: Sequence[str]) -> None:
+    """Raise UsageError for options that have no effect, with --labels or without."""
+    if given["labels"] is None:
+        for name in ("label_columns", "label_delimiter"):
+            if is_on_command_line(name):
+                raise UsageError(f"--{name.replace('_', '-')} goes with --labels")
+        return
+    for name in not_with:
+        if is_on_command_line(name):
+            raise UsageError(f"--{name.replace('_', '-')} is for images of one class each: leave out that or --labels")
+    if given["labels"] != FOLDERS and not is_table(given["labels"]):
+        raise UsageError(f"--labels {given['labels']!r} is neither a .csv or .tsv nor `{FOLDERS}`")
+    if given["labels"] == FOLDERS and is_on_command_line("label_columns"):
+        raise UsageError("--label-columns goes with --labels FILE.csv: leave out folders with --exclude")
+
+
+def open_labeled(source: str, given: Given) -> Labeled:
+    """Return the images of SOURCE and their labels."""
+    settings = {"exclude": given["exclude"], "follow_symlinks": given["symlinks"] == "follow"}
+    if given["labels"] == FOLDERS:
+        from rebalance.leakage import same_contents  # noqa: PLC0415  with what it imports, nothing for --help
+
+        dataset = scan(source, **settings)
+        contents = same_contents(dataset.root, dataset.images(), options.n_workers(given))
+        return merge_folders(dataset, contents.sums)
+    table = read_table(given["labels"], columns_asked(given, given["labels"]), required=("path",))
+
+    def tell(remark: str) -> None:
+        if not given["quiet"]:
+            say(remark)
+
+    form = find_form(table, given["label_columns"], given["label_delimiter"], tell)
+    return read_labels(table, form, source, **settings)
+
+
+_OF_CLASSES = (
+    "neighbors", "weights", "mu", "beta", "normalize", "max_weight", "sample_weights", "embedder", "model_setting",
+    "embeddings", "embedding_paths", "similarity", "split", "leakage", "group_by", "images", "check",
+)  # fmt: skip
+"""Options of `inspect` that say nothing of images with several labels."""
+
+
+def inspect_labels(source: str, given: Given) -> int:
+    """Print what SOURCE holds by its labels, and write their weights; return the exit code."""
+    check_labeling(given, _OF_CLASSES)
+    labeled = open_labeled(source, given)
+    for form, path in given["export"]:
+        check_side_file(path, [labeled.dataset.root], label_export_start(form, path), f"--export {form}")
+    report = label_report(labeled, given)
+    print_labels(report, given["format"])
+    if not given["quiet"]:
+        for remark in _remarks(labeled, report):
+            say(remark)
+    failures = list(_failures(report, given))
+    for failure in failures:
+        say(failure)
+    if labeled.dataset.problems or failures:
+        return 3 if labeled.dataset.problems else 1
+    for form, path in given["export"]:
+        content = render_label_export(form, path, labeled.labels)
+        with whole_file(to_bytes(path), is_replacing=True) as file:
+            file.write(content)
+    return 0
+
+
+def _remarks(labeled: Labeled, report: Mapping[str, Any]) -> Iterator[str]:
+    if ignored := labeled.dataset.ignored:
+        yield f"note: {len(ignored)} files or rows are left out: {ignored[0].path!r} ({ignored[0].reason}) first"
+    if report["never"]:
+        yield f"note: {len(report['never'])} labels never occur and are in no measure: {report['never'][0]!r} first"
+
+
+def _failures(report: Mapping[str, Any], given: Given) -> Iterator[str]:
+    for row in report["labels"]:
+        limit, ratio = given["fail_imbalance"], row["irlbl"]
+        if limit is not None and (ratio is None or ratio > limit):
+            told = "undefined" if ratio is None else f"{ratio:.2f}"
+            yield f"label {row['name']!r}: IRLbl {told} passes --fail-imbalance {limit:g}"
+        if given["fail_min_count"] is not None and row["positives"] < given["fail_min_count"]:
+            yield (
+                f"label {row['name']!r} is on {row['positives']} images, fewer than --fail-min-count "
+                f"{given['fail_min_count']}"
+            )
+
+
+def label_report(labeled: Labeled, given: Given) -> dict[str, Any]:
+    """Return what there is to say of the labels, ready for JSON."""
+    labels, measures = labeled.labels, measure_labels(labeled.labels)
+    weights, missing = label_weights(labels), _missing(labels, given)
+    without = sum(n_images for label_set, n_images in zip(labels.sets, labels.n_with, strict=True) if not label_set)
+    return {
+        "schema": 1,
+        "source": labeled.dataset.root,
+        "n_images": labels.n_images,
+        "n_without_label": without,
+        "n_labels": len(labels.names),
+        "mean_ir": measures.mean_ir,
+        "cvir": measures.cvir,
+        "scumble": measures.scumble,
+        "cardinality": measures.cardinality,
+        "density": measures.density,
+        "n_label_sets": measures.n_label_sets,
+        "labels": [
+            {
+                "name": name,
+                "index": index,
+                "positives": positive,
+                "negatives": labels.n_images - positive,
+                "irlbl": measures.imbalance_ratios[index],
+                **_weight_entries(weights[index]),
+                "missing": missing.get(name),
+            }
+            for index, (name, positive) in enumerate(zip(labels.names, labels.positives, strict=True))
+        ],
+        "never": [name for name, positive in zip(labels.names, labels.positives, strict=True) if not positive],
+        "always_together": list(always_together(labels)),
+        "ignored": [remark._asdict() for remark in labeled.dataset.ignored],
+        "problems": [remark._asdict() for remark in labeled.dataset.problems],
+    }
+
+
+def _weight_entries(weight: LabelWeight | None) -> dict[str, float | None]:
+    names = ("weight_positive", "weight_negative", "pos_weight")
+    return dict(zip(names, weight or (None, None, None), strict=True))
+
+
+def _missing(labels: Labels, given: Given) -> dict[str, int]:
+    """Return what each label lacks to its target; empty where there is none to reach."""
+    counts = {name: count for name, count in zip(labels.names, labels.positives, strict=True) if count}
+    try:
+        targets = over_sampling_targets(parse_strategy(given["sampling_strategy"], options.read_text), counts)
+    except TargetError as error:
+        if not given["quiet"]:
+            say(f"note: {error}")
+        return {}
+    return {name: targets[name] - count for name, count in counts.items()}
+
+
+def print_labels(report: Mapping[str, Any], report_format: str) -> None:
+    """Print what a report says of labels."""
+    if report_format == "json":
+        print_json(report)
+        return
+    keys = ("name", "index", "positives", "negatives", "irlbl", *_WEIGHTS, "missing")
+    if report_format == "csv":
+        print_csv(keys, ([row[key] for key in keys] for row in report["labels"]))
+        return
+    shown = [row for row in report["labels"] if row["positives"]]
+    titles = ("label", "index", "positives", "negatives", "IRLbl", "w(y=1)", "w(y=0)", "pos_weight", "missing")
+    print_table(titles, ([_cell(row[key]) for key in keys] for row in shown))
+    emit(
+        f"{report['n_labels']} labels, {report['n_images']} images, {report['n_without_label']} without a label, "
+        f"{report['n_label_sets']} label sets; {report['cardinality']:.4g} labels an image, "
+        f"density {report['density']:.4g}"
+    )
+    emit(
+        f"MeanIR {_cell(report['mean_ir'])}, CVIR {_cell(report['cvir'])}, SCUMBLE {report['scumble']:.4g}"
+        " (0: frequent and rare labels never meet)"
+    )
+    if report["never"]:
+        emit(displayed(f"never: {listed(map(repr, report['never']))}"))
+    for names in report["always_together"]:
+        emit(displayed(f"always together: {listed(map(repr, names))}"))
+    for title, key in (("ignored", "ignored"), ("problem", "problems")):
+        for remark in report[key]:
+            emit(displayed(f"{title}: {remark['path']}: {remark['reason']}"))
+
+
+_WEIGHTS = ("weight_positive", "weight_negative", "pos_weight")
+
+
+def _cell(value: object) -> object:
+    return "-" if value is None else f"{value:.5g}" if isinstance(value, float) else value

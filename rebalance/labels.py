@@ -1,0 +1,47 @@
+"""Images with any number of labels each."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LabelSet = tuple[int, ...]
+"""Places of labels among the names, ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of a set of images."""
+
+    names: tuple[str, ...]
+    """Of the labels, in the order of their columns."""
+    sets: tuple[LabelSet, ...]
+    """Every combination that occurs, once, ascending."""
+    set_of: Mapping[str, int]
+    """Path -> the place of its combination."""
+
+    @property
+    def n_images(self) -> int:
+        """How many images there are."""
+        return len(self.set_of)
+
+    @property
+    def n_with(self) -> list[int]:
+        """Return how many images have each combination."""
+        counts = Counter(self.set_of.values())
+        return [counts[place] for place in range(len(self.sets))]
+
+    @property
+    def positives(self) -> list[int]:
+        """Return how many images have each label."""
+        counts = [0] * len(self.names)
+        for label_set, n_images in zip(self.sets, self.n_with, strict=True):
+            for label in label_set:
+                counts[label] += n_images
+        return counts
+
+
+def labels_of(names: tuple[str, ...], found: Mapping[str, LabelSet]) -> Labels:
+    """Return the labels of images by path."""
+    sets = tuple(sorted(set(found.values())))
+    place_of = {label_set: place for place, label_set in enumerate(sets)}
+    return Labels(names, sets, {path: place_of[label_set] for path, label_set in found.items()})
