@@ -102,7 +102,7 @@ def _read(path: str) -> str:
         raise SourceTreeError(f"{path}: line {line} is not UTF-8: save it as UTF-8") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise SourceTreeError(f"{path}: line {line} holds a NUL: it is no text; write it anew as UTF-8")
+        raise SourceTreeError(f"{path}: line {line}: holds a NUL, which no text does: write it anew as UTF-8")
     return text if "\n" in text else text.replace("\r", "\n")  # as old spreadsheets end their lines
 
 

@@ -43,7 +43,7 @@ LISTS: Mapping[str, tuple[bytes, str]] = {
     "UTF-16": (LISTED.encode("utf-16"), "is UTF-16: save it as UTF-8"),
     "UTF-32": (LISTED.encode("utf-32"), "is UTF-32: save it as UTF-8"),
     "Latin-1": (LISTED.encode() + "café.png,cat\n".encode("latin-1"), "line 8 is not UTF-8"),
-    "a NUL": (LISTED.encode() + b"cat/\0.png,cat\n", "line 8: 'cat/\\x00.png' is no path"),
+    "a NUL": (LISTED.encode() + b"cat/\0.png,cat\n", "line 8: holds a NUL, which no text does"),
     "bytes": (bytes(range(256)) * 50, "is not UTF-8"),
     "a quote without end": (LISTED.encode() + b'"cat/9.png,cat\n', "is no CSV"),
     "a field of 200 kB": (LISTED.encode() + b"x" * 200_000 + b",cat\n", "line 8 is no CSV: field larger than"),

@@ -91,7 +91,7 @@ def test_the_usual_forms_are_read(tmp_path: Path, content: bytes) -> None:
         (LIKELY.replace("0.25", "0.9").encode(), "line 2: the probabilities of its 2 classes add up to 1.65"),
         (LIKELY.replace("dog\n", "cow\n").encode(), "has probabilities of 'cat' and no column for class 'dog'"),
         (b"path,y_true\n1.jpg,cat\n", "has no column 'y_pred', and none for the probability of 'cat'"),
-        (LIKELY.replace("1.jpg", "1\0.jpg").encode(), "line 2 holds a NUL: it is no text"),
+        (LIKELY.replace("1.jpg", "1\0.jpg").encode(), "line 2: holds a NUL"),
         (b'path,y_true,y_pred\n"1.jpg,cat,cat\n', "is no CSV"),
     ],
 )
