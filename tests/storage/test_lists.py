@@ -69,7 +69,7 @@ def test_columns_may_have_other_names(root: Path) -> None:
         ("path,label\na.png,cat\na.png,cat\n", "'a.png' stands in lines 2 and 3; every image stands there once"),
         ("path,label\na.png,cat\n./a.png,dog\n", "lines 2 and 3: label 'cat' and 'dog'; an image has one"),
         ("path,label\nx/y/d.png,cat\nx_y_d.png,cat\n", "would both become 'cat/x_y_d.png'"),
-        ('path,label\n"a.png,cat\n', "is no CSV"), ("path,label\na\0.png,cat\n", "is no"),
+        ('path,label\n"a.png,cat\n', "is no CSV"), ("path,label\na\0.png,cat\n", "line 2: holds a NUL"),
         (b"path,label\n\xe9.png,cat\n", "line 2 is not UTF-8"), (b"\xff\xfep\0a\0", "is UTF-16"),
         ("path,label,split\na.png,cat,\n", "split '' is empty"),
     ],
