@@ -63,6 +63,12 @@ def score_remarks(scored: Scored) -> Iterator[str]:
             yield f"note: class {one.name!r} stands in no y_true: its recall is undefined and in no mean"
         elif not one.n_called:
             yield f"note: class {one.name!r} is never predicted: its precision is undefined"
+    if few := [one for one in scored.score.classes if one.support and one.is_too_few]:
+        drawn = "images" if scored.decided.runs[0].groups is None else "groups"
+        yield (
+            f"note: {len(few)} of {len(scored.score.classes)} classes have fewer than 10 {drawn}, {few[0].name!r} first: "
+            "means over the classes are known less well than their intervals say"
+        )
 
 
 def print_score(scored: Scored, report_format: str) -> None:

@@ -1,6 +1,6 @@
-"""How often images with several labels are copied or kept, so that the labels come as near to their targets as can be."""
+"""How often images with several labels are copied or kept, for the labels to come as near to their targets as can be."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rebalance.labels import LabelSet
 
 Counts = NDArray[np.intp]
-_SLACK = 1e-7
-"""What the best deviation may be passed by where other things are made better."""
+_TOLERANCE = 1e-9
+"""Of reduced costs, which are shares of a target."""
 _N_PASSES = 50
 
 
@@ -60,80 +60,97 @@ def solve(problem: Problem, *, is_keeping: bool) -> Solution:
     """Return the choice with the least deviation, within what rounding to whole images costs.
 
     A linear program, solved by HiGHS (Huangfu and Hall 2018), gives the least deviation where images could be divided.
-    A second one looks among those that reach it: the one in which the most used set is used least, or, `is_keeping`,
-    the one that takes most. Then whole numbers next to it are looked for, one set after the other.
+    A second one looks among all that reach it, which are those that keep every variable with a reduced cost at its
+    bound: for the one that copies images evenly, the first copy of an image costing 1, the second 2, the next two 3,
+    twice as many more 4 each ..., or, `is_keeping`, for the one that keeps most images. Then whole numbers are looked
+    for next to it, one set after the other.
     """
     if not len(problem.sets):
         return Solution(np.zeros(0, np.intp), problem.deviation(np.zeros(0, np.intp)), 0.0)
     divided, bound = _relaxed(problem, is_keeping=is_keeping)
-    taken = _rounded(problem, divided)
-    return Solution(taken, problem.deviation(taken), min(bound, problem.deviation(taken)))
+    taken = _rounded(problem, divided, is_keeping=is_keeping)
+    deviation = problem.deviation(taken)
+    return Solution(taken, deviation, min(bound, deviation))
 
 
 def _relaxed(problem: Problem, *, is_keeping: bool) -> tuple[NDArray[np.float64], float]:
     """Return how many images of each set are taken, as fractions, and the least deviation."""
-    from scipy.optimize import linprog  # noqa: PLC0415  takes a while
-    from scipy.sparse import csr_array, eye_array, hstack, vstack  # noqa: PLC0415  the same
+    from scipy.sparse import csc_array, eye_array, hstack  # noqa: PLC0415  takes a while
 
     n_labels, n_sets = problem.n_labels, len(problem.sets)
-    weights = 1 / problem.targets
     eye = eye_array(n_labels)
-    balance = hstack([problem.incidence, eye, -eye], format="csr")
+    balance = csc_array(hstack([problem.incidence, eye, -eye]))  # taken, short of the target, beyond it
     wanted = (problem.targets - problem.base).astype(np.float64)
-    bounds = [(0, int(most)) for most in problem.most] + [(0, None)] * (2 * n_labels)
-    cost = np.concatenate([np.zeros(n_sets), weights, weights])
-    first = linprog(cost, A_eq=balance, b_eq=wanted, bounds=bounds, method="highs")
-    _check(first)
-    limit = first.fun * (1 + _SLACK) + _SLACK
-    if is_keeping:
-        second = linprog(
-            np.concatenate([-np.ones(n_sets), np.zeros(2 * n_labels)]),
-            A_ub=csr_array(cost[None]), b_ub=[limit], A_eq=balance, b_eq=wanted, bounds=bounds, method="highs",
-        )  # fmt: skip
-        _check(second)
-        return second.x[:n_sets], first.fun
-    used = hstack([eye_array(n_sets), csr_array((n_sets, 2 * n_labels)), csr_array(-problem.per_image[:, None])])
-    best = hstack([csr_array(cost[None]), csr_array((1, 1))])
-    least = 1e-6 / max(1, int(problem.per_image.sum()))
-    second = linprog(
-        np.concatenate([np.full(n_sets, least), np.zeros(2 * n_labels), [1.0]]),
-        A_ub=vstack([used, best], format="csr"), b_ub=np.append(np.zeros(n_sets), limit),
-        A_eq=hstack([balance, csr_array((n_labels, 1))], format="csr"), b_eq=wanted, bounds=[*bounds, (0, None)],
-        method="highs",
-    )  # fmt: skip
-    _check(second)
-    return second.x[:n_sets], first.fun
+    short = problem.targets - 1.0 if is_keeping else np.full(n_labels, np.inf)  # no label is to vanish
+    upper = np.concatenate([problem.most.astype(np.float64), short, np.full(n_labels, np.inf)])
+    cost = np.concatenate([np.zeros(n_sets), 1 / problem.targets, 1 / problem.targets])
+    first = _minimized(cost, balance, wanted, upper)
+    is_full = first.upper.marginals < -_TOLERANCE
+    fixed = np.where(is_full, upper, 0.0)
+    is_free = ~is_full & (first.lower.marginals <= _TOLERANCE)
+    sets, others = np.flatnonzero(is_free[:n_sets]), np.flatnonzero(is_free[n_sets:]) + n_sets
+    steps = [(-1.0, problem.most[sets])] if is_keeping else list(_steps(problem, sets))
+    second = _minimized(
+        np.concatenate([*(np.full(len(sets), price) for price, _ in steps), np.zeros(len(others))]),
+        csc_array(hstack([*[balance[:, sets]] * len(steps), balance[:, others]])),
+        wanted - balance @ fixed,
+        np.concatenate([*(most for _, most in steps), upper[others]]).astype(np.float64),
+    )
+    if second is None:  # by a hair of arithmetic: the first is as near to the targets
+        return np.asarray(first.x[:n_sets]), float(first.fun)
+    divided = fixed[:n_sets].copy()
+    divided[sets] += second.x[: len(steps) * len(sets)].reshape(len(steps), len(sets)).sum(axis=0)
+    return divided, float(first.fun)
 
 
-def _check(result: Any) -> None:
-    if result.x is None:
-        raise AssertionError(result.message)  # a bounded problem that can always be met has a solution
+def _steps(problem: Problem, sets: Counts) -> Iterator[tuple[float, Counts]]:
+    """Yield what further images of each set cost, and how many may be taken at that price."""
+    n_each, left, price = 1, problem.most[sets], 1.0
+    while (left > 0).any():
+        at_this = np.minimum(problem.per_image[sets] * n_each, left)
+        yield price, at_this
+        left = left - at_this
+        n_each, price = n_each * 2 if price > 1 else 1, price + 1
 
 
-def _rounded(problem: Problem, divided: NDArray[np.float64]) -> Counts:
+def _minimized(cost: NDArray[np.float64], matrix: Any, wanted: NDArray[np.float64], upper: NDArray[np.float64]) -> Any:
+    """Return the solution of a linear program with variables from 0 to their upper bounds, None where it finds none."""
+    from scipy.optimize import linprog  # noqa: PLC0415  takes a while
+
+    bounds = np.stack([np.zeros(len(upper)), upper], axis=1)
+    found = linprog(cost, A_eq=matrix, b_eq=wanted, bounds=bounds, method="highs-ipm")
+    return found if found.x is not None else None
+
+
+def _rounded(problem: Problem, divided: NDArray[np.float64], *, is_keeping: bool) -> Counts:
     """Return whole numbers from fractions: each set in turn is moved by one while that brings labels nearer.
 
-    First those whose fraction is largest.
+    First those whose fraction is largest. Where images are kept, those of a label never become none.
     """
-    taken = np.minimum(np.floor(divided + 1e-9).astype(np.intp), problem.most)
-    gap = (problem.targets - problem.base - problem.incidence @ taken).astype(np.intp).tolist()
-    weights = (1 / problem.targets).tolist()
-    order = np.argsort(taken - divided, kind="stable").tolist()
-    counts, most = taken.tolist(), problem.most.tolist()
+    taken = np.minimum(np.floor(divided + 1e-6).astype(np.intp), problem.most)
+    achieved = (problem.base + problem.incidence @ taken).astype(np.intp)
+    targets, order = problem.targets.tolist(), np.argsort(taken - divided, kind="stable").tolist()
+    counts, most, labels = taken.tolist(), problem.most.tolist(), achieved.tolist()
     for _ in range(_N_PASSES):
         is_moved = False
         for place in order:
+            label_set = problem.sets[place]
             for step in (1, -1):
-                while 0 <= counts[place] + step <= most[place] and _gain(problem.sets[place], gap, weights, step) > 1e-12:
+                while 0 <= counts[place] + step <= most[place] and _gain(label_set, labels, targets, step) > _TOLERANCE:
+                    if is_keeping and any(labels[label] + step < 1 for label in label_set):
+                        break
                     counts[place] += step
                     is_moved = True
-                    for label in problem.sets[place]:
-                        gap[label] -= step
+                    for label in label_set:
+                        labels[label] += step
         if not is_moved:
             break
     return np.array(counts, np.intp)
 
 
-def _gain(label_set: LabelSet, gap: Sequence[int], weights: Sequence[float], step: int) -> float:
+def _gain(label_set: LabelSet, achieved: Sequence[int], targets: Sequence[int], step: int) -> float:
     """Return how much nearer the labels of a set come to their targets by one image more or less of it."""
-    return sum(weights[label] * (abs(gap[label]) - abs(gap[label] - step)) for label in label_set)
+    return sum(
+        (abs(targets[label] - achieved[label]) - abs(targets[label] - achieved[label] - step)) / targets[label]
+        for label in label_set
+    )

@@ -17,7 +17,7 @@ from rebalance.scoring.resampling import (
 )
 
 FEW = 10
-"""Images of a class below which its numbers say too little."""
+"""Images of a class, or groups where these are drawn, below which its numbers say too little."""
 _LEANING = "expected_calibration_error"
 LESS_IS_BETTER = frozenset({"brier_score", "expected_calibration_error"})
 
@@ -28,14 +28,16 @@ class ClassScore(NamedTuple):
     name: str
     support: int
     """Images that are it."""
+    n_drawn: int
+    """What of them is drawn on its own: images, or their groups."""
     n_called: float
     """Images that are called so, in the mean of the runs."""
     measures: dict[str, Estimate]
 
     @property
     def is_too_few(self) -> bool:
-        """Whether there are too few images to tell."""
-        return self.support < FEW
+        """Whether there are too few to tell."""
+        return self.n_drawn < FEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,13 @@ def score(runs: Sequence[Predictions], judging: Judging) -> Score:
         if is_counted:
             measures |= _shares(confusion, label)
         support, n_called = int(confusion[label].sum()), float(confusion[:, label].sum())
-        classes.append(ClassScore(name, support, n_called, measures))
+        classes.append(ClassScore(name, support, _n_drawn(runs[0], label), n_called, measures))
     return Score(_overall(found), tuple(classes), confusion)
+
+
+def _n_drawn(run: Predictions, label: int) -> int:
+    is_true = run.truth == label
+    return int(is_true.sum()) if run.groups is None else len(np.unique(run.groups[is_true]))
 
 
 def _overall(found: Mapping[Key, Samples]) -> dict[str, Estimate]:

@@ -53,6 +53,7 @@ def test_few_images_are_marked(run: Run, tmp_path: Path) -> None:
     ran = run("score", path)
     assert [line.endswith("too few to tell") for line in ran.out.splitlines()[1:3]] == [False, True]
     assert "note: class 'b' is never predicted: its precision is undefined" in ran.err
+    assert "note: 1 of 2 classes have fewer than 10 images, 'b' first" in ran.err
     report = run("score", path, "--format", "json").document
     assert [one["too_few"] for one in report["classes"]] == [False, True]
     assert report["classes"][1]["precision"] == {"value": None, "low": None, "high": None}

@@ -32,7 +32,10 @@ def test_shares_are_wilsons_unless_images_belong_together() -> None:
     assert second.is_too_few
     assert not first.is_too_few
     grouped = replace(given, groups=np.arange(15) // 5)
-    assert score([grouped], judging()).classes[1].measures["recall"] == (1, 1, 1)
+    alone = score([grouped], judging()).classes
+    assert alone[1].measures["recall"] == (1, 1, 1)
+    assert [one.n_drawn for one in alone] == [2, 1]
+    assert all(one.is_too_few for one in alone)
 
 
 def test_groups_widen_the_interval() -> None:
