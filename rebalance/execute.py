@@ -31,7 +31,9 @@ from rebalance.plan import (
 from rebalance.preflight import check_disk
 from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
-from rebalance.storage.heads import head_of
+from rebalance.storage.heads import head_of, label_entries
+from rebalance.storage.labels import FILE_NAME as LABELS_NAME
+from rebalance.storage.labels import render_made
 from rebalance.storage.lists import LIST_NAME, render_list
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.manifest import decoded, digest, request_of, row_of, row_without_file, write_manifest
@@ -182,6 +184,9 @@ class _Run:
             ]
             index = self.staging.write(INDEX_NAME, render_index(lambda: map(decoded, self._rows(plan))))
             head["vectors"] = [*arrays, index]
+        if plan.label_form:
+            head["label_counts"] = label_entries(plan.labels)
+            head["labels"] = self.staging.write(LABELS_NAME, render_made(lambda: map(decoded, self._rows(plan)), plan))
         sync_filesystem(self.staging.folder)
         write_manifest(self.staging.tree, head, self._rows(plan), self.staging.temporary)
 

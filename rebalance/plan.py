@@ -1,7 +1,7 @@
 """What an output tree will hold, and what a worker hands back for each file of it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from rebalance.dataset import ImageFile, Stamp, directory_of
@@ -54,6 +54,27 @@ class ClassTarget(NamedTuple):
     def directory(self) -> str:
         """Where the files lie in OUTPUT."""
         return directory_of(self.class_name, self.split)
+
+
+class LabelForm(NamedTuple):
+    """How a file says which labels an image has."""
+
+    path_column: str
+    columns: tuple[str, ...] = ()
+    """The labels, each with a column of 0 and 1; or one column that lists them, where there is a delimiter."""
+    delimiter: str | None = None
+
+
+class LabelTarget(NamedTuple):
+    """How many images have a label, should have it and will have it, where an image has several."""
+
+    name: str
+    n_before: int
+    n_target: int | None
+    """None: no number was asked for."""
+    n_after: int
+    reason: str = ""
+    """Why that is not the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +196,12 @@ class Plan:
     aimed: Callable[[Made], Made] = lambda operation: operation
     """Adds to a synthetic sample where it lies, if that decides what is made of it."""
 
+    labels: tuple[LabelTarget, ...] = ()
+    """Where images have several labels: what becomes of each."""
+    label_sets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Path of a source -> the places of its labels among these."""
+    label_form: LabelForm | None = None
+    """Of the file of labels that OUTPUT has."""
     rows: Callable[[str], Iterator[Any]] | None = None
     """By the directory of a target, the vectors of its files or lines, float32, in blocks; None: not written."""
 

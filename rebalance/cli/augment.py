@@ -10,6 +10,7 @@ from rebalance.cli import options
 from rebalance.cli.asked import augment_options, selection_asked
 from rebalance.cli.balancing import Balancing, balance
 from rebalance.cli.config import render_settings
+from rebalance.cli.labels import check_labeling, label_options, labeled_source, labeling, open_labeled, repeating
 from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
 from rebalance.cli.report import emit
 from rebalance.dataset import Dataset
@@ -31,6 +32,8 @@ Given = Mapping[str, Any]
 @options.reading
 @options.running
 @options.configuring
+@labeling
+@repeating
 def augment(source: str | None, output: str | None, **given: Any) -> int:
     """Write a balanced copy of SOURCE to OUTPUT: its images, and new ones of the small classes.
 
@@ -41,6 +44,9 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
     if given["print_config"]:
         emit(render_settings("augment", given, given["configuration"].class_settings))
         return 0
+    check_labeling(given, _OF_CLASSES)
+    if given["labels"] is not None and source is not None:
+        return _augment_labeled(source, output, given)
     return balance(
         source,
         output,
@@ -48,6 +54,34 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
         Balancing(
             is_looking=selection_asked(given, "cap_method").is_looking,
             planner=lambda dataset, seen: partial(plan_augment, dataset, augment_options(given, dataset, seen)),
+            remarks=lambda plan, dataset: _remarks(plan, dataset, given),
+        ),
+    )
+
+
+_OF_CLASSES = (
+    "cap", "cap_method", "window", "order", "embedder", "model_setting", "embeddings", "embedding_paths", "similarity",
+    "split", "holdout", "leakage", "write", "group_by", "images",
+)  # fmt: skip
+"""Options that say nothing of images with several labels."""
+
+
+def _augment_labeled(source: str, output: str | None, given: dict[str, Any]) -> int:
+    """Write images with several labels and copies of them, for labels to come near to their targets."""
+    from rebalance.planning.labeled import plan_labeled_augment  # noqa: PLC0415  NumPy, nothing for --help
+
+    labeled = open_labeled(source, given)
+    asked = label_options(labeled, given)
+    return balance(
+        source,
+        output,
+        given,
+        Balancing(
+            is_looking=False,
+            opened=labeled_source(labeled, source, given),
+            planner=lambda dataset, seen: partial(
+                plan_labeled_augment, dataset, augment_options(given, dataset, seen), asked
+            ),
             remarks=lambda plan, dataset: _remarks(plan, dataset, given),
         ),
     )

@@ -41,6 +41,8 @@ class Balancing:
     """From a dataset, what is known of its pictures and what a request records of both."""
     remarks: Callable[[Plan, Dataset], Iterable[str]]
     """What there is to say of the settings, the first line included."""
+    opened: Source | None = None
+    """SOURCE, where it has been read."""
     check: Callable[[Dataset], None] = lambda _dataset: None
     """Raises what can be raised before any picture is looked at."""
     visible: Callable[[Look], Any] = lambda _seen: None
@@ -58,7 +60,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     if given["write"] == "list":
         check_list_options(given)
     output = output and located(output)
-    opened = open_source(source, given)
+    opened = balancing.opened or open_source(source, given)
     raise_problems(opened.dataset)
     check_leakage(opened, given, output)
     opened = hold_out_asked(opened, given)

@@ -1,15 +1,15 @@
 """`--labels`: images with several labels each, as they are asked for, and what `inspect` says of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rebalance.cli import options
 from rebalance.cli.asked import is_on_command_line
-from rebalance.cli.option_types import Names, Path
+from rebalance.cli.option_types import POSITIVE, Names, Path
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
-from rebalance.cli.sources import columns_asked
+from rebalance.cli.sources import Source, columns_asked
 from rebalance.cli.together import together
 from rebalance.dataset import to_bytes
 from rebalance.errors import TargetError, UsageError, listed
@@ -23,16 +23,31 @@ from rebalance.planning.multilabel import (
 from rebalance.planning.targets import over_sampling_targets, parse_strategy
 from rebalance.storage.exports import label_export_start, render_label_export
 from rebalance.storage.labels import Labeled, find_form, merge_folders, read_labels
+from rebalance.storage.lists import check_listable
 from rebalance.storage.output import check_side_file
 from rebalance.storage.scan import scan
 from rebalance.storage.single import whole_file
 from rebalance.storage.tables import is_table, read_table
+
+if TYPE_CHECKING:
+    from rebalance.planning.labeled import LabelOptions
 
 Given = Mapping[str, Any]
 FOLDERS = "folders"
 _ALIKE = 5
 """Labels that a line names."""
 
+repeating = together(
+    click.option(
+        "--label-method", type=click.Choice(["lp", "repeat-factor"]), default="lp", show_default=True,
+        help="Of --labels: the copies that bring labels nearest to their targets, by linear programming; or repeat "
+        "factor sampling (LVIS).",
+    ),
+    click.option(
+        "--oversample-thr", type=POSITIVE, metavar="T",
+        help="Of repeat-factor: labels on a smaller share of the images are repeated.  [default: the median share]",
+    ),
+)  # fmt: skip
 labeling = together(
     click.option(
         "--labels", type=Path(), metavar="FILE.csv|folders",
@@ -133,6 +148,24 @@ def _failures(report: Mapping[str, Any], given: Given) -> Iterator[str]:
                 f"label {row['name']!r} is on {row['positives']} images, fewer than --fail-min-count "
                 f"{given['fail_min_count']}"
             )
+
+
+def labeled_source(labeled: Labeled, source: str, given: Given) -> Source:
+    """Return images with several labels as what a command begins with."""
+    check_listable(labeled.dataset)
+    return Source(labeled.dataset, lambda: open_labeled(source, {**given, "quiet": True}).dataset, {})
+
+
+def label_options(labeled: Labeled, given: Given) -> "LabelOptions":
+    """Return how labels are to be balanced. Raises UsageError where options do not go together."""
+    from rebalance.planning.labeled import LabelOptions  # noqa: PLC0415  NumPy, nothing for --help
+
+    method = given.get("label_method", "lp")
+    if given.get("oversample_thr") is not None and method != "repeat-factor":
+        raise UsageError("--oversample-thr is of --label-method repeat-factor: leave one of them out")
+    if method == "repeat-factor" and is_on_command_line("sampling_strategy"):
+        raise UsageError("--label-method repeat-factor has no targets: leave out --sampling-strategy, or take lp")
+    return LabelOptions(labeled.labels, labeled.form, labeled.described, method, given.get("oversample_thr"))
 
 
 def label_report(labeled: Labeled, given: Given) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def print_plan(plan: Plan, report_format: str) -> None:
                 "request": plan.request,
                 "remarks": plan.remarks,
                 "classes": class_rows(plan),
+                **_label_rows(plan),
                 "files": list(_files(plan)),
             }
         )
@@ -115,7 +116,10 @@ _COLUMNS = {
 def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) -> None:
     """Print counts before and after, class by class; of splits that are carried over, a column each."""
     if report_format == "json":
-        print_json({"schema": 1, **more, "classes": class_rows(plan)})
+        print_json({"schema": 1, **more, "classes": class_rows(plan), **_label_rows(plan)})
+        return
+    if plan.labels:
+        _print_label_summary(plan, report_format)
         return
     titles, keys = _COLUMNS[plan.command == "undersample"]
     splits = list(dict.fromkeys(str(target.split) for target in plan.carried))
@@ -126,6 +130,25 @@ def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) ->
     shown = ([f"{cell:.0%}" if isinstance(cell, float) else cell for cell in row] for row in rows)
     print_table((*titles, *(displayed(name) for name in splits)), shown)
     emit(displayed(_total(plan, splits)))
+
+
+def _label_rows(plan: Plan) -> dict[str, Any]:
+    return {"labels": [label._asdict() for label in plan.labels]} if plan.labels else {}
+
+
+def _print_label_summary(plan: Plan, report_format: str) -> None:
+    """Print what becomes of each label, where an image has several."""
+    if report_format == "csv":
+        print_csv(tuple(plan.labels[0]._fields), plan.labels)
+        return
+    print_table(
+        ("label", "before", "asked", "after"),
+        (["-" if cell is None else cell for cell in label[:4]] for label in plan.labels),
+    )
+    for label in plan.labels:
+        if label.reason:
+            emit(displayed(f"{label.name}: {label.n_after} where {label.n_target or 0} are asked: {label.reason}"))
+    emit(f"{len(plan.labels)} labels, {sum(plan.class_counts.values())} images -> {plan.n_outputs}")
 
 
 def _total(plan: Plan, splits: Sequence[str]) -> str:

@@ -66,8 +66,8 @@ def score_remarks(scored: Scored) -> Iterator[str]:
     if few := [one for one in scored.score.classes if one.support and one.is_too_few]:
         drawn = "images" if scored.decided.runs[0].groups is None else "groups"
         yield (
-            f"note: {len(few)} of {len(scored.score.classes)} classes have fewer than 10 {drawn}, {few[0].name!r} first: "
-            "means over the classes are known less well than their intervals say"
+            f"note: {len(few)} of {len(scored.score.classes)} classes have fewer than 10 {drawn}, {few[0].name!r} "
+            "first: means over the classes are known less well than their intervals say"
         )
 
 

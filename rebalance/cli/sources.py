@@ -70,7 +70,7 @@ def _settings(given: Given) -> dict[str, Any]:
 
 def files_read(source: str, given: Given) -> list[str]:
     """Return the files, images aside, that say what SOURCE is."""
-    tables = [path for path in (source, given["group_by"]) if path is not None and is_table(path)]
+    tables = [path for path in (source, given["group_by"], given.get("labels")) if path is not None and is_table(path)]
     return tables + [given[name] for name in ("embeddings", "embedding_paths") if given.get(name) is not None]
 
 

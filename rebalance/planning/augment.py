@@ -95,7 +95,7 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
             check_names(folder, operations(folder.directory))
     return Plan(
         command="augment",
-        request=_request(options),
+        request=request_of_augment(options),
         targets=tuple(ClassTarget(name, len(shares[name].used), n_targets[name], dataset.split) for name in n_targets),
         class_counts=dataset.class_counts,
         most_copies={name: share.most_copies for name, share in shares.items()},
@@ -146,7 +146,7 @@ def _operations(
         folder = folders[directory]
         share, place_of = shares[folder.name], partial(Place.in_folder, folder)
         sources = [image for image in share.used if image.path not in unusable]
-        made: list[Made] = list(_originals(share.used, place_of, options, unusable))
+        made: list[Made] = list(originals_of(share.used, place_of, options, unusable))
         made_format = options.rendering.output_format if options.recipe_of(folder.name) else options.made_format
         for kind, image, number in spread_copies(
             sources,
@@ -163,7 +163,7 @@ def _operations(
     return operations
 
 
-def _originals(
+def originals_of(
     used: Sequence[ImageFile],
     place_of: Callable[[ImageFile], Place],
     options: AugmentOptions,
@@ -188,7 +188,8 @@ def _output_bytes(operation: Made) -> bytes:
     return to_bytes(operation.output)
 
 
-def _request(options: AugmentOptions) -> dict[str, object]:
+def request_of_augment(options: AugmentOptions) -> dict[str, object]:
+    """Return everything that decides what is made."""
     cap = {"n": options.cap, **options.selection.described()} if options.cap else None
     share = {"identity_share": str(options.identity_share)} if options.is_transforming else {}
     return {

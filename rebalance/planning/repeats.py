@@ -1,4 +1,4 @@
-"""How often images with several labels are copied or kept, for the labels to come as near to their targets as can be."""
+"""How often images with several labels are copied or kept, for labels to come as near to their targets as can be."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Ma
     n_targets = {name: len(images) for name, images in choice.kept.items()}
     return Plan(
         command="undersample",
-        request=_request(options),
+        request=request_of_undersample(options),
         targets=tuple(ClassTarget(name, n_target, n_target, dataset.split) for name, n_target in n_targets.items()),
         class_counts=dataset.class_counts,
         most_copies=dict.fromkeys(n_targets, 0),
@@ -73,7 +73,8 @@ def _numbers_to_keep(options: UndersampleOptions, counts: Mapping[str, int]) -> 
     return {name: None if name in cleaned else count for name, count in counts.items()}
 
 
-def _request(options: UndersampleOptions) -> dict[str, object]:
+def request_of_undersample(options: UndersampleOptions) -> dict[str, object]:
+    """Return everything that decides what is kept."""
     return {
         "sampling_strategy": options.strategy.described(),
         "seed": options.seed,

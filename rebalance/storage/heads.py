@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rebalance import __version__
-from rebalance.plan import Plan
+from rebalance.plan import LabelTarget, Plan
 from rebalance.storage.manifest import SCHEMA, digest
 from rebalance.storage.names import encode_key, encode_name
 
@@ -26,6 +26,20 @@ def head_of(plan: Plan, request: Mapping[str, Any], *, engine: str, versions: Ma
         **({"split": encode_name(split)} if (split := plan.targets[0].split) is not None else {}),
         **({"carried": carried_entries(carried)} if carried else {}),
     }
+
+
+def label_entries(labels: Sequence[LabelTarget]) -> list[dict[str, Any]]:
+    """Return what a head says of labels, where an image has several."""
+    return [
+        {
+            "name": encode_name(label.name),
+            "n_before": label.n_before,
+            "n_target": label.n_target,
+            "n_after": label.n_after,
+            "reason": label.reason,
+        }
+        for label in labels
+    ]
 
 
 def carried_entries(n_files: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:

@@ -5,11 +5,12 @@ import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from posixpath import normpath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, to_bytes
 from rebalance.errors import SourceTreeError, did_you_mean
 from rebalance.labels import Labels, LabelSet, labels_of
+from rebalance.plan import LabelForm, Plan
 from rebalance.storage.lists import read_list
 from rebalance.storage.scan import find_images, is_excluded
 from rebalance.storage.tables import Table
@@ -22,16 +23,6 @@ Tell = Callable[[str], None]
 """Takes what someone should know of a file."""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelForm:
-    """How a file says which labels an image has."""
-
-    path_column: str
-    columns: tuple[str, ...] = ()
-    """The labels, each with a column of 0 and 1; or one column that lists them, where there is a delimiter."""
-    delimiter: str | None = None
-
-
 class Labeled(NamedTuple):
     """Images and their labels."""
 
@@ -39,6 +30,8 @@ class Labeled(NamedTuple):
     """Of one class folder."""
     labels: Labels
     form: LabelForm
+    described: Mapping[str, object]
+    """Where they were read: the sha256 of a file and its columns, or the folders."""
 
 
 def find_form(table: Table, asked: Sequence[str], delimiter: str, tell: Tell) -> LabelForm:
@@ -110,8 +103,9 @@ def read_labels(
     names, sets = _label_sets(table, form)
     there = {image.path for image in dataset.images()}
     found = {path: label_set for path, label_set in sets.items() if path in there}
+    described = {"sha256": table.sha256, **form._asdict()}
     extra = tuple(_without_row(root, table, sets.keys(), exclude))
-    return Labeled(replace(dataset, ignored=(*dataset.ignored, *extra)), labels_of(names, found), form)
+    return Labeled(replace(dataset, ignored=(*dataset.ignored, *extra)), labels_of(names, found), form, described)
 
 
 def _label_sets(table: Table, form: LabelForm) -> tuple[tuple[str, ...], dict[str, LabelSet]]:
@@ -165,6 +159,15 @@ def render_labels(rows: Iterable[tuple[str, LabelSet]], names: Sequence[str], fo
     return text.getvalue().encode()
 
 
+def render_made(rows: Callable[[], Iterable[Mapping[str, Any]]], plan: Plan) -> bytes:
+    """Return the labels of the files of OUTPUT, from a manifest's lines, names decoded: the form that a source has."""
+    assert plan.label_form is not None
+    names = tuple(label.name for label in plan.labels)
+    made = (row for row in rows() if "path" in row)
+    labeled = ((row["path"].removeprefix(f"{FOLDER}/"), plan.label_sets[row["source"]]) for row in made)
+    return render_labels(labeled, names, plan.label_form)
+
+
 def merge_folders(dataset: Dataset, sums: Mapping[str, str]) -> Labeled:
     """Return the images of a tree whose class folders are labels: what stands in several is one image with several.
 
@@ -180,4 +183,4 @@ def merge_folders(dataset: Dataset, sums: Mapping[str, str]) -> Labeled:
     names = tuple(folder.name for folder in dataset.classes)
     merged = replace(dataset, classes=(ClassFolder(FOLDER, images),), is_listed=True)
     labels = labels_of(names, {path: tuple(sorted(labels)) for path, labels in found.items()})
-    return Labeled(merged, labels, LabelForm("path", names))
+    return Labeled(merged, labels, LabelForm("path", names), {"folders": list(names)})

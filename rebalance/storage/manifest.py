@@ -130,7 +130,7 @@ class Manifest:
 
     @property
     def rows_of_all(self) -> list[Line]:
-        """Return path, bytes and sha256 of the files that no line is about: a list, or vectors and their index."""
+        """Return path, bytes and sha256 of the files that no line is about: a list, labels, vectors and their index."""
         return [{**row, "path": decode_name(row["path"])} for row in _whole_files(self.head)]
 
     @property
@@ -270,8 +270,8 @@ def _have_paths(head: Mapping[str, Any]) -> bool:
 
 def _whole_files(head: Mapping[str, Any]) -> list[Any]:
     """Return what a head says of files that no line is about."""
-    vectors = head.get("vectors", [])
-    return [*([head["list"]] if "list" in head else []), *(vectors if isinstance(vectors, list) else [None])]
+    single, vectors = [head[key] for key in ("list", "labels") if key in head], head.get("vectors", [])
+    return [*single, *(vectors if isinstance(vectors, list) else [None])]
 
 
 def _has(part: Mapping[str, Any], types: Mapping[str, type]) -> bool:
