@@ -85,6 +85,7 @@ def _relaxed(problem: Problem, *, is_keeping: bool) -> tuple[NDArray[np.float64]
     upper = np.concatenate([problem.most.astype(np.float64), short, np.full(n_labels, np.inf)])
     cost = np.concatenate([np.zeros(n_sets), 1 / problem.targets, 1 / problem.targets])
     first = _minimized(cost, balance, wanted, upper)
+    assert first is not None  # what is short or beyond makes up for anything
     is_full = first.upper.marginals < -_TOLERANCE
     fixed = np.where(is_full, upper, 0.0)
     is_free = ~is_full & (first.lower.marginals <= _TOLERANCE)
