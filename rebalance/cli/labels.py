@@ -68,8 +68,8 @@ labeling = together(
 def check_labeling(given: Given, not_with: Sequence[str]) -> None:
     """Raise UsageError for options that have no effect, with --labels or without."""
     if given["labels"] is None:
-        for name in ("label_columns", "label_delimiter"):
-            if is_on_command_line(name):
+        for name in ("label_columns", "label_delimiter", "label_method", "oversample_thr"):
+            if name in given and is_on_command_line(name):
                 raise UsageError(f"--{name.replace('_', '-')} goes with --labels")
         return
     for name in not_with:
