@@ -93,7 +93,9 @@ def test_the_readme_names_the_exit_codes_that_help_names(run: Run) -> None:
 
 @pytest.mark.parametrize("command", ["augment", "undersample", "smote", "score"])
 def test_every_option_of_a_command_stands_in_its_page(run: Run, command: str) -> None:
-    names = {"smote": ("smote", "augment")}.get(command, (command,))
+    names = {
+        "smote": ("smote", "augment"), "augment": ("augment", "labels"), "undersample": ("undersample", "labels"),
+    }.get(command, (command,))  # fmt: skip
     page = "".join((ROOT / "docs" / f"{name}.md").read_text() for name in names)
     options = set(re.findall(r"--[a-z][a-z-]+", run(command, "--help").out))
     ordinary = {"--help", "--output", "--format", "--quiet", "--no-horizontal-flip", "--no-vertical-flip"}

@@ -3,13 +3,17 @@
 import csv
 import io
 import json
+import re
 import shutil
+import textwrap
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import Run, everything, real_data, write_image
 
@@ -305,3 +309,45 @@ def test_coffee_leaves_come_to_their_targets(run: Run, tmp_path: Path) -> None:
     assert len(rows) == len(list((tmp_path / "out" / "images").iterdir())) == 419
     names = ("miner", "rust", "phoma", "cercospora")
     assert {name: sum(row[name] == "1" for row in rows) for name in names} == dict.fromkeys(names, 113)
+
+
+def snippet(start: str) -> str:
+    """Return the code of the page that begins so."""
+    page = (Path(__file__).parents[2] / "docs" / "labels.md").read_text()
+    blocks = re.findall(r"(?:^    .*\n|^\n)+", page, re.MULTILINE)
+    return next(textwrap.dedent(block) for block in blocks if block.strip().startswith(start))
+
+
+def test_keras_takes_the_array_with_the_loss_of_the_page(  # the page's own code is run
+    run: Run, images: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras")
+    monkeypatch.chdir(tmp_path)
+    assert run("inspect", images, "--labels", table, "--export", "keras", "weights.npy").code == 0
+    names = {"keras": keras, "numpy": np}
+    exec(snippet("weights = keras"), names)
+    model = keras.Sequential([keras.layers.Dense(3, activation="sigmoid", kernel_initializer="zeros")])
+    model.compile(loss=names["weighted_binary_crossentropy"])
+    truth = np.array([[1, 0, 0], [0, 0, 1]], np.float32)
+    fitted = model.fit(np.eye(2), truth, epochs=1, verbose=0)
+    by_hand = np.log(2) * ((10 / 14 + 10 / 14 + 10 / 18) + (10 / 6 + 10 / 14 + 5)) / 6
+    assert fitted.history["loss"][0] == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_torch_reads_the_output_with_the_dataset_of_the_page(
+    run: Run, images: Path, table: Path, tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch")
+    assert run("augment", images, "--labels", table, "-o", tmp_path / "out").code == 0
+
+    def read_image(path: str) -> tuple[int, int]:
+        with Image.open(path) as image:
+            return image.size
+
+    names: dict[str, Any] = {"torch": torch, "csv": csv, "read_image": read_image}
+    exec(snippet("class Labeled"), names)
+    dataset = names["Labeled"](str(tmp_path / "out"))
+    total = sum(labels for _, labels in torch.utils.data.DataLoader(dataset, batch_size=None))
+    assert total.tolist() == [7, 7, 7]
