@@ -39,7 +39,7 @@ _ALIKE = 5
 
 repeating = together(
     click.option(
-        "--label-method", type=click.Choice(["lp", "repeat-factor"]), default="lp", show_default=True,
+        "--method", "label_method", type=click.Choice(["lp", "repeat-factor"]), default="lp", show_default=True,
         help="Of --labels: the copies that bring labels nearest to their targets, by linear programming; or repeat "
         "factor sampling (LVIS).",
     ),
@@ -65,12 +65,19 @@ labeling = together(
 )  # fmt: skip
 
 
+_OF_LABELS = {
+    "label_columns": "--label-columns", "label_delimiter": "--label-delimiter", "label_method": "--method",
+    "oversample_thr": "--oversample-thr",
+}  # fmt: skip
+"""What has no effect without --labels."""
+
+
 def check_labeling(given: Given, not_with: Sequence[str]) -> None:
     """Raise UsageError for options that have no effect, with --labels or without."""
     if given["labels"] is None:
-        for name in ("label_columns", "label_delimiter", "label_method", "oversample_thr"):
+        for name, option in _OF_LABELS.items():
             if name in given and is_on_command_line(name):
-                raise UsageError(f"--{name.replace('_', '-')} goes with --labels")
+                raise UsageError(f"{option} goes with --labels")
         return
     for name in not_with:
         if is_on_command_line(name):
@@ -162,9 +169,9 @@ def label_options(labeled: Labeled, given: Given) -> "LabelOptions":
 
     method = given.get("label_method", "lp")
     if given.get("oversample_thr") is not None and method != "repeat-factor":
-        raise UsageError("--oversample-thr is of --label-method repeat-factor: leave one of them out")
+        raise UsageError("--oversample-thr is of --method repeat-factor: leave one of them out")
     if method == "repeat-factor" and is_on_command_line("sampling_strategy"):
-        raise UsageError("--label-method repeat-factor has no targets: leave out --sampling-strategy, or take lp")
+        raise UsageError("--method repeat-factor has no targets: leave out --sampling-strategy, or take lp")
     return LabelOptions(labeled.labels, labeled.form, labeled.described, method, given.get("oversample_thr"))
 
 

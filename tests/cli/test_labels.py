@@ -167,7 +167,7 @@ def test_what_is_out_of_reach_is_said_with_its_reason(run: Run, images: Path, ta
 
 def test_repeat_factors_by_hand(run: Run, images: Path, table: Path, tmp_path: Path) -> None:
     """Shares 0.7, 0.3, 0.1, median 0.3: only c is repeated, sqrt(3) times; at 0.9, sqrt(9) times."""
-    arguments = ["augment", images, "--labels", table, "--label-method", "repeat-factor"]
+    arguments = ["augment", images, "--labels", table, "--method", "repeat-factor"]
     ran = run(*arguments, "-n", "--format", "json")
     assert "repeat factor: labels on fewer than 0.3 of the images are repeated" in ran.err
     after = {label["name"]: label["n_after"] for label in ran.document["labels"]}
@@ -267,9 +267,9 @@ def test_tables_that_come_wrong(run: Run, images: Path, table: Path, edit: str) 
         (["inspect", "--labels", "folders", "--label-columns", "a"], "leave out folders with --exclude"),
         (["augment", "--labels", "{table}", "--cap", "3"], "--cap is for images of one class each"),
         (["augment", "--labels", "{table}", "--write", "list"], "--write is for images of one class each"),
-        (["augment", "--labels", "{table}", "--oversample-thr", "0.1"], "--oversample-thr is of --label-method"),
-        (["augment", "--labels", "{table}", "--label-method", "repeat-factor", "-s", "1.0"], "has no targets"),
-        (["augment", "--label-method", "repeat-factor"], "--label-method goes with --labels"),
+        (["augment", "--labels", "{table}", "--oversample-thr", "0.1"], "--oversample-thr is of --method"),
+        (["augment", "--labels", "{table}", "--method", "repeat-factor", "-s", "1.0"], "has no targets"),
+        (["augment", "--method", "repeat-factor"], "--method goes with --labels"),
         (["undersample", "--labels", "{table}", "--method", "tomek"], "--method is for images of one class each"),
     ],
 )
