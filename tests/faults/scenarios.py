@@ -43,10 +43,12 @@ SCENARIOS = (
     _on_tree("list", "augment --write list"),
     _on_tree("undersample", "undersample"),
     _on_tree("embed", "embed", "out.npz"),
+    Scenario("export", "inspect ROOM/source --export csv ROOM/out.csv", "out.csv"),
     Scenario("replay", "replay ROOM/made FILE --source ROOM/source -o ROOM/out.png", "out.png", is_new=True),
 )
 SLOW = (
     _on_tree("smote", "smote --k-neighbors 1"),
+    _on_tree("labels", "augment --labels folders"),
     _on_tree("rows", "smote --k-neighbors 1 --write both"),
     Scenario("demo", "demo ROOM/out", is_new=True),
 )
