@@ -8,6 +8,7 @@ import click
 from rebalance.cli import options
 from rebalance.cli.asked import is_on_command_line
 from rebalance.cli.option_types import POSITIVE, Names, Path
+from rebalance.cli.remarks import told_unread
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
 from rebalance.cli.sources import Source, columns_asked
 from rebalance.cli.together import together
@@ -91,18 +92,20 @@ def check_labeling(given: Given, not_with: Sequence[str]) -> None:
 def open_labeled(source: str, given: Given) -> Labeled:
     """Return the images of SOURCE and their labels."""
     settings = {"exclude": given["exclude"], "follow_symlinks": given["symlinks"] == "follow"}
-    if given["labels"] == FOLDERS:
-        from rebalance.leakage import same_contents  # noqa: PLC0415  with what it imports, nothing for --help
-
-        dataset = scan(source, **settings)
-        contents = same_contents(dataset.root, dataset.images(), options.n_workers(given))
-        return merge_folders(dataset, contents.sums)
-    table = read_table(given["labels"], columns_asked(given, given["labels"]), required=("path",))
 
     def tell(remark: str) -> None:
         if not given["quiet"]:
             say(remark)
 
+    if given["labels"] == FOLDERS:
+        from rebalance.leakage import same_contents  # noqa: PLC0415  with what it imports, nothing for --help
+
+        dataset = scan(source, **settings)
+        contents = same_contents(dataset.root, dataset.images(), options.n_workers(given))
+        if contents.unread:
+            tell(f"warning: {told_unread(contents.unread)}: each stands for itself")
+        return merge_folders(dataset, contents.sums)
+    table = read_table(given["labels"], columns_asked(given, given["labels"]), required=("path",))
     form = find_form(table, given["label_columns"], given["label_delimiter"], tell)
     return read_labels(table, form, source, **settings)
 
@@ -130,8 +133,8 @@ def inspect_labels(source: str, given: Given) -> int:
         say(failure)
     if labeled.dataset.problems or failures:
         return 3 if labeled.dataset.problems else 1
-    for form, path in given["export"]:
-        content = render_label_export(form, path, labeled.labels)
+    contents = {path: render_label_export(form, path, labeled.labels) for form, path in given["export"]}
+    for path, content in contents.items():
         with whole_file(to_bytes(path), is_replacing=True) as file:
             file.write(content)
     return 0

@@ -168,10 +168,10 @@ def export_weights(dataset: Dataset, seen: "Look", given: Given) -> None:
         _values(scheme, dataset.class_counts, _settings(given)),
         _density(dataset, seen) if given["sample_weights"] else None,
     )
+    contents = {path: render_export(form, dataset, exported) for form, path in given["export"]}
     for form, path in given["export"]:
-        content = render_export(form, dataset, exported)
         with whole_file(to_bytes(path), is_replacing=True) as file:
-            file.write(content)
+            file.write(contents[path])
         if not given["quiet"]:
             say(f"{path}: {scheme} for {form}: {_USES[form]}")
             if n_unread := unread_images(form, dataset):
