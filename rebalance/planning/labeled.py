@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -165,61 +166,61 @@ def _label_targets(
     labels: Labels, problem: Problem, solution: Solution, place_of: Mapping[int, int]
 ) -> tuple[LabelTarget, ...]:
     """Return what becomes of each label, with the reason where that is not its target."""
-    achieved = (problem.base + problem.incidence @ solution.taken).astype(np.intp)
-    reasons = _Reasons(labels, problem, solution, place_of, achieved)
+    reasons = _Reasons(labels, problem, solution, place_of)
     found = []
     for label, (name, positive) in enumerate(zip(labels.names, labels.positives, strict=True)):
         if label not in place_of:
             found.append(LabelTarget(name, 0, 0, 0, "it never occurs"))
             continue
         place = place_of[label]
-        target, after = int(problem.targets[place]), int(achieved[place])
+        target, after = int(problem.targets[place]), int(reasons.achieved[place])
         found.append(LabelTarget(name, positive, target, after, "" if after == target else reasons.of(label)))
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
 class _Reasons:
     """Why labels miss their targets."""
 
-    labels: Labels
-    problem: Problem
-    solution: Solution
-    place_of: Mapping[int, int]
-    achieved: np.ndarray
+    def __init__(self, labels: Labels, problem: Problem, solution: Solution, place_of: Mapping[int, int]) -> None:
+        self.problem, self.solution, self.place_of = problem, solution, place_of
+        self.achieved = (problem.base + problem.incidence @ solution.taken).astype(np.intp)
+        self.gaps = (problem.targets - self.achieved).tolist()
+        self.never_without = never_without(labels)
+        self.names = {place: labels.names[label] for label, place in place_of.items()}
+        self.where: list[list[int]] = [[] for _ in self.gaps]
+        for index, label_set in enumerate(problem.sets):
+            for place in label_set:
+                self.where[place].append(index)
 
     def of(self, label: int) -> str:
         """Return the reason of one label."""
         place = self.place_of[label]
-        gap = int(self.problem.targets[place] - self.achieved[place])
-        where = [index for index, label_set in enumerate(self.problem.sets) if place in label_set]
-        if gap > 0 and all(self.solution.taken[index] == self.problem.most[index] for index in where):
+        is_short = self.gaps[place] > 0
+        where = self.where[place]
+        if is_short and all(self.solution.taken[index] == self.problem.most[index] for index in where):
             n_images = int(self.problem.per_image[where].sum())
             return f"its {n_images} images are used as often as may be (--max-copies)"
-        others = [other for other in never_without(self.labels)[label] if self._misses(other, more=gap > 0)]
-        if others:
-            names = listed((repr(self.labels.names[other]) for other in others), 3)
-            more = "would have still more" if gap > 0 else "would have still less"
-            return f"it never occurs without {names}, which {more}"
-        near = self._neighbors(where, more=gap > 0)
-        if near:
-            names = listed((repr(self.labels.names[other]) for other in near), 3)
-            return f"its images also have {names}, which {'has enough' if gap > 0 else 'lacks them'}"
+        others = [self.place_of[other] for other in self.never_without[label]]
+        if hindering := [other for other in others if (self.gaps[other] <= 0 if is_short else self.gaps[other] >= 0)]:
+            told = "would have still more" if is_short else "would have still less"
+            return f"it never occurs without {self._named(hindering)}, which {told}"
+        if near := self._neighbors(where, is_short=is_short):
+            told = "of which there is too much" if is_short else "of which there is too little"
+            return f"its images also have {self._named(near)}, {told}"
         return "counts are whole"
 
-    def _misses(self, label: int, *, more: bool) -> bool:
-        """Return whether a label has its target and more, or has it and less."""
-        gap = self.problem.targets[self.place_of[label]] - self.achieved[self.place_of[label]]
-        return bool(gap <= 0 if more else gap >= 0)
+    def _named(self, places: Sequence[int]) -> str:
+        return listed((repr(self.names[place]) for place in places), 3)
 
-    def _neighbors(self, where: Sequence[int], *, more: bool) -> list[int]:
-        own = {place: label for label, place in self.place_of.items()}
-        counts: dict[int, int] = {}
-        for index in where:
-            for place in self.problem.sets[index]:
-                if self._misses(own[place], more=more) and (self.achieved[place] != self.problem.targets[place]):
-                    counts[own[place]] = counts.get(own[place], 0) + 1
-        return sorted(counts, key=lambda label: (-counts[label], label))
+    def _neighbors(self, where: Sequence[int], *, is_short: bool) -> list[int]:
+        """Return the labels on the same images that miss their targets the other way, the most frequent first."""
+        counts = Counter(
+            place
+            for index in where
+            for place in self.problem.sets[index]
+            if (self.gaps[place] < 0 if is_short else self.gaps[place] > 0)
+        )
+        return sorted(counts, key=lambda place: (-counts[place], place))
 
 
 def _repeated(

@@ -61,9 +61,9 @@ def solve(problem: Problem, *, is_keeping: bool) -> Solution:
 
     A linear program, solved by HiGHS (Huangfu and Hall 2018), gives the least deviation where images could be divided.
     A second one looks among all that reach it, which are those that keep every variable with a reduced cost at its
-    bound: for the one that copies images evenly, the first copy of an image costing 1, the second 2, the next two 3,
-    twice as many more 4 each ..., or, `is_keeping`, for the one that keeps most images. Then whole numbers are looked
-    for next to it, one set after the other.
+    bound: for the one that copies images most evenly, the k-th copy of an image costing k (from the third on, the mean
+    of 3 and 4, of 5 to 8 ...), or, `is_keeping`, for the one that keeps most images. Then whole numbers are looked for
+    next to it, one set after the other.
     """
     if not len(problem.sets):
         return Solution(np.zeros(0, np.intp), problem.deviation(np.zeros(0, np.intp)), 0.0)
@@ -106,12 +106,13 @@ def _relaxed(problem: Problem, *, is_keeping: bool) -> tuple[NDArray[np.float64]
 
 def _steps(problem: Problem, sets: Counts) -> Iterator[tuple[float, Counts]]:
     """Yield what further images of each set cost, and how many may be taken at that price."""
-    n_each, left, price = 1, problem.most[sets], 1.0
+    n_before, n_each, left = 0, 1, problem.most[sets]
     while (left > 0).any():
         at_this = np.minimum(problem.per_image[sets] * n_each, left)
-        yield price, at_this
+        yield n_before + (n_each + 1) / 2, at_this
         left = left - at_this
-        n_each, price = n_each * 2 if price > 1 else 1, price + 1
+        n_before += n_each
+        n_each = n_before
 
 
 def _minimized(cost: NDArray[np.float64], matrix: Any, wanted: NDArray[np.float64], upper: NDArray[np.float64]) -> Any:
