@@ -147,7 +147,7 @@ def weight_remarks(counts: Mapping[str, int], given: Given) -> Iterator[str]:
             largest, smallest = max(weights, key=weights.__getitem__), min(weights, key=weights.__getitem__)
             yield (
                 f"warning: weights {scheme}: an image of {largest!r} weighs {steep:.0f} times one of {smallest!r}: a "
-                "single mislabeled one then rules the loss; see --max-weight, --weights log, inverse-sqrt, effective"
+                "single mislabeled one then rules the loss; see --max-weight, or --weights log"
             )
 
 

@@ -54,8 +54,8 @@ def tune(predictions: Predictions, measure: str, settings: Settings, seed: int) 
     search = _Search(probabilities, predictions.truth, measure, settings)
     folds = _folds(predictions.truth, seed)
     one, many = (_held_out(search, folds, pick) for pick in (_by_power, _by_class))
-    thresholds = _by_class(search) if many > one + _GAIN else _by_power(search)
     power = None if many > one + _GAIN else _power(search)
+    thresholds = _by_class(search) if power is None else search.shares**power
     even = np.full(n_classes, 1 / n_classes)
     return Tuned(thresholds / thresholds.sum(), power, search.value(even), max(one, many))
 

@@ -201,6 +201,14 @@ def test_a_bad_image_is_made_up_for(run: Run, images: Path, table: Path, tmp_pat
     assert "5.png" not in names
 
 
+def test_an_image_that_is_carried_along_is_no_source(run: Run, images: Path, table: Path, tmp_path: Path) -> None:
+    (images / "6.png").write_bytes(b"no picture")
+    ran = run("augment", images, "--labels", table, "-s", "1.0", "-o", tmp_path / "out", "--bad-images", "carry")
+    assert ran.code == 0
+    assert counts_of(tmp_path / "out") == {"a": 7, "b": 7, "c": 1}
+    assert "c: 1 where 7 are asked: its 0 images are used as often as may be (--max-copies)" in ran.out
+
+
 def test_folders_are_labels_where_an_image_stands_in_several(run: Run, tmp_path: Path) -> None:
     tree, output = tmp_path / "tree", tmp_path / "out"
     for number in range(5):

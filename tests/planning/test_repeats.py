@@ -60,6 +60,12 @@ def test_of_choices_that_are_as_near_the_even_one_is_taken() -> None:
     assert solve(asked, is_keeping=False).taken.tolist() == [0, 0, 20]
 
 
+def test_copies_are_spread_where_the_labels_do_not_say_which() -> None:
+    """Twenty copies give label 0 what it lacks; however they are split, labels 1 and 2 lack twenty together."""
+    asked = problem([(0, 1), (0, 2)], [5, 5], [30, 25, 25])
+    assert solve(asked, is_keeping=False).taken.tolist() == [10, 10]
+
+
 def test_keeping_takes_most_images_of_what_is_as_near() -> None:
     asked = problem([(0,), (1,), ()], [50, 10, 7], [10, 10], keeping=True)
     solution = solve(asked, is_keeping=True)
@@ -69,6 +75,8 @@ def test_keeping_takes_most_images_of_what_is_as_near() -> None:
 def test_keeping_lets_no_label_vanish() -> None:
     asked = problem([(0, 1), (0,), (1, 2)], [30, 30, 1], [1, 1, 1], keeping=True)
     assert min(achieved(asked, solve(asked, is_keeping=True))) >= 1
+    asked = problem([(0, 1, 2, 3), (0, 2, 3, 4)], [1, 1], [1] * 5, keeping=True)  # three labels twice, or one never
+    assert solve(asked, is_keeping=True).taken.tolist() == [1, 1]
 
 
 def test_nothing_to_choose_from() -> None:

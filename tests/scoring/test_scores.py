@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rebalance.scoring.measuring import Samples
 from rebalance.scoring.predictions import Predictions
 from rebalance.scoring.scores import Difference, compare, score
 from tests.scoring.made import decisions, judging, random_predictions, uniform
@@ -112,3 +113,12 @@ def test_the_interval_of_a_known_difference_holds_it_as_often_as_it_says() -> No
     assert 0.9 <= ways <= 0.99
     _, models, _ = coverage(1, 200, 200)
     assert 0.88 <= models <= 0.99
+
+
+def test_resamples_of_both_are_drawn_together_by_what_they_count_twice() -> None:
+    """Of variances 4 and 4 and 7 of both, 2 x 8 - 7 are left; of 4 and 1, 2 x 5 - 7 would be less than 4."""
+    images, runs, both = (np.array([-1.0, 1.0]) * spread for spread in (2.0, 1.0, np.sqrt(7)))
+    assert np.var(Samples(0.0, images, runs, both).spread) == pytest.approx(4)
+    nearer = Samples(0.0, images, 2 * runs, both)
+    assert np.var(nearer.spread) == pytest.approx(2 * (4 + 4) - 7)
+    assert np.var(Samples(0.0, images, 0 * runs, images).spread) == pytest.approx(4)

@@ -63,7 +63,9 @@ def three_classes(n_images: int, *, too_large: float) -> Predictions:
 
 def test_thresholds_of_single_classes_are_picked_where_they_help_on_held_out_images() -> None:
     """No power of equal shares makes up for probabilities of one class that are too large."""
-    assert tune(three_classes(90, too_large=1), "balanced_accuracy", Settings(), seed=0).power == 0
+    few = tune(three_classes(90, too_large=1), "balanced_accuracy", Settings(), seed=0)
+    assert few.power == 0
+    assert few.thresholds.tolist() == pytest.approx([1 / 3] * 3)
     tuned = tune(three_classes(6000, too_large=3), "balanced_accuracy", Settings(), seed=0)
     assert tuned.power is None
     assert tuned.thresholds[2] > 1.5 * tuned.thresholds[:2].max()
