@@ -61,8 +61,8 @@ def test_of_choices_that_are_as_near_the_even_one_is_taken() -> None:
 
 
 def test_copies_are_spread_where_the_labels_do_not_say_which() -> None:
-    """Twenty copies give label 0 what it lacks; however they are split, labels 1 and 2 lack twenty together."""
-    asked = problem([(0, 1), (0, 2)], [5, 5], [30, 25, 25])
+    """Twenty copies give label 0 what it lacks; however they are split, labels 1 and 2 lack ninety together."""
+    asked = problem([(0, 1), (0, 2)], [5, 5], [30, 60, 60])
     assert solve(asked, is_keeping=False).taken.tolist() == [10, 10]
 
 
