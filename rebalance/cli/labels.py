@@ -83,10 +83,16 @@ def check_labeling(given: Given, not_with: Sequence[str]) -> None:
     for name in not_with:
         if is_on_command_line(name):
             raise UsageError(f"--{name.replace('_', '-')} is for images of one class each: leave out that or --labels")
+    _check_form(given)
+
+
+def _check_form(given: Given) -> None:
     if given["labels"] != FOLDERS and not is_table(given["labels"]):
         raise UsageError(f"--labels {given['labels']!r} is neither a .csv or .tsv nor `{FOLDERS}`")
     if given["labels"] == FOLDERS and is_on_command_line("label_columns"):
         raise UsageError("--label-columns goes with --labels FILE.csv: leave out folders with --exclude")
+    if not given["label_delimiter"]:
+        raise UsageError("--label-delimiter is empty: say what stands between labels")
 
 
 def open_labeled(source: str, given: Given) -> Labeled:

@@ -13,7 +13,7 @@ import numpy as np
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
 from rebalance.drawing import draw_unit
-from rebalance.errors import listed
+from rebalance.errors import TargetError, listed
 from rebalance.labels import Labels, LabelSet, labels_of
 from rebalance.plan import ClassTarget, LabelForm, LabelTarget, Made, Operation, Plan, Unusable
 from rebalance.planning.augment import AugmentOptions, originals_of, request_of_augment
@@ -57,14 +57,18 @@ class _Counted(NamedTuple):
         return {name: n for name, n in zip(self.labels.names, self.labels.positives, strict=True) if n}
 
 
-def _counted(folder: ClassFolder, labels: Labels, unusable: Mapping[str, Unusable]) -> _Counted:
+def _counted(dataset: Dataset, labels: Labels, unusable: Mapping[str, Unusable]) -> tuple[ClassFolder, _Counted]:
+    """Return the one folder of a dataset, and what is in use of it. Raises TargetError where no image has a label."""
+    folder = dataset.classes[0] if dataset.classes else ClassFolder("", ())
     used = images_left(folder, unusable)
+    if not any(labels.sets[labels.set_of[image.path]] for image in used):
+        raise TargetError("no image has a label: there is nothing to balance")
     left = labels_of(labels.names, {image.path: labels.sets[labels.set_of[image.path]] for image in used})
     of_set: tuple[list[ImageFile], ...] = tuple([] for _ in left.sets)
     for image in used:
         if image.path not in unusable:
             of_set[left.set_of[image.path]].append(image)
-    return _Counted(used, left, of_set)
+    return folder, _Counted(used, left, of_set)
 
 
 def plan_labeled_augment(
@@ -74,8 +78,7 @@ def plan_labeled_augment(
 
     Within a label set copies are spread evenly. Raises TargetError where there is nothing to copy.
     """
-    (folder,) = dataset.classes
-    counted = _counted(folder, asked.labels, unusable)
+    folder, counted = _counted(dataset, asked.labels, unusable)
     if asked.method == "lp":
         groups, labels, remarks = _solved(counted, options)
     else:
@@ -260,8 +263,7 @@ def plan_labeled_undersample(
 
     Of the choices that come as near, one that keeps most images; of a label set, the smallest keys. No label vanishes.
     """
-    (folder,) = dataset.classes
-    counted = _counted(folder, asked.labels, unusable)
+    folder, counted = _counted(dataset, asked.labels, unusable)
     every: tuple[list[ImageFile], ...] = tuple([] for _ in counted.labels.sets)
     for image in counted.used:
         every[counted.labels.set_of[image.path]].append(image)

@@ -99,7 +99,8 @@ def read_labels(
         table, places={role: table.places[role] for role in ("path", "group") if role in table.places}
     )
     rows = _InOneFolder(table.path, table.header, without_split)
-    dataset = read_list(rows, root, exclude=exclude, follow_symlinks=follow_symlinks)
+    dataset = read_list(rows, root, exclude=exclude, follow_symlinks=follow_symlinks, below="SOURCE")
+    dataset = replace(dataset, is_listed=False)  # SOURCE is a folder of its own, in which nothing is written
     names, sets = _label_sets(table, form)
     there = {image.path for image in dataset.images()}
     found = {path: label_set for path, label_set in sets.items() if path in there}
@@ -181,6 +182,6 @@ def merge_folders(dataset: Dataset, sums: Mapping[str, str]) -> Labeled:
             found.setdefault(kept.path, set()).add(label)
     images = tuple(sorted(first.values(), key=lambda image: to_bytes(image.path)))
     names = tuple(folder.name for folder in dataset.classes)
-    merged = replace(dataset, classes=(ClassFolder(FOLDER, images),), is_listed=True)
+    merged = replace(dataset, classes=(ClassFolder(FOLDER, images),))
     labels = labels_of(names, {path: tuple(sorted(labels)) for path, labels in found.items()})
     return Labeled(merged, labels, LabelForm("path", names), {"folders": list(names)})

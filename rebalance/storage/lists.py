@@ -23,7 +23,13 @@ REPETITIONS = "repetitions"
 
 
 def read_list(
-    table: Rows, root: str, *, split: str | None = None, exclude: Sequence[str] = (), follow_symlinks: bool = False
+    table: Rows,
+    root: str,
+    *,
+    split: str | None = None,
+    exclude: Sequence[str] = (),
+    follow_symlinks: bool = False,
+    below: str = "--images, which is the folder of the list unless you say otherwise",
 ) -> Dataset:
     """Return the images that a table names below `root` as a dataset; what is odd is listed in it, not raised.
 
@@ -32,7 +38,9 @@ def read_list(
     """
     if not os.path.isdir(to_bytes(root)):
         raise SourceTreeError(f"{root}: no such folder: --images is to be where the paths of {table.path} begin")
-    gathered = _Gathered(table.path, to_bytes(root), tuple(pattern.rstrip("/") for pattern in exclude), follow_symlinks)
+    gathered = _Gathered(
+        table.path, to_bytes(root), tuple(pattern.rstrip("/") for pattern in exclude), follow_symlinks, below
+    )
     for line, cells in table.rows():
         gathered.take(line, cells)
     splits = sorted({key[1] for key in gathered.images if key[1] is not None})
@@ -66,6 +74,8 @@ class _Gathered:
     root: bytes
     exclude: tuple[str, ...]
     is_following: bool
+    below: str
+    """Where paths begin, as a message says it."""
     images: dict[_Key, list[ImageFile]] = field(default_factory=dict)
     keys: dict[_Key, _Key] = field(default_factory=dict)
     """Each once, however many rows have it."""
@@ -128,10 +138,7 @@ class _Gathered:
         if path in (".", "..") or path.startswith("../"):
             fault = "leads out of the images"
         if fault:
-            raise SourceTreeError(
-                f"{self.list_path}: line {line}: {path!r} {fault}: paths begin below --images, which is the folder of "
-                "the list unless you say otherwise"
-            )
+            raise SourceTreeError(f"{self.list_path}: line {line}: {path!r} {fault}: paths begin below {self.below}")
         return path
 
     def _stamp(self, path: str) -> Stamp | str:

@@ -250,6 +250,11 @@ EDITS: dict[str, tuple[Callable[[str], str], int, str]] = {
     ),
     "twice": (lambda text: text.replace("1.png", "0.png"), 3, "'0.png' stands in lines 2 and 3"),
     "no row": (lambda text: text.replace("9.png,1,0,0\n", ""), 0, "9.png: has no row in"),
+    "a path out of it": (
+        lambda text: text.replace("0.png", "../0.png"),
+        3,
+        "leads out of the images: paths begin below SOURCE",
+    ),
     "no path": (lambda text: text.replace("path,", "file,"), 3, "has no column 'path'"),
     "a number": (lambda text: text.replace("0.png,1", "0.png,2"), 0, "since they are not of 0 and 1 alone: 'a'"),
     "no labels": (lambda text: text.replace(",1", ",x").replace(",0", ",y"), 3, "has no column of 0 and 1"),
@@ -278,6 +283,7 @@ def test_tables_that_come_wrong(run: Run, images: Path, table: Path, edit: str) 
         (["augment", "--labels", "{table}", "--oversample-thr", "0.1"], "--oversample-thr is of --method"),
         (["augment", "--labels", "{table}", "--method", "repeat-factor", "-s", "1.0"], "has no targets"),
         (["augment", "--method", "repeat-factor"], "--method goes with --labels"),
+        (["augment", "--labels", "{table}", "--label-delimiter", ""], "--label-delimiter is empty"),
         (["undersample", "--labels", "{table}", "--method", "tomek"], "--method is for images of one class each"),
     ],
 )
@@ -289,6 +295,35 @@ def test_options_that_do_not_go_together(
     ran = run(command, images, *others, *output)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
+
+
+@pytest.mark.parametrize("labels", ["{table}", "folders"])
+def test_nothing_is_written_into_the_source(run: Run, images: Path, table: Path, labels: str) -> None:
+    for path in sorted(images.glob("*.png")):
+        for name in ("cat", "dog"):
+            (images / name).mkdir(exist_ok=True)
+            shutil.copy(path, images / name)
+        path.unlink()
+    table.write_text(table.read_text().replace("\n", "\ncat/", 10))
+    before = everything(images)
+    ran = run("augment", images, "--labels", labels.format(table=table), "-o", images / "out")
+    assert (ran.code, ran.out) == (5, "")
+    assert "nothing is ever written there" in ran.err
+    assert everything(images) == before
+
+
+@pytest.mark.parametrize("command", ["augment", "undersample"])
+@pytest.mark.parametrize("rows", ["", "0.png,0\n1.png,0\n"], ids=["no rows", "no labels"])
+def test_where_no_image_has_a_label_there_is_nothing_to_do(
+    run: Run, images: Path, table: Path, command: str, rows: str
+) -> None:
+    table.write_text(f"path,a\n{rows}")
+    methods = [[], ["--method", "repeat-factor"]] if command == "augment" else [[]]
+    for method in methods:
+        ran = run(command, images, "--labels", table, "-o", images.parent / "out", *method)
+        assert (ran.code, ran.out) == (3, "")
+        assert "no image has a label" in ran.err
+    assert run("inspect", images, "--labels", table).code == 0
 
 
 def test_columns_that_are_asked_for_must_be_labels(run: Run, images: Path, table: Path) -> None:
