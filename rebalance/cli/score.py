@@ -1,5 +1,6 @@
 """`rebalance score`: how good predictions are, by measures that a majority class cannot flatter."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -21,7 +22,7 @@ from rebalance.cli.score_report import (
 )
 from rebalance.cli.scored import check_distinct, decide, read_all, settings_asked
 from rebalance.dataset import to_bytes
-from rebalance.errors import UsageError
+from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.scoring.titles import TUNABLE
 from rebalance.storage.output import PNG, check_side_file
 from rebalance.storage.single import whole_file
@@ -86,6 +87,7 @@ def _spread(arguments: Sequence[str]) -> Iterator[str]:
 @options.seed
 @click.option("--plot", type=Path(), metavar="FILE.png", help="Precision-recall curves and the confusion matrix.")
 @click.option("-o", "--output", type=Path(), metavar="FILE.csv", help="Write the predictions that were scored.")
+@click.option("--overwrite", is_flag=True, help="Replace predictions that stand at -o FILE.csv.")
 @options.report_format
 @options.quiet
 def score(predictions: tuple[str, ...], **given: Any) -> int:
@@ -148,6 +150,10 @@ def _check_files(predictions: Sequence[str], given: Given) -> None:
     if given["output"] is not None:
         check_distinct([*predictions, *filter(None, [given["tune_on"]]), given["output"]])
         check_side_file(given["output"], [], b"path,y_true,y_pred", "CSV of predictions")
+        if os.path.lexists(to_bytes(given["output"])) and not given["overwrite"]:
+            raise OutputRefusedError(f"{given['output']}: is there already: choose another name, or --overwrite")
+    elif given["overwrite"]:
+        raise UsageError("--overwrite goes with -o FILE.csv")
 
 
 def _find_matplotlib() -> None:

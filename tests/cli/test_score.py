@@ -205,6 +205,12 @@ def test_priors_are_put_back_and_written(run: Run, tmp_path: Path, make_tree: Ma
     assert ran.document["overall"]["accuracy"]["value"] == 1
     again = run("score", output, "--format", "json").document
     assert again["overall"] == ran.document["overall"]
+    before = output.read_bytes()
+    assert run("score", path, "-o", output).code == 5
+    assert output.read_bytes() == before
+    assert run("score", path, "-o", output, "--overwrite").code == 0
+    assert output.read_bytes() != before
+    assert run("score", path, "--overwrite").code == 2
     text = lines_of(run, path, "--prior-correct", tree)
     assert "put back to natural priors, before all is scaled to 1: a x 1.6, b x 0.4" in text
     assert run("score", path, "--prior-correct", source).code == 1
