@@ -16,6 +16,7 @@ from rebalance.cli.configs import configs
 from rebalance.cli.demo import demo
 from rebalance.cli.embed import embed
 from rebalance.cli.inspect import inspect
+from rebalance.cli.preview import preview
 from rebalance.cli.probe import probe
 from rebalance.cli.replay import replay
 from rebalance.cli.report import StdoutError, say
@@ -51,7 +52,21 @@ def rebalance() -> None:
     """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched."""
 
 
-for command in (inspect, probe, augment, undersample, smote, embed, audit, score, verify, replay, configs, demo):
+for command in (
+    inspect,
+    probe,
+    preview,
+    augment,
+    undersample,
+    smote,
+    embed,
+    audit,
+    score,
+    verify,
+    replay,
+    configs,
+    demo,
+):
     rebalance.add_command(command)
 
 

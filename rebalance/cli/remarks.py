@@ -58,11 +58,15 @@ def _unportable(dataset: Dataset) -> Iterator[str]:
 def told_settings(plan: Plan) -> str:
     """Return what a run is made with, in a line."""
     request = plan.request
-    settings = ", ".join(f"{key} {value}" for key, value in request["recipe"].items())
     n_own = len(request["class_recipes"])
     classes = f"; {n_own} {'class' if n_own == 1 else 'classes'} with other settings" if n_own else ""
     engine, originals = request["rendering"]["engine"], request["rendering"]["originals"]
-    return f"seed {request['seed']}, engine {engine}, originals {originals}; {settings or 'nothing drawn'}{classes}"
+    return f"seed {request['seed']}, engine {engine}, originals {originals}; {told_recipe(request['recipe'])}{classes}"
+
+
+def told_recipe(recipe: Mapping[str, Any]) -> str:
+    """Return what is drawn, in a line."""
+    return ", ".join(f"{key} {value}" for key, value in recipe.items()) or "nothing drawn"
 
 
 _ORDINARY = {"fill_mode": "reflect", "cval": 0, "erasing_fill": "noise"}
