@@ -109,7 +109,18 @@ def test_without_a_command_the_help_is_shown_as_it_is(run: Run) -> None:
 
 
 def test_every_command_has_an_example(run: Run) -> None:
-    for command in ("inspect", "augment", "undersample", "smote", "embed", "preview", "score", "verify", "replay", "configs"):
+    for command in (
+        "inspect",
+        "augment",
+        "undersample",
+        "smote",
+        "embed",
+        "preview",
+        "score",
+        "verify",
+        "replay",
+        "configs",
+    ):
         assert f"rebalance {command} " in run(command, "--help").out
 
 

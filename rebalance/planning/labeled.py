@@ -245,8 +245,7 @@ def _repeated(
         for image in sources:
             whole = math.floor(factor)
             n_copies = whole - 1 + (draw_unit("repeat_factor", seed, image.path, 1) < factor - whole)
-            if n_copies:
-                groups.append(([image], n_copies))
+            groups.append(([image], n_copies))
             for label in label_set:
                 after[label] += n_copies
     targets = tuple(

@@ -40,6 +40,11 @@ def find_form(table: Table, asked: Sequence[str], delimiter: str, tell: Tell) ->
     Raises SourceTreeError where a column is not there or no column says them.
     """
     path_column = table.header[table.places["path"]]
+    if "split" in table.places:
+        tell(
+            f"warning: {table.path}: its column {table.header[table.places['split']]!r} is not read: images of every "
+            "split are balanced, those to validate and test on, too; take their rows out"
+        )
     for name in asked:
         if name not in table.header:
             raise SourceTreeError(
@@ -49,14 +54,14 @@ def find_form(table: Table, asked: Sequence[str], delimiter: str, tell: Tell) ->
         return LabelForm(path_column, tuple(asked))
     if "label" in table.places:
         return LabelForm(path_column, (table.header[table.places["label"]],), delimiter)
-    taken = {table.header[place] for place in table.places.values()}
-    found = _columns_of_ones(table, [name for name in table.header if name not in taken])
+    others = [name for name in table.header if name != path_column]
+    found = _columns_of_ones(table, others)
     if not found:
         raise SourceTreeError(
             f"{table.path}: has no column of 0 and 1, and none called 'label': say which with --column label=NAME"
         )
-    if others := [name for name in table.header if name not in taken and name not in found]:
-        tell(f"note: {table.path}: not read, since they are not of 0 and 1 alone: {', '.join(map(repr, others))}")
+    if unread := [name for name in others if name not in found]:
+        tell(f"note: {table.path}: not read, since they are not of 0 and 1 alone: {', '.join(map(repr, unread))}")
     return LabelForm(path_column, tuple(found))
 
 
@@ -95,10 +100,7 @@ def read_labels(
     Rows without a file are problems of the dataset, files without a row are ignored in it. Raises SourceTreeError for
     what contradicts itself.
     """
-    without_split = replace(
-        table, places={role: table.places[role] for role in ("path", "group") if role in table.places}
-    )
-    rows = _InOneFolder(table.path, table.header, without_split)
+    rows = _InOneFolder(table.path, table.header, replace(table, places={"path": table.places["path"]}))
     dataset = read_list(rows, root, exclude=exclude, follow_symlinks=follow_symlinks, below="SOURCE")
     dataset = replace(dataset, is_listed=False)  # SOURCE is a folder of its own, in which nothing is written
     names, sets = _label_sets(table, form)

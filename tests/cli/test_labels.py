@@ -177,6 +177,25 @@ def test_repeat_factors_by_hand(run: Run, images: Path, table: Path, tmp_path: P
     assert counts_of(tmp_path / "out")["c"] == 3
 
 
+def test_repeat_factors_where_originals_are_drawn_too(run: Run, images: Path, table: Path, tmp_path: Path) -> None:
+    settings = ["--method", "repeat-factor", "--originals", "transform", "--oversample-thr", "0.9"]
+    for arguments, counts in ((settings, {"c": 3}), (settings[2:4], {"a": 7, "b": 7, "c": 7})):
+        output = tmp_path / str(len(arguments))
+        assert run("augment", images, "--labels", table, *arguments, "-o", output).code == 0
+        assert counts.items() <= counts_of(output).items()
+        sources = {row["path"].partition("_")[0] for row in rows_of(output / "labels.csv")}
+        assert sources == set(SETS)
+        assert run("verify", output).code == 0
+
+
+def test_a_column_of_splits_is_warned_of(run: Run, images: Path, table: Path) -> None:
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0] + ",split,group", *(f"{line},val,g" for line in lines[1:])]) + "\n")
+    ran = run("inspect", images, "--labels", table)
+    assert "its column 'split' is not read: images of every split are balanced" in ran.err
+    assert "not of 0 and 1 alone: 'split', 'group'" in ran.err
+
+
 def test_images_are_left_out_until_labels_are_near(run: Run, images: Path, table: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     ran = run("undersample", images, "--labels", table, "-s", "3", "-o", output)
