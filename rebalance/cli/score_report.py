@@ -129,7 +129,7 @@ def _thresholds(decided: Decided) -> dict[str, Any]:
         return {}
     tuned = decided.tuned
     thresholds = dict(zip(decided.runs[0].names, tuned.thresholds.tolist(), strict=True))
-    told = {"before": tuned.before, "held_out": tuned.held_out}
+    told = {"before": _number(tuned.before), "held_out": _number(tuned.held_out)}
     return {"thresholds": thresholds, "power_of_shares": tuned.power, "on_validation": told}
 
 
@@ -203,7 +203,8 @@ def _print_changes(scored: Scored) -> None:
             else f"as class shares to the power {decided.tuned.power:.2f}"
         )
         emit(displayed(f"called is what has the largest probability / threshold, {how}: {told}"))
-        emit(f"on held-out fifths of the validation data: {decided.tuned.before:.3f} -> {decided.tuned.held_out:.3f}")
+        before, after = (f"{value:.3f}" if math.isfinite(value) else "-" for value in decided.tuned[2:4])
+        emit(f"on held-out fifths of the validation data: {before} -> {after}")
     if scored.changes:
         _print_differences(scored.changes, ("as read", "now"), scored.judging)
 

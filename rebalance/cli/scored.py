@@ -209,6 +209,8 @@ def _doubts(run: "Predictions", validation: "Predictions") -> Iterator[str]:
         )
     counts = [int((validation.truth == label).sum()) for label in range(len(validation.names))]
     there = [count for count in counts if count]
+    if missing := [name for name, count in zip(validation.names, counts, strict=True) if not count]:
+        yield f"warning: {validation.told}: has no image of {listed(map(repr, missing), 3)}: its threshold is a guess"
     tested = [int((run.truth == label).sum()) for label in range(len(run.names))]
     if len(there) > 1 and max(there) == min(there) and max(tested) != min(tested):
         yield f"warning: {validation.told}: has as many images of each class, and thresholds are for data like that"

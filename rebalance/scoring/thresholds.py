@@ -46,18 +46,21 @@ def tune(predictions: Predictions, measure: str, settings: Settings, seed: int) 
 
     One number is fitted first, the power of the shares of the classes to which thresholds go: logit adjustment after
     training (Menon et al. 2021), which a few images suffice for. Thresholds that are moved class by class from there
-    are taken where they do better on held-out fifths.
+    are taken where they do better on held-out fifths. Where the measure cannot be told, thresholds are even.
     """
     probabilities = predictions.probabilities
     assert probabilities is not None
     n_classes = len(predictions.names)
     search = _Search(probabilities, predictions.truth, measure, settings)
+    even = np.full(n_classes, 1 / n_classes)
+    before = search.value(even)
+    if before == -np.inf:
+        return Tuned(even, 0.0, before, before)
     folds = _folds(predictions.truth, seed)
     one, many = (_held_out(search, folds, pick) for pick in (_by_power, _by_class))
     power = None if many > one + _GAIN else _power(search)
     thresholds = _by_class(search) if power is None else search.shares**power
-    even = np.full(n_classes, 1 / n_classes)
-    return Tuned(thresholds / thresholds.sum(), power, search.value(even), max(one, many))
+    return Tuned(thresholds / thresholds.sum(), power, before, max(one, many))
 
 
 def _folds(truth: Labels, seed: int) -> Labels:

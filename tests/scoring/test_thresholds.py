@@ -71,6 +71,15 @@ def test_thresholds_of_single_classes_are_picked_where_they_help_on_held_out_ima
     assert tuned.thresholds[2] > 1.5 * tuned.thresholds[:2].max()
 
 
+def test_a_measure_that_cannot_be_told_moves_no_threshold() -> None:
+    """All is one class and called so: kappa is 0 / 0, and no worse where everything is called the other."""
+    probabilities = np.array([[0.9, 0.1]] * 20)
+    given = Predictions(
+        "made", ("a", "b"), tuple(map(str, range(20))), np.zeros(20, int), np.zeros(20, int), probabilities
+    )
+    assert tune(given, "cohen_kappa", Settings(), seed=0).thresholds.tolist() == [0.5, 0.5]
+
+
 def test_a_class_without_validation_images_keeps_a_threshold() -> None:
     given = lopsided(50, 6)
     tuned = tune(given.renamed(["absent", "common", "rare"]), "macro_f1", Settings(), seed=0)
