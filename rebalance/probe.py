@@ -7,8 +7,9 @@ import numpy as np
 
 from rebalance.dataset import Dataset, ImageFile
 from rebalance.embedders import AskedEmbedder, embedder_at_hand, open_embedder
+from rebalance.lots import lots
 from rebalance.plan import Recipe, Rendering
-from rebalance.planning.estimates import Labels, families_of, lots
+from rebalance.planning.estimates import Labels, families_of
 from rebalance.planning.likeness import same_pictures
 from rebalance.planning.probing import Probe, probe_ways
 from rebalance.planning.selection import selection_key

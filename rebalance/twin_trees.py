@@ -1,13 +1,12 @@
 """Two trees of the same pictures for a model to be tried on: untouched, and with the traces of generated files."""
 
-import csv
-import io
 from collections.abc import Callable, Iterator
 
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import TargetError
 from rebalance.planning.naming import folded_name
 from rebalance.storage.single import write_new_tree
+from rebalance.storage.tables import render_table
 from rebalance.traces import make_twins
 from rebalance.twins import Treatment, drawn_path
 
@@ -34,7 +33,7 @@ def write_twins(
     left_out: dict[str, str] = {}
 
     def files() -> Iterator[tuple[str, bytes]]:
-        rows = []
+        rows: list[tuple[str, str, str]] = []
         made = make_twins(dataset.root, dataset.images(), treatment, n_workers)
         for number, (path, pair, reason) in enumerate(made, start=1):
             progress(number, n_images)
@@ -46,7 +45,8 @@ def write_twins(
                 yield f"{kind}/{twin.path}", twin.data
         if not rows:
             raise TargetError(f"no image of {dataset.root} can be drawn: {next(iter(left_out.items()), '')}")
-        yield TABLE_NAME, _table(sorted(rows, key=lambda row: to_bytes(row[0])))
+        rows.sort(key=lambda row: to_bytes(row[0]))
+        yield TABLE_NAME, render_table(("path", "y_true", "kind"), rows)
 
     write_new_tree(to_bytes(folder), files())
     return left_out
@@ -59,11 +59,3 @@ def _check_names(dataset: Dataset, treatment: Treatment) -> None:
         other = seen.setdefault(folded_name(drawn_path(image.path, treatment)), image.path)
         if other != image.path:
             raise TargetError(f"{other!r} and {image.path!r} would be one file, or nearly: rename one of them")
-
-
-def _table(rows: list[tuple[str, str, str]]) -> bytes:
-    """Return path, class and kind of every file, as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([("path", "y_true", "kind"), *rows])
-    return to_bytes(text.getvalue())

@@ -7,6 +7,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rebalance.lots import lots
+
 Labels = NDArray[np.intp]
 Which = NDArray[np.bool_]
 Values = NDArray[np.float64]
@@ -138,9 +140,3 @@ def by_class(classes: Labels) -> Iterator[Labels]:
     """Yield the places of each class that is there."""
     for label in np.unique(classes):
         yield np.flatnonzero(classes == label)
-
-
-def lots(seed: tuple[int, ...], n_lots: int) -> NDArray[np.uint64]:
-    """Return random words, whose stream is stable over the releases of numpy."""
-    words: NDArray[np.uint64] = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(n_lots)
-    return words

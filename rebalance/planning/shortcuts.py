@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from rebalance.lots import lots
 from rebalance.planning.estimates import (
     Estimate,
     Families,
@@ -14,7 +15,6 @@ from rebalance.planning.estimates import (
     Values,
     Which,
     estimate,
-    lots,
     recalls,
 )
 from rebalance.planning.models import Counts, fit_linear, fit_tree

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rebalance.lots import lots
 from rebalance.scoring.confidence import Multiplicities, Values
 from rebalance.scoring.predictions import Labels, Predictions
 
@@ -53,7 +54,7 @@ class Resampling:
         """Return the share of each run in each resample, shape (n_resamples, n_runs); one less is drawn of several."""
         if n_runs == 1:
             return np.ones((self.n_resamples, 1))
-        words = random_words((self.seed, side, n_runs), self.n_resamples * (n_runs - 1))
+        words = lots((self.seed, side, n_runs), self.n_resamples * (n_runs - 1))
         drawn = _picks(words, np.full(len(words), n_runs)).reshape(self.n_resamples, n_runs - 1)
         return np.stack([(drawn == run).mean(axis=1) for run in range(n_runs)], axis=1)
 
@@ -91,14 +92,8 @@ class _Slots:
 
     def drawn(self, seed: tuple[int, ...]) -> Values:
         """Return what each unit counts in one resample."""
-        picked = self.order[self.starts + _picks(random_words(seed, len(self.starts)), self.sizes)]
+        picked = self.order[self.starts + _picks(lots(seed, len(self.starts)), self.sizes)]
         return np.bincount(picked, minlength=len(self.order)) * self.weights
-
-
-def random_words(seed: tuple[int, ...], n_words: int) -> NDArray[np.uint64]:
-    """Return random words, whose stream is stable over the releases of numpy."""
-    words: NDArray[np.uint64] = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(n_words)
-    return words
 
 
 def _picks(words: NDArray[np.uint64], sizes: Labels) -> Labels:

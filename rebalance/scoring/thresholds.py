@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rebalance.lots import lots
 from rebalance.scoring.confidence import Values
 from rebalance.scoring.decisions import OVERALL, Counts, Settings
 from rebalance.scoring.predictions import Labels, Predictions, Probabilities
-from rebalance.scoring.resampling import random_words
 
 FEW = 10
 """Validation images below which a class gets no threshold of its own."""
@@ -66,7 +66,7 @@ def tune(predictions: Predictions, measure: str, settings: Settings, seed: int) 
 def _folds(truth: Labels, seed: int) -> Labels:
     """Return the fold of each image: those of a class are dealt out evenly, by lot."""
     folds = np.empty(len(truth), np.intp)
-    dealt = np.argsort(random_words((seed,), len(truth)), kind="stable")
+    dealt = np.argsort(lots((seed,), len(truth)), kind="stable")
     by_class = dealt[np.argsort(truth[dealt], kind="stable")]
     folds[by_class] = np.arange(len(truth)) % _N_FOLDS
     return folds

@@ -1,6 +1,5 @@
 """Weights as files that frameworks load: a JSON document each, or a CSV of all images."""
 
-import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from rebalance.planning.multilabel import LabelWeight, label_weights
 from rebalance.planning.weights import LOGIT, Weights
 from rebalance.storage.lists import check_listable
 from rebalance.storage.names import encode_key, encode_name
+from rebalance.storage.tables import render_table
 
 FORMS = ("keras", "torch", "sklearn", "csv")
 OF_IMAGES = ("sklearn", "csv")
@@ -84,12 +84,11 @@ def render_label_export(form: str, path: str, labels: Labels) -> bytes:
     if _is_array(form, path):
         return _npy([[weight.negative, weight.positive] for weight in weights])
     if form == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(LABEL_COLUMNS)
-        for name, positive, weight in zip(labels.names, labels.positives, weights, strict=True):
-            writer.writerow([name, positive, labels.n_images - positive, *weight])
-        return text.getvalue().encode()
+        of_labels = zip(labels.names, labels.positives, weights, strict=True)
+        return render_table(
+            LABEL_COLUMNS,
+            ([name, positive, labels.n_images - positive, *weight] for name, positive, weight in of_labels),
+        )
     contents: dict[str, dict[str, Any]] = {
         "keras": {"label_weights": [[weight.negative, weight.positive] for weight in weights]},
         "torch": {"pos_weight": [weight.pos_weight for weight in weights]},
@@ -173,8 +172,4 @@ def _rows(form: str, dataset: Dataset, weighting: Weighting) -> Iterator[tuple[s
 
 def _csv(dataset: Dataset, weighting: Weighting) -> bytes:
     check_listable(dataset)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(_rows("csv", dataset, weighting))
-    return text.getvalue().encode()
+    return render_table(_COLUMNS, _rows("csv", dataset, weighting))

@@ -1,7 +1,5 @@
 """Labels of images in CSV: a 0/1 column a label, or a column that lists them; read beside the images, and written."""
 
-import csv
-import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from posixpath import normpath
@@ -13,7 +11,7 @@ from rebalance.labels import Labels, LabelSet, labels_of
 from rebalance.plan import LabelForm, Plan
 from rebalance.storage.lists import read_list
 from rebalance.storage.scan import find_images, is_excluded
-from rebalance.storage.tables import Table
+from rebalance.storage.tables import Table, render_table
 
 FOLDER = "images"
 """The one folder of OUTPUT that holds images, whatever their labels."""
@@ -149,17 +147,15 @@ def _without_row(root: str, table: Table, known: Collection[str], exclude: Seque
 
 def render_labels(rows: Iterable[tuple[str, LabelSet]], names: Sequence[str], form: LabelForm) -> bytes:
     """Return paths and their labels as CSV, in the form in which they were read."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([form.path_column, *form.columns])
-    for path, label_set in rows:
-        own = set(label_set)
-        if form.delimiter is not None:
-            cells: list[object] = [form.delimiter.join(names[label] for label in label_set)]
-        else:
-            cells = [int(label in own) for label in range(len(names))]
-        writer.writerow([path, *cells])
-    return text.getvalue().encode()
+    cells = ([path, *_cells(label_set, names, form)] for path, label_set in rows)
+    return render_table([form.path_column, *form.columns], cells)
+
+
+def _cells(label_set: LabelSet, names: Sequence[str], form: LabelForm) -> list[object]:
+    if form.delimiter is not None:
+        return [form.delimiter.join(names[label] for label in label_set)]
+    own = set(label_set)
+    return [int(label in own) for label in range(len(names))]
 
 
 def render_made(rows: Callable[[], Iterable[Mapping[str, Any]]], plan: Plan) -> bytes:

@@ -1,7 +1,5 @@
 """Lists of images: a CSV of paths and labels read as a dataset, and a balanced set written as one."""
 
-import csv
-import io
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +13,7 @@ from rebalance.planning.naming import NAME_MAX, Place
 from rebalance.storage.manifest import NAME as MANIFEST_NAME
 from rebalance.storage.names import encode_name
 from rebalance.storage.scan import is_excluded, is_image_name, link_problem, told_splits
-from rebalance.storage.tables import Rows
+from rebalance.storage.tables import Rows, render_table
 
 LIST_NAME = "rebalance.csv"
 REPETITIONS = "repetitions"
@@ -205,15 +203,9 @@ def render_list(rows: Callable[[], Iterable[Mapping[str, Any]]]) -> bytes:
     """
     keys = {key for row in rows() if row["kind"] == "listed" for key in row}
     columns = {role: key for role, key in _SHOWN.items() if key in keys or role in ("path", "label")}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    careful = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)  # csv leaves a lone \r unquoted
-    writer.writerow([*columns, REPETITIONS])
-    for row in rows():
-        if row["kind"] == "listed":
-            cells = [*(row.get(key, "") for key in columns.values()), row["repetitions"]]
-            (careful if any("\r" in str(cell) for cell in cells) else writer).writerow(cells)
-    return text.getvalue().encode()
+    listed = (row for row in rows() if row["kind"] == "listed")
+    cells = ([*(row.get(key, "") for key in columns.values()), row["repetitions"]] for row in listed)
+    return render_table([*columns, REPETITIONS], cells)
 
 
 def check_listable(dataset: Dataset) -> None:

@@ -1,16 +1,15 @@
 """Predictions in CSV, read and written: path, y_true, y_pred, and a probability column per class."""
 
-import csv
-import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 
 from rebalance.errors import SourceTreeError, did_you_mean
-from rebalance.scoring.predictions import Labels, Predictions, Probabilities
-from rebalance.storage.tables import Table, read_table
+from rebalance.scoring.predictions import Labels, Predictions
+from rebalance.storage.tables import Table, read_table, render_table
 
 PATH, TRUTH, CALLED, GROUP = ROLES = ("path", "y_true", "y_pred", "group")
 _OFF = 0.01
@@ -112,12 +111,10 @@ def _probabilities(
         return None
     lines, numbers = _numbers(table, list(columns.values()), others)
     found = {name: numbers[column] for name, column in columns.items()}
-    row = _first_off(found)
-    if (
-        row is not None
-        and _first_off(every := found | {name: numbers[name] for name in others if name in numbers}) is None
-    ):
-        found, row = every, None
+    if (row := _first_off(found)) is not None:
+        every = found | {name: numbers[name] for name in others if name in numbers}
+        if _first_off(every) is None:
+            found, row = every, None
     _tell_unread(table, [name for name in others if name not in found], remark)
     if row is not None:
         total = sum(values[row] for values in found.values())
@@ -194,12 +191,10 @@ def _first_off(columns: Mapping[str, Sequence[float]]) -> int | None:
 
 def render_predictions(predictions: Predictions) -> bytes:
     """Return predictions as CSV, names and paths as they were read."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    probabilities: Probabilities | None = predictions.probabilities
-    writer.writerow([PATH, TRUTH, CALLED, *(predictions.names if probabilities is not None else ())])
-    names = predictions.names
-    for row, path in enumerate(predictions.paths):
-        numbers = [] if probabilities is None else probabilities[row].tolist()
-        writer.writerow([path, names[predictions.truth[row]], names[predictions.called[row]], *numbers])
-    return text.getvalue().encode()
+    names, found = predictions.names, predictions.probabilities
+    numbers: Iterable[list[float]] = repeat([]) if found is None else (row.tolist() for row in found)
+    rows = zip(predictions.paths, predictions.truth.tolist(), predictions.called.tolist(), numbers, strict=False)
+    return render_table(
+        [PATH, TRUTH, CALLED, *(() if found is None else names)],
+        ([path, names[truth], names[called], *own] for path, truth, called, own in rows),
+    )

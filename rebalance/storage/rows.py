@@ -1,8 +1,6 @@
 """Vectors of a balanced set: an array for each class, and an index that says what each row is."""
 
-import csv
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
@@ -11,6 +9,7 @@ import numpy as np
 
 from rebalance.dataset import to_bytes
 from rebalance.storage.names import encode_name
+from rebalance.storage.tables import render_table
 from rebalance.storage.transfer import StagedTree
 from rebalance.vectors import Rows
 
@@ -45,16 +44,16 @@ def _write_array(file: BinaryIO, n_rows: int, blocks: Iterator[Rows]) -> None:
 
 def render_index(rows: Callable[[], Iterable[Mapping[str, Any]]]) -> bytes:
     """Return the index of lines whose names are decoded, as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    return render_table(_COLUMNS, _index(rows()))
+
+
+def _index(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[object]]:
     numbers: dict[tuple[Any, ...], int] = {}
-    for row in rows():
+    for row in rows:
         if row["kind"] == "removed":
             continue
         home = row.get("split"), row["class"]
         numbers[home] = numbers.get(home, -1) + 1
         kind = row["kind"] if row["kind"] != "vector" else "synthetic" if "neighbor" in row else "original"
         cells = {**row, "row": numbers[home], "kind": kind}
-        writer.writerow(["" if cells.get(name) is None else cells[name] for name in _COLUMNS])
-    return text.getvalue().encode("utf-8", "surrogateescape")
+        yield ["" if cells.get(name) is None else cells[name] for name in _COLUMNS]

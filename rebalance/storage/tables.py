@@ -1,11 +1,13 @@
 """Tables in CSV: a line of names, then rows, of which the columns that have a role are read."""
 
 import csv
+import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from typing import Protocol
 
 from rebalance.dataset import to_bytes
@@ -25,6 +27,16 @@ Columns = Mapping[str, str]
 def is_table(path: str) -> bool:
     """Return whether a path names a table by its suffix, and no folder."""
     return path.lower().endswith((".csv", ".tsv")) and not os.path.isdir(to_bytes(path))
+
+
+def render_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return a table as CSV that reads back to the same cells; a name that is not UTF-8 keeps its bytes."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    careful = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)  # csv leaves a lone \r unquoted
+    for row in chain([header], rows):
+        (careful if any("\r" in str(cell) for cell in row) else writer).writerow(row)
+    return to_bytes(text.getvalue())
 
 
 class Rows(Protocol):
