@@ -58,7 +58,7 @@ def _draw_curves(axes: "Axes", predictions: Predictions, score: Score) -> None:
         axes.axhline(one.support / len(predictions.paths), color=colors(place), linestyle=":", linewidth=0.8)
         few = ", too few to tell" if one.is_too_few else ""
         lines.append(line)
-        names.append(f" {one.name} ({one.support} images{few}): {one.measures['average_precision'].value:.2f}")
+        names.append(f" {_shown(one.name)} ({one.support} images{few}): {one.measures['average_precision'].value:.2f}")
     left_out = len(there) - len(shown)
     axes.set(
         xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.02),
@@ -77,7 +77,7 @@ def _draw_confusion(axes: "Axes", score: Score) -> None:
     shares = np.divide(score.confusion, true, out=np.zeros_like(score.confusion), where=true > 0)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="predicted", ylabel="true", title="confusion: images, and share of the true class")
-    names = [one.name for one in score.classes]
+    names = [_shown(one.name) for one in score.classes]
     if len(names) <= _MOST_CELLS:
         axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
         axes.set_yticks(range(len(names)), names, fontsize=8)
@@ -94,6 +94,11 @@ def _draw_confusion(axes: "Axes", score: Score) -> None:
             )
     colorbar: Any = axes.figure.colorbar(image, ax=axes, fraction=0.046, pad=0.02)
     colorbar.outline.set_visible(False)
+
+
+def _shown(name: str) -> str:
+    """Return a name in one line: what cannot be printed is a box."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
 def _told(n_images: float) -> str:

@@ -14,7 +14,7 @@ from rebalance.planning.likeness import nearest
 from rebalance.planning.rows import placed
 from rebalance.planning.synthesis import aims
 from rebalance.storage.request import rendering_of
-from rebalance.storage.single import whole_file
+from rebalance.storage.single import replace_file
 from rebalance.storage.transfer import read_file
 from rebalance.vectors import Vectors, picked
 
@@ -39,8 +39,7 @@ def write_sheet(path: str, plan: Plan, dataset: Dataset, vectors: Vectors, outpu
         for target, samples in shown.items()
     )
     shape = Shape(len(shown), n_rows=4, n_columns=max(map(len, shown.values()), default=0))
-    with whole_file(to_bytes(path), is_replacing=True) as file:
-        file.write(render_sheet(blocks, shape, rendering_of(plan.request).max_pixels))
+    replace_file(path, render_sheet(blocks, shape, rendering_of(plan.request).max_pixels))
     return len(chosen) - len(shown)
 
 

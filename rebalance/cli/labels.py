@@ -10,9 +10,9 @@ from rebalance.cli.asked import is_on_command_line
 from rebalance.cli.option_types import POSITIVE, Names, Path
 from rebalance.cli.remarks import told_unread
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
+from rebalance.cli.side_files import check_distinct
 from rebalance.cli.sources import Source, columns_asked
 from rebalance.cli.together import together
-from rebalance.dataset import to_bytes
 from rebalance.errors import TargetError, UsageError, listed
 from rebalance.labels import Labels
 from rebalance.planning.multilabel import (
@@ -27,7 +27,7 @@ from rebalance.storage.labels import Labeled, find_form, merge_folders, read_lab
 from rebalance.storage.lists import check_listable
 from rebalance.storage.output import check_side_file
 from rebalance.storage.scan import scan
-from rebalance.storage.single import whole_file
+from rebalance.storage.single import replace_file
 from rebalance.storage.tables import is_table, read_table
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def inspect_labels(source: str, given: Given) -> int:
     """Print what SOURCE holds by its labels, and write their weights; return the exit code."""
     check_labeling(given, _OF_CLASSES)
     labeled = open_labeled(source, given)
+    check_distinct(path for _, path in given["export"])
     for form, path in given["export"]:
         check_side_file(path, [labeled.dataset.root], label_export_start(form, path), f"--export {form}")
     report = label_report(labeled, given)
@@ -141,8 +142,7 @@ def inspect_labels(source: str, given: Given) -> int:
         return 3 if labeled.dataset.problems else 1
     contents = {path: render_label_export(form, path, labeled.labels) for form, path in given["export"]}
     for path, content in contents.items():
-        with whole_file(to_bytes(path), is_replacing=True) as file:
-            file.write(content)
+        replace_file(path, content)
     return 0
 
 

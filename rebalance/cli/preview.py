@@ -10,14 +10,14 @@ from rebalance.cli.asked import class_recipes_asked
 from rebalance.cli.option_types import Path
 from rebalance.cli.remarks import told_recipe
 from rebalance.cli.report import displayed, emit
-from rebalance.dataset import Dataset, ImageFile, to_bytes
+from rebalance.cli.side_files import check_picture
+from rebalance.dataset import Dataset, ImageFile
 from rebalance.errors import UsageError, did_you_mean
 from rebalance.images.choice import ENGINES, choose_engine
 from rebalance.plan import INTERPOLATIONS, SOURCE_LIKE
 from rebalance.recipes import make_recipe
-from rebalance.storage.output import PNG, check_side_file
 from rebalance.storage.scan import raise_problems, scan
-from rebalance.storage.single import whole_file
+from rebalance.storage.single import replace_file
 
 
 @click.command(short_help="What a configuration makes of one picture, on a sheet.")
@@ -52,11 +52,9 @@ def preview(source: str | None, output: str | None, **given: Any) -> int:
     """
     if source is None or output is None:
         raise UsageError(f"{'SOURCE is' if source is None else '-o FILE.png is'} missing; see --help")
-    if not output.lower().endswith(".png"):
-        raise UsageError(f"-o {output!r} does not end with .png")
     dataset = scan(source, exclude=given["exclude"], follow_symlinks=given["symlinks"] == "follow")
     raise_problems(dataset)
-    check_side_file(output, [dataset.root], PNG, "PNG")
+    check_picture("-o", output, [dataset.root])
     class_name, image = _picked(dataset, given["image"])
     recipe = make_recipe(given)
     recipe = class_recipes_asked(given, recipe, dataset).get(class_name, recipe)
@@ -69,9 +67,7 @@ def preview(source: str | None, output: str | None, **given: Any) -> int:
     )
     asked = PreviewOptions(recipe, rendering, given["seed"], given["copies"])
     title = displayed(f"{image.path}, seed {given['seed']}: {told_recipe(recipe)}")
-    content = render_preview(dataset.root, image.path, title, asked)
-    with whole_file(to_bytes(output), is_replacing=True) as file:
-        file.write(content)
+    replace_file(output, render_preview(dataset.root, image.path, title, asked))
     emit(displayed(f"{output}: {image.path} and {given['copies']} copies"))
     return 0
 

@@ -1,7 +1,7 @@
 """`rebalance score`: how good predictions are, by measures that a majority class cannot flatter."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,7 +9,7 @@ import click
 
 from rebalance.cli import options
 from rebalance.cli.asked import is_on_command_line
-from rebalance.cli.option_types import POSITIVE, Names, Path
+from rebalance.cli.option_types import Names, Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import say
 from rebalance.cli.score_report import (
@@ -20,41 +20,72 @@ from rebalance.cli.score_report import (
     score_remarks,
     scored_of,
 )
-from rebalance.cli.scored import check_distinct, decide, read_all, settings_asked
+from rebalance.cli.scored import decide, read_all, settings_asked
+from rebalance.cli.side_files import check_distinct, check_picture
 from rebalance.dataset import to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.scoring.titles import TUNABLE
-from rebalance.storage.output import PNG, check_side_file
-from rebalance.storage.single import whole_file
+from rebalance.storage.output import check_side_file
+from rebalance.storage.single import replace_file
 
 Given = Mapping[str, Any]
 
 
-class _ManyAfterCompare(click.Command):
-    """A command of which `--compare` takes all that follows it, up to the next option."""
+class _FilesAfterCompare(click.Command):
+    """A command of which every file after `--compare` is of it, whatever options stand between them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take each for a value of its own."""
-        return super().parse_args(ctx, list(_spread(args)))
+        taking = {name for option in self.params for name in option.opts if not getattr(option, "is_flag", True)}
+        return super().parse_args(ctx, _arranged(args, taking))
 
 
-def _spread(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield arguments with `--compare` before each of its values."""
-    is_compared = is_first = False
-    for position, argument in enumerate(arguments):
+def _arranged(arguments: Sequence[str], taking: Collection[str]) -> list[str]:
+    """Return options, each file after `--compare` with that before it, and the other files.
+
+    `taking` are the options that take a value.
+    """
+    options: list[str] = []
+    first: list[str] = []
+    second: list[str] = []
+    files, rest = first, iter(arguments)
+    for argument in rest:
         if argument == "--":
-            yield from arguments[position:]
-            return
-        if argument.startswith("-") and argument != "-":
-            is_compared = is_first = argument == "--compare"
-        elif is_compared and not is_first:
-            yield "--compare"
+            files += rest
+        elif argument == "-" or not argument.startswith("-"):
+            files.append(argument)
+        elif argument.partition("=")[0] == "--compare":
+            files = second
+            files += [argument.partition("=")[2]] if "=" in argument else []
+        elif _is_before_value(argument, taking):
+            options += [argument, _next(rest, argument)]
         else:
-            is_first = False
-        yield argument
+            options.append(argument)
+    if files is second and not second:
+        raise click.BadOptionUsage("compare", "--compare names no file: give those of the other way after it")
+    if second and not first:
+        raise click.BadOptionUsage(
+            "compare", "--compare takes all files after it: give those of the first way before it"
+        )
+    return [*options, *(part for path in second for part in ("--compare", path)), "--", *first]
 
 
-@click.command(cls=_ManyAfterCompare, short_help="How good predictions are, by measures made for imbalance.")
+def _next(rest: Iterator[str], option: str) -> str:
+    value = next(rest, None)
+    if value is None:
+        raise click.BadOptionUsage(option, f"Option '{option}' requires an argument.")
+    return value
+
+
+def _is_before_value(argument: str, taking: Collection[str]) -> bool:
+    """Return whether the next argument is the value of this option: `--name`, `-n`, or the last of several letters."""
+    if argument.startswith("--"):
+        return argument in taking
+    letters = [f"-{letter}" for letter in argument[1:]]
+    return letters[-1] in taking and not any(letter in taking for letter in letters[:-1])
+
+
+@click.command(cls=_FilesAfterCompare, short_help="How good predictions are, by measures made for imbalance.")
 @click.argument("predictions", type=Path(), nargs=-1, required=True)
 @click.option(
     "--compare", type=Path(), multiple=True, metavar="B1.csv B2.csv ...",
@@ -70,7 +101,14 @@ def _spread(arguments: Sequence[str]) -> Iterator[str]:
     "--class-weights", type=Names(), multiple=True, metavar="NAME=W|@FILE.json",
     help="Of the mean class-weighted accuracy: each class once, or what inspect --export wrote.",
 )  # fmt: skip
-@click.option("--f-beta", type=POSITIVE, default=2, show_default=True, help="How much more recall weighs in F-beta.")
+@click.option(
+    "--f-beta",
+    type=click.FloatRange(0.001, 1000),
+    metavar="BETA",
+    default=2,
+    show_default=True,
+    help="How much more recall weighs in F-beta.",
+)
 @click.option(
     "--prior-correct", type=Path(), metavar="TREE",
     help="The model was trained on this output of rebalance: put probabilities back to the shares before it.",
@@ -81,7 +119,7 @@ def _spread(arguments: Sequence[str]) -> Iterator[str]:
     help=f"What thresholds are to make largest: {', '.join(TUNABLE)}.",
 )  # fmt: skip
 @click.option(
-    "--resamples", type=click.IntRange(100, 1_000_000), default=1000, show_default=True, metavar="N",
+    "--resamples", type=click.IntRange(100, 10_000), default=1000, show_default=True, metavar="N",
     help="Of the bootstrap that gives 95 % intervals.",
 )  # fmt: skip
 @options.seed
@@ -103,11 +141,14 @@ def score(predictions: tuple[str, ...], **given: Any) -> int:
     rebalance score test.csv --prior-correct data/balanced
     """
     _check(predictions, given)
-    runs = read_all([*predictions, *given["compare"]], given)
-    settings = settings_asked(given, runs[0].names)
     from rebalance.scoring.measuring import Judging  # noqa: PLC0415  with what it imports, nothing for --help
     from rebalance.scoring.resampling import Resampling  # noqa: PLC0415  the same
+    from rebalance.storage.predictions import check_renderable  # noqa: PLC0415  the same
 
+    runs = read_all([*predictions, *given["compare"]], given)
+    if given["output"] is not None:
+        check_renderable(runs[0])
+    settings = settings_asked(given, runs[0].names)
     resampling = Resampling(given["resamples"], given["seed"])
     with progress_bar("score", is_quiet=given["quiet"], unit="resamples") as progress:
         judging = Judging(settings, resampling, progress)
@@ -142,13 +183,12 @@ def _check(predictions: Sequence[str], given: Given) -> None:
 
 def _check_files(predictions: Sequence[str], given: Given) -> None:
     """Raise UsageError, OutputRefusedError where the files that are asked for cannot be written."""
+    files = (*predictions, *given["compare"], given["tune_on"], given["plot"], given["output"])
+    check_distinct(filter(None, files))
     if given["plot"] is not None:
-        if not given["plot"].lower().endswith(".png"):
-            raise UsageError(f"--plot {given['plot']!r} does not end with .png")
+        check_picture("--plot", given["plot"], [])
         _find_matplotlib()
-        check_side_file(given["plot"], [], PNG, "PNG")
     if given["output"] is not None:
-        check_distinct([*predictions, *filter(None, [given["tune_on"]]), given["output"]])
         check_side_file(given["output"], [], b"path,y_true,y_pred", "CSV of predictions")
         if os.path.lexists(to_bytes(given["output"])) and not given["overwrite"]:
             raise OutputRefusedError(f"{given['output']}: is there already: choose another name, or --overwrite")
@@ -167,10 +207,8 @@ def _write(scored: Scored, given: Given) -> None:
     from rebalance.storage.predictions import render_predictions  # noqa: PLC0415  with what it imports
 
     if given["output"] is not None:
-        with whole_file(to_bytes(given["output"]), is_replacing=True) as file:
-            file.write(render_predictions(scored.decided.runs[0]))
+        replace_file(given["output"], render_predictions(scored.decided.runs[0]))
     if given["plot"] is not None:
         from rebalance.plot import render_plot  # noqa: PLC0415  matplotlib takes a second
 
-        with whole_file(to_bytes(given["plot"]), is_replacing=True) as file:
-            file.write(render_plot(scored.decided.runs[0], scored.score))
+        replace_file(given["plot"], render_plot(scored.decided.runs[0], scored.score))

@@ -76,7 +76,7 @@ def print_score(scored: Scored, report_format: str) -> None:
     if report_format == "json":
         print_json(_report(scored))
     elif report_format == "csv":
-        print_csv(("class", "measure", "value", "low", "high"), _rows(scored.score))
+        print_csv(("class", "measure", "value", "low", "high"), _rows(scored))
     else:
         _print_text(scored)
 
@@ -154,14 +154,22 @@ def _difference(one: "Difference") -> dict[str, Any]:
     }
 
 
-def _rows(score: "Score") -> Iterator[list[Any]]:
+def _rows(scored: Scored) -> Iterator[list[Any]]:
     """Yield a line for each number of a CSV."""
+    score, decided = scored.score, scored.decided
     for name, estimate in score.overall.items():
         yield [None, name, *_as_json(estimate).values()]
     for one in score.classes:
         yield [one.name, "support", one.support, None, None]
         for name, estimate in one.measures.items():
             yield [one.name, name, *_as_json(estimate).values()]
+    for name, ratio in decided.ratios.items():
+        yield [name, "prior_ratio", ratio, None, None]
+    if decided.tuned is not None:
+        for name, threshold in zip(decided.runs[0].names, decided.tuned.thresholds.tolist(), strict=True):
+            yield [name, "threshold", threshold, None, None]
+    for change in scored.changes:
+        yield [change.class_name, f"change_of_{change.measure}", *_as_json(change.difference).values()]
 
 
 def _print_text(scored: Scored) -> None:
@@ -215,13 +223,17 @@ def _print_differences(differences: "Sequence[Difference]", sides: tuple[str, st
             title_of(one.measure, judging.settings.f_beta) + (f" of {one.class_name}" if one.class_name else ""),
             f"{one.first:.3f}",
             f"{one.second:.3f}",
-            f"{one.difference.value:+.3f}",
-            f"{one.difference.low:+.3f} to {one.difference.high:+.3f}",
+            *_told_difference(one.difference),
             one.verdict,
         ]
         for one in differences
     )
     print_table(("measure", *sides, "difference", "95 % interval", ""), rows)
+
+
+def _told_difference(difference: "Estimate") -> tuple[str, str]:
+    value, low, high = (f"{number:+.3f}".replace("-0.000", "+0.000") for number in difference)
+    return value, f"{low} to {high}"
 
 
 _WITH_INTERVAL = ("precision", "recall", "f1", "average_precision")
@@ -276,14 +288,12 @@ def print_comparison(found: Compared, report_format: str) -> None:
     _print_differences(found.differences, ("first", "second"), found.judging)
     drawn = "images" if found.first[0].groups is None else "groups"
     emit(
-        f"{len(found.first[0].paths)} images; {len(found.first)} runs against {len(found.second)}; intervals by "
+        f"{len(found.first[0].paths)} images; runs: {len(found.first)} against {len(found.second)}; intervals by "
         f"{found.judging.resampling.n_resamples} resamples of {drawn} and runs, the same images on both sides"
     )
     answer = next(one for one in found.differences if one.measure == "balanced_accuracy")
-    emit(
-        f"did it help? balanced accuracy {answer.difference.value:+.3f} ({answer.difference.low:+.3f} to "
-        f"{answer.difference.high:+.3f}): {answer.verdict}"
-    )
+    difference, interval = _told_difference(answer.difference)
+    emit(f"did it help? balanced accuracy {difference} ({interval}): {answer.verdict}")
     if _is_of_models(found):
         emit(_MODELS)
 

@@ -1,7 +1,6 @@
 """Predictions as `score` is asked for them: read, put back to natural priors, decided by tuned thresholds."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -36,19 +35,13 @@ def read_all(paths: Sequence[str], given: Given) -> list["Predictions"]:
     """Read runs of predictions on the same images. Raises SourceTreeError, UsageError."""
     from rebalance.scoring.predictions import aligned  # noqa: PLC0415  with what it imports, nothing for --help
 
-    check_distinct(paths)
     groups = {"group": given["groups"]} if given["groups"] is not None else {}
     first = _read(paths[0], given, groups)
-    return aligned([first, *(_read(path, given, {}) for path in paths[1:])])
-
-
-def check_distinct(paths: Sequence[str]) -> None:
-    """Raise UsageError where a file is given twice."""
-    seen: set[bytes] = set()
-    for path in paths:
-        if (real := os.path.realpath(to_bytes(path))) in seen:
-            raise UsageError(f"{path}: is given twice; each is to be a file of its own")
-        seen.add(real)
+    runs = [first, *(_read(path, given, {}) for path in paths[1:])]
+    without = [run.told for run in runs if run.probabilities is None]
+    if 0 < len(without) < len(runs) and not given["quiet"]:
+        say(f"note: {without[0]}: has no probabilities, so that those of the other files are not measured")
+    return aligned(runs)
 
 
 def _read(path: str, given: Given, more: Mapping[str, str]) -> "Predictions":
@@ -63,15 +56,22 @@ def _read(path: str, given: Given, more: Mapping[str, str]) -> "Predictions":
 
 def columns_asked(given: Given) -> dict[str, str]:
     """Return what a file calls roles and the probabilities of classes. Raises UsageError."""
+    from rebalance.storage.predictions import ROLES  # noqa: PLC0415  the same
+
     columns: dict[str, str] = {}
     for text in _parts(given["columns"]):
-        role, separator, name = text.rpartition("=")
+        role, separator, name = text.partition("=")
+        if role not in ROLES:
+            role, separator, name = text.rpartition("=")
         if not separator or not name or not role:
             raise UsageError(f"--columns {text!r} is not ROLE=NAME with path, y_true, y_pred or a class")
         if role == "group":
             raise UsageError(f"--columns {text!r}: say --groups {name}")
         if columns.setdefault(role, name) != name:
             raise UsageError(f"--columns names two columns for {role}: {columns[role]!r} and {name!r}")
+    for role, name in columns.items():
+        if other := next((other for other in columns if other != role and columns[other] == name), None):
+            raise UsageError(f"--columns: column {name!r} cannot be both {role} and {other}")
     return columns
 
 
@@ -86,9 +86,9 @@ def settings_asked(given: Given, names: Sequence[str]) -> "Settings":
     """Return what the formulas of the measures leave open. Raises UsageError."""
     from rebalance.scoring.decisions import Settings  # noqa: PLC0415  the same
 
-    weights = _class_weights(given["class_weights"])
-    if not weights:
+    if not given["class_weights"]:
         return Settings(given["f_beta"])
+    weights = _class_weights(given["class_weights"])
     if unknown := [name for name in weights if name not in names]:
         raise UsageError(f"--class-weights: there is no class {unknown[0]!r}{did_you_mean(unknown[0], names)}")
     if missing := [name for name in names if name not in weights]:
@@ -114,7 +114,7 @@ def _weight(number: Any) -> float | None:
     """Return a finite number above 0, or None of what is none."""
     try:
         weight = float(number)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return weight if 0 < weight < float("inf") else None
 
@@ -122,18 +122,26 @@ def _weight(number: Any) -> float | None:
 def _weights_of_file(path: str) -> dict[str, float]:
     """Return the weights of classes in a JSON object, or as `inspect --export keras` writes them."""
     try:
-        document = json.loads(options.read_text(path))
+        document = json.loads(options.read_text(path), object_pairs_hook=_without_repetition)
         if "rebalance_weights" in document:
             indices, of_index = document["class_indices"], document["class_weight"]
             document = {name: of_index[str(index)] for name, index in indices.items()}
-        weights = {name: _weight(number) for name, number in document.items()}
+        weights = {name: None if isinstance(n, bool | str) else _weight(n) for name, n in document.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError(
-            f"{path}: is neither a JSON object of class names and weights nor what inspect --export keras writes"
+            f"--class-weights @{path}: is neither a JSON object of class names and weights nor what inspect "
+            "--export keras writes"
         ) from None
     found = {name: weight for name, weight in weights.items() if weight is not None}
     if wrong := sorted(weights.keys() - found.keys()):
         raise UsageError(f"{path}: {document[wrong[0]]!r} of {wrong[0]!r} is not a number above 0")
+    return found
+
+
+def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. Raises ValueError where a key is there twice."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError
     return found
 
 
@@ -180,15 +188,15 @@ def _check_probabilities(runs: Runs, option: str) -> None:
 
 def _tune(decided: Decided, settings: "Settings", given: Given) -> Decided:
     """Pick thresholds on validation data, and decide by them."""
+    from rebalance.scoring.predictions import aligned  # noqa: PLC0415  the same
     from rebalance.scoring.thresholds import decide, tune  # noqa: PLC0415  the same
 
     (run,) = decided.runs
-    check_distinct([run.told, given["tune_on"]])
     validation = _read(given["tune_on"], given, {})
     _check_probabilities([run, validation], "--tune-on")
     if unknown := sorted(set(validation.names) - set(run.names)):
         raise UsageError(f"{given['tune_on']}: has a class {unknown[0]!r}, which {run.told} does not have")
-    validation = validation.renamed(run.names)
+    (validation,) = aligned([validation.renamed(run.names)])
     if decided.ratios:
         validation = _corrected(validation, list(decided.ratios.values()))
     if not given["quiet"]:
@@ -202,6 +210,8 @@ def _tune(decided: Decided, settings: "Settings", given: Given) -> Decided:
 
 def _doubts(run: "Predictions", validation: "Predictions") -> Iterator[str]:
     """Yield what speaks against thresholds picked on these validation data."""
+    from rebalance.scoring.thresholds import FEW  # noqa: PLC0415  the same
+
     if shared := set(run.paths) & set(validation.paths):
         yield (
             f"warning: {validation.told}: {len(shared)} paths stand in {run.told} too, {min(shared)!r} first: if they "
@@ -211,6 +221,11 @@ def _doubts(run: "Predictions", validation: "Predictions") -> Iterator[str]:
     there = [count for count in counts if count]
     if missing := [name for name, count in zip(validation.names, counts, strict=True) if not count]:
         yield f"warning: {validation.told}: has no image of {listed(map(repr, missing), 3)}: its threshold is a guess"
+    if few := [name for name, count in zip(validation.names, counts, strict=True) if 0 < count < FEW]:
+        yield (
+            f"warning: {validation.told}: has fewer than {FEW} images of {listed(map(repr, few), 3)}: thresholds may "
+            "follow chance"
+        )
     tested = [int((run.truth == label).sum()) for label in range(len(run.names))]
     if len(there) > 1 and max(there) == min(there) and max(tested) != min(tested):
         yield f"warning: {validation.told}: has as many images of each class, and thresholds are for data like that"

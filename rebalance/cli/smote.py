@@ -13,11 +13,11 @@ from rebalance.cli.config import render_settings
 from rebalance.cli.embeddings import Look, visible_asked
 from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
 from rebalance.cli.report import emit, say
+from rebalance.cli.side_files import check_picture
 from rebalance.dataset import Dataset
 from rebalance.errors import RebalanceError, TargetError, UsageError
 from rebalance.plan import INDEX_NAME, Plan
 from rebalance.run import Planner
-from rebalance.storage.output import PNG, check_side_file
 
 if TYPE_CHECKING:
     from rebalance.embedders import ModelFile
@@ -136,9 +136,7 @@ def _check(dataset: Dataset, given: Given, output: str | None) -> None:
 def _check_sheet(path: str, dataset: Dataset, output: str | None, *, is_dry_run: bool) -> None:
     if is_dry_run:
         raise UsageError("--sheet shows what was made, and --dry-run makes nothing: leave one of them out")
-    if not path.lower().endswith(".png"):
-        raise UsageError(f"--sheet {path!r} does not end with .png")
-    check_side_file(path, [dataset.root, *([output] if output else [])], PNG, "PNG")
+    check_picture("--sheet", path, [dataset.root, *([output] if output else [])])
 
 
 def _planner(dataset: Dataset, asked: "SmoteOptions", given: Given) -> Planner:

@@ -8,8 +8,9 @@ import click
 from rebalance.cli.asked import is_on_command_line
 from rebalance.cli.option_types import POSITIVE, Path, Unit
 from rebalance.cli.report import say
+from rebalance.cli.side_files import check_distinct
 from rebalance.cli.together import together
-from rebalance.dataset import Dataset, to_bytes
+from rebalance.dataset import Dataset
 from rebalance.errors import UsageError
 from rebalance.planning.weights import (
     LOGIT,
@@ -25,7 +26,7 @@ from rebalance.planning.weights import (
 )
 from rebalance.storage.exports import FORMS, OF_IMAGES, STARTS, Weighting, render_export, unread_images
 from rebalance.storage.output import check_side_file
-from rebalance.storage.single import whole_file
+from rebalance.storage.single import replace_file
 
 if TYPE_CHECKING:
     from rebalance.cli.embeddings import Look
@@ -82,11 +83,10 @@ def _check_export(given: Given) -> None:
         raise UsageError("--export takes one kind of weights, and --weights all shows every one: name one")
     if given["weights"] == LOGIT and given["sample_weights"]:
         raise UsageError("--weights logit is added to logits, not to images: leave out --sample-weights")
-    for form, path in given["export"]:
+    for form, _ in given["export"]:
         if form in OF_IMAGES and given["weights"] == LOGIT:
             raise UsageError(f"--weights logit is of classes, and --export {form} is of images: take keras or torch")
-        if sum(path == other for _, other in given["export"]) > 1:
-            raise UsageError(f"--export names {path!r} twice")
+    check_distinct(path for _, path in given["export"])
 
 
 def schemes_asked(given: Given) -> list[str]:
@@ -167,11 +167,11 @@ def export_weights(dataset: Dataset, seen: "Look", given: Given) -> None:
         described_weights({**given, "weights": scheme}) | _described_density(seen, given),
         _values(scheme, dataset.class_counts, _settings(given)),
         _density(dataset, seen) if given["sample_weights"] else None,
+        given["max_weight"],
     )
     contents = {path: render_export(form, dataset, exported) for form, path in given["export"]}
     for form, path in given["export"]:
-        with whole_file(to_bytes(path), is_replacing=True) as file:
-            file.write(contents[path])
+        replace_file(path, contents[path])
         if not given["quiet"]:
             say(f"{path}: {scheme} for {form}: {_USES[form]}")
             if n_unread := unread_images(form, dataset):

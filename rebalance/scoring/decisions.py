@@ -40,6 +40,26 @@ class Counts(NamedTuple):
         right = np.diagonal(confusions, axis1=1, axis2=2)
         return cls(right, true, confusions.sum(axis=1), true.sum(axis=1, keepdims=True))
 
+    @property
+    def others(self) -> Values:
+        """Images that are not the class."""
+        return _less(self.total, self.true)
+
+    @property
+    def right_others(self) -> Values:
+        """Those of them that are not called so: the true negatives."""
+        return _less(self.total + self.right, self.true + self.called)
+
+
+_ROUNDING = 1e-12
+"""What is left of a difference by rounding, against what is taken from: images may count n / (n - 1) each."""
+
+
+def _less(above: Values, below: Values) -> Values:
+    """Return a - b, neither below 0, and 0 where no more than rounding is left of it."""
+    found = above - below
+    return np.where(found > _ROUNDING * above, found, 0.0)
+
 
 def _ratio(above: Values, below: Values) -> Values:
     """Return a / b, NaN where b is 0."""
@@ -64,7 +84,7 @@ def recall(counts: Counts, _: Settings) -> Values:
 
 def specificity(counts: Counts, _: Settings) -> Values:
     """Return the share of all others that is not called the class: the true negative rate."""
-    return _ratio(counts.total - counts.true - counts.called + counts.right, counts.total - counts.true)
+    return _ratio(counts.right_others, counts.others)
 
 
 def _f(counts: Counts, beta: float) -> Values:
@@ -96,14 +116,14 @@ def index_balanced_accuracy(counts: Counts, settings: Settings) -> Values:
 def optimized_precision(counts: Counts, settings: Settings) -> Values:
     """Return ACC - |TNR - TPR| / (TNR + TPR) of each class against the rest (Ranawana and Palade 2006)."""
     positive, negative = recall(counts, settings), specificity(counts, settings)
-    accuracy = (counts.total - counts.true - counts.called + 2 * counts.right) / counts.total
+    accuracy = (counts.right_others + counts.right) / counts.total
     return accuracy - _ratio(np.abs(negative - positive), negative + positive)
 
 
 def adjusted_geometric_mean(counts: Counts, settings: Settings) -> Values:
     """Return (G + TNR N) / (1 + N) where TPR > 0, else 0, with N the share of negatives (Batuwita and Palade 2009)."""
     positive, negative = recall(counts, settings), specificity(counts, settings)
-    share = (counts.total - counts.true) / counts.total
+    share = counts.others / counts.total
     adjusted = (np.sqrt(positive * negative) + negative * share) / (1 + share)
     return np.where(positive == 0, 0.0, adjusted)
 
@@ -166,7 +186,8 @@ def _recalls_index_balanced_accuracy(counts: Counts, settings: Settings) -> Valu
 def _mean_class_weighted_accuracy(counts: Counts, settings: Settings) -> Values:
     """Return sum w_c recall_c / sum w_c over the classes that are there (Cohen et al. 2006)."""
     recalls = recall(counts, settings)
-    weights = np.where(np.isfinite(recalls), np.array(settings.class_weights), 0.0)
+    given = np.array(settings.class_weights)
+    weights = np.where(np.isfinite(recalls), given / given.max(), 0.0)
     return _ratio(np.nansum(weights * recalls, axis=1), weights.sum(axis=1))
 
 
@@ -174,14 +195,14 @@ def _matthews(counts: Counts, _: Settings) -> Values:
     """Return R_K (Gorodkin 2004), Matthews' correlation where there are two classes; 0 where one side is constant."""
     total = counts.total[:, 0]
     covariance = counts.right.sum(axis=1) * total - (counts.true * counts.called).sum(axis=1)
-    spread = (total**2 - (counts.true**2).sum(axis=1)) * (total**2 - (counts.called**2).sum(axis=1))
-    return np.nan_to_num(_ratio(covariance, np.sqrt(spread)), nan=0.0)
+    of_true, of_called = (_less(total**2, (counted**2).sum(axis=1)) for counted in (counts.true, counts.called))
+    return np.nan_to_num(_ratio(covariance, np.sqrt(of_true) * np.sqrt(of_called)), nan=0.0)
 
 
 def _kappa(counts: Counts, settings: Settings) -> Values:
     """Return (p_o - p_e) / (1 - p_e), agreement beyond chance (Cohen 1960)."""
     by_chance = (counts.true * counts.called).sum(axis=1) / counts.total[:, 0] ** 2
-    return _ratio(_accuracy(counts, settings) - by_chance, 1 - by_chance)
+    return _ratio(_accuracy(counts, settings) - by_chance, _less(np.ones_like(by_chance), by_chance))
 
 
 OVERALL: Mapping[str, OneOfClasses] = {

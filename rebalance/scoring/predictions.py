@@ -28,7 +28,9 @@ class Predictions:
     called: Labels
     probabilities: Probabilities | None = None
     groups: Labels | None = None
-    """What belongs together (a patient, a product), as numbers from 0."""
+    """What belongs together (a patient, a product), as places among `group_names`."""
+    group_names: tuple[str, ...] = ()
+    """Sorted."""
 
     def decided(self, called: Labels) -> Self:
         """Return the same with other decisions."""
@@ -65,19 +67,21 @@ class Predictions:
 
 
 def aligned(runs: Sequence[Predictions]) -> list[Predictions]:
-    """Return runs with the same classes and images in one order. Raises SourceTreeError where they are of other images.
+    """Return runs with the same classes and images, these sorted by path, so that no number depends on their order.
 
-    Probabilities stay where every run has them; groups are those of the first run.
+    Probabilities stay where every run has them; groups are those of the first run. Raises SourceTreeError where runs
+    are of other images.
     """
-    first = runs[0]
+    first = runs[0].ordered(sorted(runs[0].paths))
     names = sorted({name for run in runs for name in run.names})
     has_all = all(run.probabilities is not None for run in runs)
     found = []
-    for run in runs:
+    for run in [first, *runs[1:]]:
         _check_same_images(first, run)
         own = run.renamed(names).ordered(first.paths)
         _check_same_truth(first.renamed(names), own)
-        found.append(replace(own, groups=first.groups, probabilities=own.probabilities if has_all else None))
+        probabilities = own.probabilities if has_all else None
+        found.append(replace(own, groups=first.groups, group_names=first.group_names, probabilities=probabilities))
     return found
 
 

@@ -12,13 +12,15 @@ from rebalance.scoring.predictions import Probabilities
 def prior_ratios(names: Sequence[str], before: Mapping[str, int], after: Mapping[str, int], tree: str) -> Values:
     """Return share before / share after of each class, from the images before and after it was balanced.
 
-    Raises SourceTreeError where the classes of the tree are others than those of the predictions.
+    Raises SourceTreeError where the classes of the tree are others than those of the predictions, or one had no image.
     """
     if missing := [name for name in names if name not in after]:
         hint = did_you_mean(missing[0], after)
         raise SourceTreeError(f"{tree}: has no class {missing[0]!r}, which the predictions have{hint}")
     if extra := [name for name in after if name not in names]:
         raise SourceTreeError(f"{tree}: has a class {extra[0]!r}, of which the predictions have no column")
+    if empty := [name for name in names if not (before[name] and after[name])]:
+        raise SourceTreeError(f"{tree}: its class {empty[0]!r} had no image or has none: there is no share to go by")
     n_before, n_after = sum(before.values()), sum(after.values())
     return np.array([before[name] / n_before / (after[name] / n_after) for name in names])
 

@@ -104,10 +104,12 @@ def _picks(words: NDArray[np.uint64], sizes: Labels) -> Labels:
 def basic_interval(value: float, samples: Values, least: float) -> Estimate:
     """Return twice the value less the ends of the middle 95 % of the resamples (Davison and Hinkley 1997).
 
-    For what is larger in resamples than in the data: distances that are never below `least`.
+    For what is larger in resamples than in the data: distances that are never below `least`. Where every resample is
+    larger, so that it would lie below the value, it is widened to hold that.
     """
     middle = percentile_interval(value, samples)
-    return Estimate(value, max(2 * value - middle.high, least), max(2 * value - middle.low, least))
+    low, high = max(2 * value - middle.high, least), max(2 * value - middle.low, least)
+    return Estimate(value, min(low, value), max(high, value))
 
 
 def percentile_interval(value: float, samples: Values) -> Estimate:

@@ -16,8 +16,8 @@ FEW = 10
 _POWERS = np.linspace(0, 2, 41)
 _N_FOLDS = 5
 _N_CANDIDATES = 200
-_NUMBERS = 2**24
-"""In memory for the confusion matrices of the candidates."""
+_LEAST = 1e-100
+"""What is no more than this times something is nothing to it."""
 _N_SWEEPS = 20
 _GAIN = 1e-12
 """What is no more than this is no gain."""
@@ -73,14 +73,16 @@ def _folds(truth: Labels, seed: int) -> Labels:
 
 
 def _held_out(search: "_Search", folds: Labels, pick: Callable[["_Search"], Values]) -> float:
-    """Return what thresholds are worth on images that they were not picked on."""
-    cells = np.zeros(search.n_classes**2)
+    """Return what thresholds are worth on images that they were not picked on; of a single image, nothing."""
+    found = []
     for fold in range(_N_FOLDS):
         is_asked = folds == fold
         if is_asked.all() or not is_asked.any():
             continue
-        cells += search.only(is_asked).cells(pick(search.only(~is_asked)))
-    return search.worth(cells)
+        found.append(search.only(is_asked).counts(pick(search.only(~is_asked))))
+    if not found:
+        return -np.inf
+    return search.worth(Counts(*(np.sum(counted, axis=0) for counted in zip(*found, strict=True))))
 
 
 def _power(search: "_Search") -> float:
@@ -100,14 +102,27 @@ def _by_class(search: "_Search") -> Values:
     thresholds = _by_power(search)
     best = search.value(thresholds)
     support = np.bincount(search.truth, minlength=search.n_classes)
+    movable = [label for label in np.argsort(support, kind="stable").tolist() if support[label] >= FEW]
+    ranked = search.ranked(thresholds)
     for _ in range(_N_SWEEPS):
         start = best
-        for label in np.argsort(support, kind="stable").tolist():
-            if support[label] >= FEW:
-                thresholds[label], best = search.improved(thresholds, label, best)
+        for label in movable:
+            moved, best = search.improved(ranked, thresholds[label], label, best)
+            if moved != thresholds[label]:
+                thresholds[label] = moved
+                ranked = search.ranked(thresholds)
         if best <= start + _GAIN:
             break
     return thresholds
+
+
+class _Ranked(NamedTuple):
+    """The two classes of each image with the largest probability / threshold, the first of several, and these."""
+
+    first: Labels
+    second: Labels
+    most: Values
+    next_most: Values
 
 
 class _Search:
@@ -116,7 +131,7 @@ class _Search:
     def __init__(self, probabilities: Probabilities, truth: Labels, measure: str, settings: Settings) -> None:
         self.probabilities, self.truth = probabilities, truth
         self.measure, self.settings = measure, settings
-        self.n_classes = probabilities.shape[1]
+        self.n_images, self.n_classes = probabilities.shape
 
     def only(self, is_picked: NDArray[np.bool_]) -> "_Search":
         """Return the same on some of the images."""
@@ -128,63 +143,83 @@ class _Search:
         counts = np.maximum(np.bincount(self.truth, minlength=self.n_classes), 0.5)
         return np.asarray(counts / counts.sum())
 
-    def cells(self, thresholds: Values) -> Values:
-        """Return the cells of the confusion matrix under thresholds, shape (n_classes^2,)."""
+    def counts(self, thresholds: Values) -> Counts:
+        """Return what is called each class under thresholds, rightly and in all, shape (1, n_classes)."""
         called = decide(self.probabilities, thresholds)
-        return np.bincount(self.truth * self.n_classes + called, minlength=self.n_classes**2).astype(np.float64)
+        is_right = called == self.truth
+        return self._counted(self._by_class(called[is_right])[None], self._by_class(called)[None])
 
-    def worth(self, cells: Values) -> float:
-        """Return the measure of a confusion matrix; where it cannot be told, nothing is worse."""
-        value = float(self._values(cells[None])[0])
-        return -np.inf if np.isnan(value) else value
+    def _by_class(self, labels: Labels) -> Values:
+        return np.bincount(labels, minlength=self.n_classes).astype(np.float64)
+
+    def _counted(self, right: Values, called: Values) -> Counts:
+        true = np.broadcast_to(self._by_class(self.truth), right.shape)
+        return Counts(right, true, called, np.full((len(right), 1), float(self.n_images)))
+
+    def _values(self, counts: Counts) -> Values:
+        """Return the measure; where it cannot be told, nothing is worse."""
+        values = OVERALL[self.measure](counts, self.settings)
+        return np.where(np.isnan(values), -np.inf, values)
+
+    def worth(self, counts: Counts) -> float:
+        """Return the measure of what is counted once."""
+        return float(self._values(counts)[0])
 
     def value(self, thresholds: Values) -> float:
         """Return the measure under thresholds."""
-        return self.worth(self.cells(thresholds))
+        return self.worth(self.counts(thresholds))
 
-    def improved(self, thresholds: Values, label: int, best: float) -> tuple[float, float]:
-        """Return the best threshold of one class beside those of the others, and what it is worth."""
+    def ranked(self, thresholds: Values) -> _Ranked:
+        """Return what is called under thresholds, and what would be called else."""
+        rows = np.arange(self.n_images)
         scaled = self.probabilities / thresholds
-        scaled[:, label] = -1
-        otherwise = scaled.argmax(axis=1)
-        most = scaled.max(axis=1)
-        turns = np.full(len(most), np.inf)
-        np.divide(self.probabilities[:, label], most, out=turns, where=most > 0)
-        candidates = self._candidates(turns)
+        first = scaled.argmax(axis=1)
+        most = scaled[rows, first]
+        scaled[rows, first] = -1
+        second = scaled.argmax(axis=1)
+        return _Ranked(first, second, most, scaled[rows, second])
+
+    def improved(self, ranked: _Ranked, threshold: float, label: int, best: float) -> tuple[float, float]:
+        """Return the best threshold of one class beside those of the others, and what it is worth."""
+        is_first = ranked.first == label
+        otherwise = np.where(is_first, ranked.second, ranked.first)
+        most = np.where(is_first, ranked.next_most, ranked.most)
+        turns = np.full(self.n_images, np.inf)
+        np.divide(self.probabilities[:, label], most, out=turns, where=most > _LEAST)
+        candidates = _candidates(turns)
         if not len(candidates):
-            return float(thresholds[label]), best
-        values = self._values(self._confusions(candidates, turns, otherwise, label))
-        values[np.isnan(values)] = -np.inf
+            return threshold, best
+        values = self._values(self._counts_under(candidates, turns, otherwise, label))
         if values.max() <= best + _GAIN:
-            return float(thresholds[label]), best
+            return threshold, best
         good = candidates[values >= values.max() - _GAIN]
-        nearest = good[np.abs(np.log(good / thresholds[label])).argmin()]
+        nearest = good[np.abs(np.log(good / threshold)).argmin()]
         return float(nearest), float(values.max())
 
-    def _candidates(self, turns: Values) -> Values:
-        """Return thresholds between those at which an image turns, from below to above; evenly some of very many."""
-        places = np.unique(turns[(turns > 0) & np.isfinite(turns)])
-        if not len(places):
-            return places
-        between = np.sqrt(places[1:] * places[:-1])
-        candidates = np.concatenate([places[:1] / 2, between, places[-1:] * 2])
-        n_most = max(16, min(_N_CANDIDATES, _NUMBERS // self.n_classes**2))
-        picked = np.unique(np.linspace(0, len(candidates) - 1, n_most).round().astype(np.intp))
-        return candidates[picked] if len(candidates) > n_most else candidates
-
-    def _confusions(self, candidates: Values, turns: Values, otherwise: Labels, label: int) -> Values:
-        """Return the cells of the confusion matrix under each candidate, shape (n_candidates, n_classes^2)."""
-        n_cells = self.n_classes**2
-        elsewhere = self.truth * self.n_classes + otherwise
-        here = self.truth * self.n_classes + label
+    def _counts_under(self, candidates: Values, turns: Values, otherwise: Labels, label: int) -> Counts:
+        """Return what is counted under each candidate, shape (n_candidates, n_classes)."""
         turned = np.searchsorted(candidates, turns)  # an image is called the class under the first so many candidates
-        change = np.zeros((len(candidates) + 1) * n_cells)
-        np.add.at(change, turned * n_cells + elsewhere, 1)
-        np.add.at(change, turned * n_cells + here, -1)
-        called = np.bincount(here, minlength=n_cells)  # under no candidate at all, every image is
-        cells: Values = called + change.reshape(-1, n_cells).cumsum(axis=0)[: len(candidates)]
-        return cells
+        is_right, is_true = otherwise == self.truth, self.truth == label
+        called = self._so_far(turned, otherwise, len(candidates))
+        right = self._so_far(turned[is_right], otherwise[is_right], len(candidates))
+        lost = self._so_far(turned[is_true], self.truth[is_true], len(candidates))[:, label]
+        called[:, label] = self.n_images - called.sum(axis=1)
+        right[:, label] = is_true.sum() - lost
+        return self._counted(right, called)
 
-    def _values(self, cells: Values) -> Values:
-        matrices = cells.reshape(-1, self.n_classes, self.n_classes)
-        return OVERALL[self.measure](Counts.of(matrices), self.settings)
+    def _so_far(self, turned: Labels, labels: Labels, n_candidates: int) -> Values:
+        """Return how many images of each label have turned under each candidate."""
+        counts = np.bincount(turned * self.n_classes + labels, minlength=(n_candidates + 1) * self.n_classes)
+        found: Values = counts.reshape(-1, self.n_classes)[:n_candidates].cumsum(axis=0).astype(np.float64)
+        return found
+
+
+def _candidates(turns: Values) -> Values:
+    """Return thresholds between those at which an image turns, from below to above; evenly some of very many."""
+    places = np.unique(turns[(turns > _LEAST) & (turns < 1 / _LEAST)])
+    if not len(places):
+        return places
+    between = np.sqrt(places[1:]) * np.sqrt(places[:-1])
+    candidates = np.concatenate([places[:1] / 2, between, places[-1:] * 2])
+    picked = np.unique(np.linspace(0, len(candidates) - 1, _N_CANDIDATES).round().astype(np.intp))
+    return candidates[picked] if len(candidates) > _N_CANDIDATES else candidates

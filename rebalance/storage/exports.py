@@ -35,11 +35,19 @@ class Weighting:
     """Or what is added to their logits."""
     of_images: Mapping[str, float] | None = None
     """Path -> the factor within its class; None where all images of a class weigh the same."""
+    most: float | None = None
+    """What no image weighs more than."""
 
     @property
     def is_logit(self) -> bool:
         """Whether it is no weight."""
         return self.scheme == LOGIT
+
+    def of_image(self, path: str, class_name: str) -> float:
+        """Return what an image weighs."""
+        factor = 1.0 if self.of_images is None else self.of_images[path]
+        weight = self.of_classes[class_name] * factor
+        return weight if self.most is None else min(weight, self.most)
 
 
 def render_export(form: str, dataset: Dataset, weighting: Weighting) -> bytes:
@@ -166,8 +174,7 @@ def _rows(form: str, dataset: Dataset, weighting: Weighting) -> Iterator[tuple[s
     for index, folder in enumerate(dataset.classes):
         for image in folder.images:
             if suffixes is None or suffix_of(image.path) in suffixes:
-                factor = 1.0 if weighting.of_images is None else weighting.of_images[image.path]
-                yield image.path, folder.name, index, weighting.of_classes[folder.name] * factor
+                yield image.path, folder.name, index, weighting.of_image(image.path, folder.name)
 
 
 def _csv(dataset: Dataset, weighting: Weighting) -> bytes:

@@ -9,8 +9,6 @@ from rebalance.planning.naming import NAME_MAX
 from rebalance.storage.manifest import NAME, has_manifest
 
 _PATH_MAX = 4095
-PNG = b"\x89PNG\r\n"
-"""How such a file starts."""
 
 
 def located(output: str) -> str:
@@ -55,18 +53,21 @@ def check_output_file(dataset: Dataset, output: str, files_read: Iterable[str] =
 
 
 def check_side_file(path: str, trees: Sequence[str], start: bytes, kind: str) -> None:
-    """Raise OutputRefusedError where a file beside OUTPUT would lie in one of these trees, or replace another kind.
+    """Raise OutputRefusedError where a file beside OUTPUT would lie in a tree, or replace another kind.
 
-    A file is of the kind where it starts so.
+    The trees are these and every one that rebalance made. A file is of the kind where it starts so.
     """
+    if path == "-":
+        raise OutputRefusedError("-: is written to no stream; name a file (./- if it is to be called so)")
     for tree in trees:
         check_apart(tree, path)
+    folder = os.path.dirname(to_bytes(path)) or b"."
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputRefusedError(f"{path}: the folder it would lie in cannot be written to, or is not there")
+    _check_in_no_output(path, folder)
     full = os.path.abspath(to_bytes(path))
     if full in {os.path.abspath(to_bytes(tree)) for tree in trees} or len(os.path.basename(full)) > NAME_MAX:
         raise OutputRefusedError(f"{path}: is OUTPUT itself, or too long a name: choose another name")
-    folder = os.path.dirname(full)
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputRefusedError(f"{path}: the folder it would lie in cannot be written to, or is not there")
     if os.path.lexists(full):
         if not os.path.isfile(full) or os.path.islink(full):
             raise OutputRefusedError(f"{path}: is there and is no file: choose another name")
@@ -89,10 +90,15 @@ def _check_place(dataset: Dataset, output: str, files_read: Iterable[str]) -> No
     else:
         check_apart(dataset.root, output, folders)
         _check_keeps(output, files_read)
-    if outer := next((folder for folder in _upwards(os.path.realpath(parent)) if has_manifest(folder)), None):
-        raise OutputRefusedError(f"{output}: lies in {to_text(outer)}, which rebalance made: choose another place")
+    _check_in_no_output(output, parent)
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputRefusedError(f"{output}: the folder it would lie in cannot be written to: choose another place")
+
+
+def _check_in_no_output(path: str, folder: bytes) -> None:
+    """Raise OutputRefusedError where a folder is, or lies in, a tree of ours, of which every file is accounted for."""
+    if outer := next((above for above in _upwards(os.path.realpath(folder)) if has_manifest(above)), None):
+        raise OutputRefusedError(f"{path}: lies in {to_text(outer)}, which rebalance made: choose another place")
 
 
 def check_link(dataset: Dataset, output: str, link: str) -> None:

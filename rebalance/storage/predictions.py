@@ -1,20 +1,22 @@
 """Predictions in CSV, read and written: path, y_true, y_pred, and a probability column per class."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
 
 import numpy as np
 
 from rebalance.errors import SourceTreeError, did_you_mean
-from rebalance.scoring.predictions import Labels, Predictions
+from rebalance.scoring.confidence import Values
+from rebalance.scoring.predictions import Predictions
 from rebalance.storage.tables import Table, read_table, render_table
 
 PATH, TRUTH, CALLED, GROUP = ROLES = ("path", "y_true", "y_pred", "group")
 _OFF = 0.01
 """How far from 1 probabilities may add up to, and a twentieth of it more for each class: what rounding does."""
-_DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
+_ABOVE_ONE = 1e-6
+"""What rounding to 32 bits leaves a probability above 1."""
+_DECIMAL_COMMA = re.compile(r"\s*\d*,\d+(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 Remark = Callable[[str], None]
 """Takes what someone should know of a file."""
@@ -39,7 +41,23 @@ def read_predictions(path: str, columns: Mapping[str, str], remark: Remark) -> P
             f"{path}: has no column {roles.get(CALLED, CALLED)!r}, and none for the probability of "
             f"{min(cells.truth)!r}: say which with --columns {CALLED}=NAME or CLASS=NAME"
         )
-    return _predictions(path, cells, found)
+    predictions = _predictions(path, cells, found)
+    _tell_contradictions(predictions, remark)
+    return predictions
+
+
+def _tell_contradictions(predictions: Predictions, remark: Remark) -> None:
+    """Remark where y_pred and probabilities say different things."""
+    if predictions.probabilities is None:
+        return
+    likeliest = predictions.probabilities.argmax(axis=1)
+    if len(rows := np.flatnonzero(likeliest != predictions.called)):
+        row, names = int(rows[0]), predictions.names
+        remark(
+            f"note: {predictions.told}: y_pred is not the likeliest class of {len(rows)} of {len(likeliest)} images: "
+            f"{predictions.paths[row]!r} is called {names[predictions.called[row]]!r}, and {names[likeliest[row]]!r} "
+            "is likelier"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +104,13 @@ def _predictions(path: str, cells: _Cells, found: Mapping[str, Sequence[float]] 
         assert probabilities is not None
         called = probabilities.argmax(axis=1)
     truth = np.array([place_of[name] for name in cells.truth], np.intp)
-    groups = None if cells.groups is None else _numbered(cells.groups)
-    return Predictions(path, names, tuple(cells.paths), truth, called, probabilities, groups)
-
-
-def _numbered(groups: Sequence[str]) -> Labels:
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(group, len(numbers)) for group in groups], np.intp)
+    predictions = Predictions(path, names, tuple(cells.paths), truth, called, probabilities)
+    if cells.groups is None:
+        return predictions
+    group_names = tuple(sorted(set(cells.groups)))
+    number_of = {group: number for number, group in enumerate(group_names)}
+    numbers = np.array([number_of[group] for group in cells.groups], np.intp)
+    return replace(predictions, groups=numbers, group_names=group_names)
 
 
 def _probabilities(
@@ -100,8 +118,8 @@ def _probabilities(
 ) -> dict[str, list[float]] | None:
     """Return the probabilities of each class that has a column, or None where no class has one.
 
-    A class is one that stands in y_true or y_pred, or that `of_classes` names; further columns are classes where they
-    hold numbers that the others lack to 1.
+    A class is one that stands in y_true or y_pred, or that `of_classes` names; further columns of probabilities are
+    classes where all together add up to 1 more closely.
     """
     columns = _class_columns(table, cells, of_classes)
     taken = {*columns.values(), *(table.header[place] for place in table.places.values())}
@@ -111,12 +129,11 @@ def _probabilities(
         return None
     lines, numbers = _numbers(table, list(columns.values()), others)
     found = {name: numbers[column] for name, column in columns.items()}
-    if (row := _first_off(found)) is not None:
-        every = found | {name: numbers[name] for name in others if name in numbers}
-        if _first_off(every) is None:
-            found, row = every, None
+    every = found | {name: numbers[name] for name in others if name in numbers}
+    if _first_off(every) is None and _distance(every) < _distance(found):
+        found = every
     _tell_unread(table, [name for name in others if name not in found], remark)
-    if row is not None:
+    if (row := _first_off(found)) is not None:
         total = sum(values[row] for values in found.values())
         raise SourceTreeError(
             f"{table.path}: line {lines[row]}: the probabilities of its {len(found)} classes add up to {total:.4g}: "
@@ -136,9 +153,11 @@ def _class_columns(table: Table, cells: _Cells, of_classes: Mapping[str, str]) -
     taken = {table.header[place] for place in table.places.values()}
     columns = {name: name for name in table.header if name in cells.labels and name not in taken} | dict(of_classes)
     if columns and (missing := sorted(cells.labels - columns.keys())):
+        way_out = (
+            f"say which with --columns {missing[0]}=NAME" if missing[0] not in ROLES else "call the class otherwise"
+        )
         raise SourceTreeError(
-            f"{table.path}: has probabilities of {min(columns)!r} and no column for class {missing[0]!r}: say which "
-            f"with --columns {missing[0]}=NAME"
+            f"{table.path}: has probabilities of {min(columns)!r} and no column for class {missing[0]!r}: {way_out}"
         )
     return columns
 
@@ -179,22 +198,44 @@ def _number(cell: str, delimiter: str) -> float | None:
         number = float(cell)
     except ValueError:
         return None
-    return number if 0 <= number <= 1 else None
+    return min(number, 1.0) if 0 <= number <= 1 + _ABOVE_ONE else None
+
+
+def _off(columns: Mapping[str, Sequence[float]]) -> Values:
+    """Return how far from 1 each row adds up to."""
+    off: Values = np.abs(np.sum(np.array(list(columns.values())), axis=0) - 1)
+    return off
 
 
 def _first_off(columns: Mapping[str, Sequence[float]]) -> int | None:
     """Return the first row that does not add up to 1, or None."""
-    totals = np.sum(np.array(list(columns.values())), axis=0)
-    off = np.flatnonzero(np.abs(totals - 1) > _OFF * (1 + len(columns) / 20))
-    return int(off[0]) if len(off) else None
+    rows = np.flatnonzero(_off(columns) > _OFF * (1 + len(columns) / 20))
+    return int(rows[0]) if len(rows) else None
+
+
+def _distance(columns: Mapping[str, Sequence[float]]) -> float:
+    return float(_off(columns).sum())
+
+
+def check_renderable(predictions: Predictions) -> None:
+    """Raise SourceTreeError where a class would have the name of another column."""
+    taken = [name for name in predictions.names if name in ROLES]
+    if taken and predictions.probabilities is not None:
+        raise SourceTreeError(
+            f"{predictions.told}: class {taken[0]!r} is called as a column of predictions is: call it otherwise"
+        )
 
 
 def render_predictions(predictions: Predictions) -> bytes:
-    """Return predictions as CSV, names and paths as they were read."""
-    names, found = predictions.names, predictions.probabilities
-    numbers: Iterable[list[float]] = repeat([]) if found is None else (row.tolist() for row in found)
-    rows = zip(predictions.paths, predictions.truth.tolist(), predictions.called.tolist(), numbers, strict=False)
-    return render_table(
-        [PATH, TRUTH, CALLED, *(() if found is None else names)],
-        ([path, names[truth], names[called], *own] for path, truth, called, own in rows),
-    )
+    """Return predictions as CSV, in the order of the paths; groups, where there are any, are column `group`."""
+    group = [] if predictions.groups is None else [GROUP]
+    classes = () if predictions.probabilities is None else predictions.names
+    return render_table([PATH, TRUTH, CALLED, *group, *classes], _rows(predictions))
+
+
+def _rows(predictions: Predictions) -> Iterator[list[object]]:
+    names, found, groups = predictions.names, predictions.probabilities, predictions.groups
+    for row, path in enumerate(predictions.paths):
+        group = [] if groups is None else [predictions.group_names[groups[row]]]
+        numbers = [] if found is None else found[row].tolist()
+        yield [path, names[predictions.truth[row]], names[predictions.called[row]], *group, *numbers]

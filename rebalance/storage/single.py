@@ -18,6 +18,12 @@ def write_new_file(path: bytes, data: bytes) -> None:
         file.write(data)
 
 
+def replace_file(path: str, data: bytes) -> None:
+    """Write a file in the place of one that may stand there. Raises OutputRefusedError as `whole_file` does."""
+    with whole_file(to_bytes(path), is_replacing=True) as file:
+        file.write(data)
+
+
 @contextlib.contextmanager
 def whole_file(path: bytes, *, is_replacing: bool = False, is_locked: bool = False) -> Iterator[BinaryIO]:
     """Open a file that gets its name when it is whole and durable; else nothing is left of it.

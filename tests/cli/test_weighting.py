@@ -252,3 +252,22 @@ def test_keras_takes_the_file_as_it_is(run: Run, source: Path, tmp_path: Path, m
     assert fitted.history["loss"][0] == pytest.approx(np.log(3) * (13 / 12 + 13 / 6 + 13 / 21) / 3, rel=1e-4)
     with pytest.raises(ValueError, match=r"class_weight.*sample_weight"):
         model.fit(rows, labels, class_weight=class_weight, sample_weight=np.ones(3), verbose=0)
+
+
+def test_two_exports_never_write_one_file(run: Run, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    ran = run("inspect", source, "--export", "keras", tmp_path / "w", "--export", "torch", tmp_path / "link" / "w")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"link/w: is {tmp_path}/w, which is given too" in ran.err
+
+
+def test_no_image_weighs_more_than_max_weight(run: Run, source: Path, tmp_path: Path) -> None:
+    write_image(source / "dog" / "007.png", 206)
+    write_image(source / "dog" / "008.png", 206)
+    asked = ("--sample-weights", "density", "--max-weight")
+    document = exported(run, source, "torch", tmp_path / "free", *asked, 1e9)
+    free = dict(zip(document["paths"], document["sample_weight"], strict=True))
+    most = max(free.values()) * 0.99
+    assert most > max(sum(free[path] for path in free if path.startswith(name)) / 4 for name in ("cat", "dog"))
+    capped = exported(run, source, "torch", tmp_path / "capped", *asked, most)["sample_weight"]
+    assert max(capped) == most

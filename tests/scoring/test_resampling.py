@@ -71,5 +71,6 @@ def test_intervals_are_the_middle_of_what_can_be_told() -> None:
     samples = np.append(np.arange(1001.0), np.nan)
     assert percentile_interval(480.0, samples) == pytest.approx((480, 25, 975))
     assert basic_interval(480.0, samples, 0.0) == pytest.approx((480, 0, 935))
+    assert basic_interval(0.1, np.linspace(0.15, 0.3, 100), 0.0) == (0.1, 0, 0.1)  # all are further off than the data
     assert np.isnan(percentile_interval(1.0, np.array([np.nan]))[1:]).all()
     assert np.isnan(percentile_interval(float("nan"), samples)).all()

@@ -45,6 +45,24 @@ def test_a_column_y_pred_has_the_last_word(tmp_path: Path) -> None:
     assert found.probabilities is not None
 
 
+def test_a_class_of_small_probabilities_is_read_where_it_brings_rows_closer_to_1(tmp_path: Path) -> None:
+    found, remarks = read(tmp_path, "path,y_true,cat,dog,owl,fold\n1,cat,0.748,0.25,0.002,0\n2,dog,0.499,0.5,0.001,1\n")
+    assert found.names == ("cat", "dog")
+    assert len(remarks) == 1  # with the folds, rows do not add up to 1
+    found, remarks = read(tmp_path, "path,y_true,cat,dog,owl\n1,cat,0.748,0.25,0.002\n2,dog,0.499,0.5,0.001\n")
+    assert found.names == ("cat", "dog", "owl")
+    assert remarks == []
+    found, remarks = read(tmp_path, LIKELY.replace("dog\n", "dog,time\n").replace("5\n", "5,0.004\n"))
+    assert found.names == ("cat", "dog")
+    assert "column 'time' not read" in remarks[0]
+
+
+def test_a_probability_of_32_bits_may_pass_1_by_rounding(tmp_path: Path) -> None:
+    found, _ = read(tmp_path, LIKELY.replace("0.5,0.5", "0.0,1.0000001"))
+    assert found.probabilities is not None
+    assert found.probabilities[1].tolist() == [0, 1]
+
+
 @pytest.mark.threat(82)
 @pytest.mark.parametrize(
     "content",
@@ -58,8 +76,20 @@ def test_a_column_y_pred_has_the_last_word(tmp_path: Path) -> None:
         LIKELY.replace("1.jpg", '"1.jpg"').encode(),
         LIKELY.replace("\n1", "\n\n1").encode(),
         LIKELY.replace("0.75", " 7.5e-1").encode(),
+        LIKELY.replace(",", ";").replace("0.75", "7,5E-01").replace("0.", "0,").encode(),
     ],
-    ids=["BOM", "CRLF", "CR", "tabs", "semicolons", "decimal commas", "quotes", "an empty line", "exponents"],
+    ids=[
+        "BOM",
+        "CRLF",
+        "CR",
+        "tabs",
+        "semicolons",
+        "decimal commas",
+        "quotes",
+        "an empty line",
+        "exponents",
+        "decimal commas and exponents",
+    ],
 )
 def test_the_usual_forms_are_read(tmp_path: Path, content: bytes) -> None:
     found, remarks = read(tmp_path, content)
