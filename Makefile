@@ -2,6 +2,7 @@
 # make test    everything CI runs: lint, types, contracts, tests
 # make check   all of that but the tests
 # make bench-faults     what the fault bench of the tests takes from Debian; without it, or without root, layers are skipped
+# make browser         Chromium, in which tests open reports, from Debian; without it these are skipped
 # make mutations        each guard taken out once, and the layer of the fault bench that goes red
 # make frameworks       Keras and torch, to which tests give exported weights; without them these are skipped
 # make bench   speed beside the peers that make bench-setup has installed (REBALANCE_DATA leads to the photographs)
@@ -10,7 +11,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint bench bench-setup bench-faults bench-faults-install mutations frameworks clean
+.PHONY: demo test check lint bench bench-setup bench-faults bench-faults-install browser mutations frameworks clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -57,6 +58,9 @@ bench-faults:
 bench-faults-install:
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(FAULT_PACKAGES)
+
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
 
 frameworks: $(VENV)/.developing
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check keras torch

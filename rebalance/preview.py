@@ -9,7 +9,7 @@ from rebalance.images.picture import load_source
 from rebalance.images.pipeline import Making, make_copy
 from rebalance.images.sheet import Cell, render_contact_sheet
 from rebalance.plan import Recipe, Rendering
-from rebalance.recipes import draw_attempt
+from rebalance.recipes import draw_attempt, told_values
 from rebalance.storage.transfer import read_file
 
 
@@ -44,14 +44,5 @@ def render_preview(root: str, path: str, title: str, options: PreviewOptions) ->
 
         made = make_copy(picture, making, draw)
         notes = [note.partition(",")[0] for note in made.notes]
-        cells.append(Cell(made.data or data, "\n".join([f"copy {number}", *_told_values(made.values), *notes])))
+        cells.append(Cell(made.data or data, "\n".join([f"copy {number}", *told_values(made.values), *notes])))
     return render_contact_sheet(title, cells, rendering.max_pixels)
-
-
-def _told_values(values: Mapping[str, float | bool]) -> list[str]:
-    """Return drawn values as lines, what is left as it is aside."""
-    return [
-        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {value:.4g}"
-        for name, value in values.items()
-        if value is not False
-    ]

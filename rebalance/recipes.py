@@ -58,6 +58,15 @@ def draw_values(recipe: Recipe, seed: int, path: str, copy_number: int, attempt:
     }
 
 
+def told_values(values: Mapping[str, float | bool]) -> list[str]:
+    """Return drawn values in words, what is left as it is aside."""
+    return [
+        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {value:.4g}"
+        for name, value in values.items()
+        if value is not False
+    ]
+
+
 def draw_attempt(
     recipe: Recipe, seed: int, path: str, copy_number: int, attempt: int
 ) -> tuple[dict[str, float | bool], bytes]:

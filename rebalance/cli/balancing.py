@@ -11,6 +11,7 @@ from rebalance.cli import options
 from rebalance.cli.asked import check_list_options
 from rebalance.cli.embeddings import Look, look
 from rebalance.cli.leakage import check_leakage
+from rebalance.cli.page import check_page_asked, write_page_asked
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, group_remarks, plan_remarks
 from rebalance.cli.report import StdoutError, print_plan, print_summary, say
@@ -68,6 +69,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
         check_listable(opened.dataset)
     dataset = opened.dataset
     balancing.check(dataset)
+    check_page_asked(given["report"], [dataset.root, *([output] if output else [])], is_dry_run=given["dry_run"])
     is_there = output is not None and check_output(dataset, output, files_read(source, given))
     seen = look(dataset, given, is_looking=balancing.is_looking)
     visible = balancing.visible(seen)
@@ -87,6 +89,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
         remove_leftovers(to_bytes(output))
         outcome = _tell_standing(planner, output, given)
         balancing.afterwards(outcome.plan, dataset, seen)
+        write_page_asked(given["report"], output, dataset.root)
         return 0
     run_options = RunOptions(
         n_workers=options.n_workers(given),
@@ -97,6 +100,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     )
     outcome = _carry_out(planner, opened, output, given, run_options, plan.command)
     balancing.afterwards(outcome.plan, dataset, seen)
+    write_page_asked(given["report"], output, dataset.root)
     return 0
 
 

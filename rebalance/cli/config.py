@@ -29,7 +29,9 @@ BUNDLED = tuple(
 COMMANDS = ("augment", "smote")
 """Those that have settings; smote draws as [augment] says where [smote] says nothing else."""
 _DRAWN = frozenset({*BY_KEY, *FILL_SETTINGS, "class"})
-_NOT_IN_FILES = frozenset({"source", "output", "configuration", "print_config", "dry_run", "overwrite", "help"})
+_NOT_IN_FILES = frozenset(
+    {"source", "output", "configuration", "print_config", "dry_run", "overwrite", "report", "help"}
+)
 
 Settings = dict[str, Any]
 ClassSettings = Mapping[str, Mapping[str, Any]]

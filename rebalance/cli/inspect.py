@@ -11,6 +11,7 @@ from rebalance.cli.labels import check_labeling, inspect_labels, labeling
 from rebalance.cli.leakage import find_leakage
 from rebalance.cli.neighbors import neighbor_columns, neighbors_found, print_neighbors
 from rebalance.cli.option_types import POSITIVE, Path
+from rebalance.cli.page import check_page_asked, page_option
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, told_leak, told_leaks, told_unread
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
@@ -50,6 +51,7 @@ from rebalance.storage.tables import is_table
 @options.reading
 @options.max_pixels
 @options.workers
+@page_option
 @options.report_format
 @options.quiet
 def inspect(source: str, **given: Any) -> int:
@@ -72,6 +74,7 @@ def inspect(source: str, **given: Any) -> int:
     is_counting = _is_counting(source, given)
     opened = open_source(source, given, is_counting=is_counting)
     check_exports(opened.dataset, given)
+    check_page_asked(given["report"], [opened.dataset.root])
     seen = look(opened.dataset, {**given, "bad_images": "skip"}, is_looking=_is_looking(given), purpose=_PURPOSE)
     found = neighbors_found(opened.dataset, seen, given) if given["neighbors"] else {}
     unusable = [{"path": path, "reason": image.reason} for path, image in sorted(seen.unusable.items())]
@@ -83,6 +86,7 @@ def inspect(source: str, **given: Any) -> int:
         report |= _checked(opened.dataset, given)
     report |= found | _all_bad(report, {"bad_images": unusable} if _is_looking(given) else {})
     _print(report, given)
+    _write_page(report, opened.dataset, given)
     if not given["quiet"]:
         for remark in (*dataset_remarks(opened.dataset), *weight_remarks(opened.dataset.class_counts, given)):
             say(remark)
@@ -101,7 +105,7 @@ def _is_looking(given: dict[str, Any]) -> bool:
 
 def _is_counting(source: str, given: dict[str, Any]) -> bool:
     """Return whether nothing is asked of the images but how many there are."""
-    is_reading = given["check"] or _is_looking(given) or given["split"] or given["group_by"]
+    is_reading = any((given["check"], _is_looking(given), given["split"], given["group_by"], given["report"]))
     return not (is_reading or is_table(source) or find_held_back(source))
 
 
@@ -213,6 +217,16 @@ def _print(report: dict[str, Any], given: dict[str, Any]) -> None:
     _print_remarks(report)
     for advice in report["advice"]:
         emit(displayed(f"advice: {advice['advice']}: {advice['reason']}"))
+
+
+def _write_page(report: dict[str, Any], dataset: Dataset, given: dict[str, Any]) -> None:
+    """Write the page that is asked for."""
+    if given["report"] is None:
+        return
+    from rebalance.page.files import write_source_page  # noqa: PLC0415  the same
+
+    weights = {key: title for key, (title, _) in weight_columns({}, given).items()}
+    write_source_page(given["report"], report, dataset, {"share": "share", **weights, "missing": "missing"})
 
 
 def _shown(row: Sequence[Any]) -> list[object]:

@@ -118,7 +118,7 @@ def open_labeled(source: str, given: Given) -> Labeled:
 
 _OF_CLASSES = (
     "neighbors", "weights", "mu", "beta", "normalize", "max_weight", "sample_weights", "embedder", "model_setting",
-    "embeddings", "embedding_paths", "similarity", "split", "leakage", "group_by", "images", "check",
+    "embeddings", "embedding_paths", "similarity", "split", "leakage", "group_by", "images", "check", "report",
 )  # fmt: skip
 """Options of `inspect` that say nothing of images with several labels."""
 

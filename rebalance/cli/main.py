@@ -16,6 +16,7 @@ from rebalance.cli.configs import configs
 from rebalance.cli.demo import demo
 from rebalance.cli.embed import embed
 from rebalance.cli.inspect import inspect
+from rebalance.cli.page import report
 from rebalance.cli.preview import preview
 from rebalance.cli.probe import probe
 from rebalance.cli.replay import replay
@@ -64,6 +65,7 @@ for command in (
     score,
     verify,
     replay,
+    report,
     configs,
     demo,
 ):

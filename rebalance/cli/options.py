@@ -7,6 +7,7 @@ import click
 
 from rebalance.cli.config import BUNDLED, apply_config
 from rebalance.cli.option_types import Cosine, Methods, NameOrModel, Names, Path, Share
+from rebalance.cli.page import page_option
 from rebalance.cli.pixel_options import max_pixels, rendering, transforms
 from rebalance.cli.together import together
 from rebalance.dataset import to_bytes
@@ -207,7 +208,7 @@ write = click.option(
 reading = together(group_by, images, column, exclude, symlinks)
 splitting = together(split, holdout, leakage)
 arranging = together(splitting, write)
-running = together(seed, workers, dry_run, overwrite, link, bad_images, check, report_format, quiet)
+running = together(seed, workers, dry_run, overwrite, link, bad_images, check, page_option, report_format, quiet)
 configuring = together(config, print_config)
 embedding = together(embedder, model_setting)
 looking_smote = together(embedding, embeddings, embedding_paths)

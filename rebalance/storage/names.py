@@ -41,3 +41,8 @@ def decode_name(name: Any) -> str:
         return to_text(base64.b64decode(name["b64"], validate=True))
     message = f"not a name: {name!r}"
     raise ValueError(message)
+
+
+def decode_key(name: str) -> str:
+    """Return the class name that a key of a JSON object is."""
+    return to_text(base64.b64decode(name.removeprefix("b64:"))) if name.startswith("b64:") else name
