@@ -10,8 +10,10 @@ class Picture(NamedTuple):
     tree: str
     """Which tree its file lies in: output or source."""
     path: str
+    named: tuple[str, ...] = ()
+    """Lines that name other files, cut where they are long."""
     told: tuple[str, ...] = ()
-    """What is to be known of it, line by line."""
+    """What else is to be known of it, line by line."""
 
 
 class Strip(NamedTuple):

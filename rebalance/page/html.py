@@ -148,7 +148,8 @@ def _pictures(page: Page, show: Show) -> Iterator[str]:
 def _figure(album: Album, strip: Strip, picture: Picture, show: Show) -> str:
     address = show(picture)
     name = picture.path.rpartition("/")[2]
-    told = "".join(f"<span>{_isolated(line)}</span>" for line in (name, *picture.told))
+    named = "".join(f'<span class="name">{_isolated(line)}</span>' for line in (name, *picture.named))
+    told = named + "".join(f"<span>{_isolated(line)}</span>" for line in picture.told)
     if address is None:
         return f'<figure><div class="none">not shown</div><figcaption>{told}</figcaption></figure>'
     alt = f"{album.title}, {strip.title}: {name}"

@@ -63,8 +63,8 @@ def _strips(folder: ClassFolder, suspects: Sequence[Mapping[str, Any]]) -> Itera
 
 
 def _suspect(suspect: Mapping[str, Any]) -> Picture:
-    told = f"looks like {suspect['looks_like']}", f"as {suspect['nearest']} ({suspect['similarity']:.2f})"
-    return Picture("source", suspect["path"], told)
+    told = f"looks like {suspect['looks_like']} ({suspect['similarity']:.2f})"
+    return Picture("source", suspect["path"], (f"as {suspect['nearest']}",), (told,))
 
 
 def _warnings(report: Report) -> Iterator[str]:

@@ -100,7 +100,7 @@ class Tally:
         match row["kind"]:
             case "removed":
                 self.n_left_out += 1
-                self.left_out.add(0, source, Picture("source", source, (row["reason"],)))
+                self.left_out.add(0, source, Picture("source", source, told=(row["reason"],)))
             case "original":
                 self.n_originals += 1
                 self.copies[source] += 0
@@ -110,30 +110,29 @@ class Tally:
                 self.n_listed += row["repetitions"]
                 self.copies[source] += row["repetitions"] - 1
                 told = f"counts {row['repetitions']} times"
-                self.originals.add(0, source, Picture("source", source, (told,)))
+                self.originals.add(0, source, Picture("source", source, told=(told,)))
             case "vector":
                 self.n_vectors += 1
                 self.copies[source] += "copy_number" in row
             case _:
                 self.n_generated += 1
                 self.copies[source] += 1
-                self.generated.add(row["copy_number"], source, Picture("output", row["path"], tuple(_told(row))))
+                made = Picture("output", row["path"], _named(row), tuple(_told(row)))
+                self.generated.add(row["copy_number"], source, made)
+
+
+def _named(row: Line) -> tuple[str, ...]:
+    """Return what a file was made of."""
+    return (f"from {row['source']}", *([f"to {row['neighbor']}"] if "neighbor" in row else []))
 
 
 def _told(row: Line) -> Iterator[str]:
     """Yield how a file was made."""
-    if row["kind"] == "synthetic":
-        yield f"{row['step']:.0%} of the way"
-        yield f"from {row['source']}"
-        yield f"to {row['neighbor']}"
-        yield from [f"shows the {row['shows']}"] if "shows" in row else []
-    else:
-        yield f"copy {row['copy_number']}"
-        yield f"of {row['source']}"
+    yield f"{row['step']:.0%} of the way" if row["kind"] == "synthetic" else f"copy {row['copy_number']}"
+    yield from [f"shows the {row['shows']}"] if "shows" in row else []
     yield from told_values(row.get("values", {}))
-    if row["kind"] == "duplicate":
-        yield "byte for byte"
-    yield from row["note"].split(NOTES) if row.get("note") else ()
+    yield from ["byte for byte"] if row["kind"] == "duplicate" else []
+    yield from row["note"].split(NOTES) if row.get("note") else []
 
 
 def tallied(rows: Iterable[Line], reasons: Told, notes: Told) -> Iterator[Tally]:
