@@ -26,7 +26,6 @@ from rebalance.plan import (
     Repeat,
     Row,
     Unusable,
-    Written,
 )
 from rebalance.preflight import check_disk
 from rebalance.reuse import EarlierWork
@@ -36,7 +35,8 @@ from rebalance.storage.labels import FILE_NAME as LABELS_NAME
 from rebalance.storage.labels import render_made
 from rebalance.storage.lists import LIST_NAME, render_list
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.manifest import decoded, digest, request_of, row_of, row_without_file, write_manifest
+from rebalance.storage.manifest import Line, decoded, digest, request_of, row_of, row_without_file, write_manifest
+from rebalance.storage.names import decode_name
 from rebalance.storage.output import check_link, check_output
 from rebalance.storage.previous import read_previous
 from rebalance.storage.publish import publish, sync_filesystem
@@ -188,9 +188,9 @@ class _Run:
             head["label_counts"] = label_entries(plan.labels)
             head["labels"] = self.staging.write(LABELS_NAME, render_made(lambda: map(decoded, self._rows(plan)), plan))
         sync_filesystem(self.staging.folder)
-        write_manifest(self.staging.tree, head, self._rows(plan), self.staging.temporary)
+        write_manifest(self.staging.tree, head, self._noted(self._rows(plan)), self.staging.temporary)
 
-    def _rows(self, plan: Plan) -> Iterator[Mapping[str, object]]:
+    def _rows(self, plan: Plan) -> Iterator[Line]:
         for target in plan.all_targets:
             for operation in plan.operations(target.directory):
                 if isinstance(operation, Drop | Repeat | Row):
@@ -201,14 +201,15 @@ class _Run:
                     raise StorageError(
                         f"{operation.output!r}: is not staged as it was written; run again to make it anew"
                     )
-                self._note(found[0].written)
                 yield row_of(replace(found[0].written, split=target.split, group=operation.source.group))
 
-    def _note(self, written: Written) -> None:
-        """Remember what was noted of a file; of images that nothing can be made of, `unusable` tells."""
-        for note in written.note.split(NOTES) if written.note and not written.is_unusable else ():
-            count, first = self.notes.get(note, (0, written.output))
-            self.notes[note] = (count + 1, first)
+    def _noted(self, rows: Iterable[Line]) -> Iterator[Line]:
+        """Yield lines, and count what they note of files; of images that nothing can be made of, `unusable` tells."""
+        for row in rows:
+            for note in row["note"].split(NOTES) if "note" in row and "unusable" not in row else ():
+                count, first = self.notes.get(note, (0, decode_name(row["path"])))
+                self.notes[note] = (count + 1, first)
+            yield row
 
     def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
         """Make what is not staged yet and return the sources that failed."""

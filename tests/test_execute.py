@@ -12,7 +12,7 @@ from PIL import Image
 from rebalance.storage import publish
 from rebalance.storage.space import Room
 from rebalance.storage.staging import Staging
-from tests.conftest import Run, contents, counts_of, run_without_powers, write_image
+from tests.conftest import Run, contents, counts_of, manifest_rows, run_without_powers, write_image
 
 
 @pytest.fixture
@@ -40,6 +40,20 @@ def test_what_is_staged_is_reused(run: Run, source: Path, output: Path, interrup
     assert "reused 21 of 21" in ran.err
     assert not interrupted.exists()
     assert run("verify", output, "--source", source).code == 0
+
+
+@pytest.mark.parametrize("kind", ["labels", "vectors"])
+def test_what_is_noted_of_a_file_is_counted_once(run: Run, source: Path, output: Path, kind: str) -> None:
+    """Beside both OUTPUTs stands a table of their files, for which these are looked through once more."""
+    (source / "dog" / "000.png").unlink()
+    Image.new("CMYK", (24, 20), 77).save(source / "dog" / "000.jpg")
+    more = {"labels": ("augment", "--labels", "folders"), "vectors": ("smote", "--write", "both")}
+    command, *asked = more[kind]
+    ran = run(command, source, "-o", output, *asked, "--originals", "reencode")
+    assert ran.code == 0, ran.err
+    written = [row["path"] for row in manifest_rows(output) if row.get("note") == "mode CMYK became RGB"]
+    assert len(written) > 1
+    assert f"note: {len(written)} files: mode CMYK became RGB: {written[0]!r} first" in ran.err
 
 
 @pytest.mark.threat(8)
