@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import NoReturn
 
@@ -13,35 +13,17 @@ from rebalance.freshness import check_source_stands
 from rebalance.images.codec import library_versions
 from rebalance.keys import Conditions, fingerprint_of, plain_fingerprint
 from rebalance.perform import Candidate, Task, Worker
-from rebalance.plan import (
-    INDEX_NAME,
-    NOTES,
-    SOURCE_LIKE,
-    Drop,
-    Failed,
-    Made,
-    Plan,
-    Recipe,
-    Rendering,
-    Repeat,
-    Row,
-    Unusable,
-)
+from rebalance.plan import SOURCE_LIKE, Failed, Made, Plan, Recipe, Rendering, Unusable
 from rebalance.preflight import check_disk
 from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
-from rebalance.storage.heads import head_of, label_entries
-from rebalance.storage.labels import FILE_NAME as LABELS_NAME
-from rebalance.storage.labels import render_made
-from rebalance.storage.lists import LIST_NAME, render_list
+from rebalance.sealing import seal
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.manifest import Line, decoded, digest, request_of, row_of, row_without_file, write_manifest
-from rebalance.storage.names import decode_name
+from rebalance.storage.manifest import digest
 from rebalance.storage.output import check_link, check_output
 from rebalance.storage.previous import read_previous
-from rebalance.storage.publish import publish, sync_filesystem
+from rebalance.storage.publish import publish
 from rebalance.storage.request import rendering_of
-from rebalance.storage.rows import ROWS_NAME, render_index, write_rows
 from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
 
 _FILES_A_BATCH = 16
@@ -83,11 +65,11 @@ def execute(
             raise
         run.settle(plan)
         check_source_stands(dataset, rescan(), listener.warn)
-        run.seal(plan)
+        notes = seal(plan, dataset, staging, run.versions)
         listener.publishing()
         publish(staging.tree, path, is_replacing=is_replacing)
         staging.remove()
-    return Outcome(plan, run.n_reused, unusable, run.notes)
+    return Outcome(plan, run.n_reused, unusable, notes)
 
 
 @dataclass(slots=True)
@@ -101,7 +83,6 @@ class _Run:
     n_planned: int = 0
     n_reused: int = 0
     n_done: int = 0
-    notes: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def make_all(self, planner: Planner) -> tuple[Plan, dict[str, Unusable]]:
         """Stage every file of the plan; where sources turn out bad, plan again without them and make the difference."""
@@ -169,47 +150,6 @@ class _Run:
                 message = f"{target.directory!r} was planned as {target.n_target} files and has {len(set(outputs))}"
                 raise AssertionError(message)
             self.staging.settle(target.directory, outputs)
-
-    def seal(self, plan: Plan) -> None:
-        """Make the staged tree durable and write its manifest."""
-        engine = rendering_of(plan.request).engine
-        head = head_of(plan, request_of(plan, self.dataset), engine=engine, versions=self.versions)
-        if plan.is_list:
-            head["list"] = self.staging.write(LIST_NAME, render_list(lambda: map(decoded, self._rows(plan))))
-        if plan.rows:
-            staged = self.staging.for_workers("copy")
-            arrays = [
-                write_rows(staged, f"{target.directory}/{ROWS_NAME}", target.n_target, plan.rows(target.directory))
-                for target in plan.all_targets
-            ]
-            index = self.staging.write(INDEX_NAME, render_index(lambda: map(decoded, self._rows(plan))))
-            head["vectors"] = [*arrays, index]
-        if plan.label_form:
-            head["label_counts"] = label_entries(plan.labels)
-            head["labels"] = self.staging.write(LABELS_NAME, render_made(lambda: map(decoded, self._rows(plan)), plan))
-        sync_filesystem(self.staging.folder)
-        write_manifest(self.staging.tree, head, self._noted(self._rows(plan)), self.staging.temporary)
-
-    def _rows(self, plan: Plan) -> Iterator[Line]:
-        for target in plan.all_targets:
-            for operation in plan.operations(target.directory):
-                if isinstance(operation, Drop | Repeat | Row):
-                    yield row_without_file(operation, target)
-                    continue
-                found = self.staging.journal.find(operation.output)
-                if found is None or not self.staging.holds(operation.output, found[0].written.n_bytes):
-                    raise StorageError(
-                        f"{operation.output!r}: is not staged as it was written; run again to make it anew"
-                    )
-                yield row_of(replace(found[0].written, split=target.split, group=operation.source.group))
-
-    def _noted(self, rows: Iterable[Line]) -> Iterator[Line]:
-        """Yield lines, and count what they note of files; of images that nothing can be made of, `unusable` tells."""
-        for row in rows:
-            for note in row["note"].split(NOTES) if "note" in row and "unusable" not in row else ():
-                count, first = self.notes.get(note, (0, decode_name(row["path"])))
-                self.notes[note] = (count + 1, first)
-            yield row
 
     def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
         """Make what is not staged yet and return the sources that failed."""
