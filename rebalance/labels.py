@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 LabelSet = tuple[int, ...]
 """Places of labels among the names, ascending."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Labels:
-    """The labels of a set of images."""
+    """The labels of a set of images; without slots, for what is counted once to stay."""
 
     names: tuple[str, ...]
     """Of the labels, in the order of their columns."""
@@ -24,20 +25,20 @@ class Labels:
         """How many images there are."""
         return len(self.set_of)
 
-    @property
-    def n_with(self) -> list[int]:
-        """Return how many images have each combination."""
+    @cached_property
+    def n_with(self) -> tuple[int, ...]:
+        """How many images have each combination."""
         counts = Counter(self.set_of.values())
-        return [counts[place] for place in range(len(self.sets))]
+        return tuple(counts[place] for place in range(len(self.sets)))
 
-    @property
-    def positives(self) -> list[int]:
-        """Return how many images have each label."""
+    @cached_property
+    def positives(self) -> tuple[int, ...]:
+        """How many images have each label."""
         counts = [0] * len(self.names)
         for label_set, n_images in zip(self.sets, self.n_with, strict=True):
             for label in label_set:
                 counts[label] += n_images
-        return counts
+        return tuple(counts)
 
 
 def labels_of(names: tuple[str, ...], found: Mapping[str, LabelSet]) -> Labels:

@@ -186,7 +186,7 @@ class _Reasons:
 
     def __init__(self, labels: Labels, problem: Problem, solution: Solution, place_of: Mapping[int, int]) -> None:
         self.problem, self.solution, self.place_of = problem, solution, place_of
-        self.achieved = (problem.base + problem.incidence @ solution.taken).astype(np.intp)
+        self.achieved = problem.achieved(solution.taken)
         self.gaps = (problem.targets - self.achieved).tolist()
         self.never_without = never_without(labels)
         self.names = {place: labels.names[label] for label, place in place_of.items()}
@@ -240,7 +240,7 @@ def _repeated(
     factors = [max(1.0, math.sqrt(limit / share)) if share else 1.0 for share in shares]
     of_sets = [max((factors[label] for label in label_set), default=1.0) for label_set in labels.sets]
     groups: Groups = []
-    after = labels.positives
+    after = list(labels.positives)
     for label_set, sources, factor in zip(labels.sets, counted.of_set, of_sets, strict=True):
         for image in sources:
             whole = math.floor(factor)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ _TOLERANCE = 1e-9
 _N_PASSES = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
-    """Images by their label sets, and what is wanted of the labels."""
+    """Images by their label sets, and what is wanted of the labels; without slots, for the incidence to stay."""
 
     sets: tuple[LabelSet, ...]
     n_labels: int
@@ -30,19 +31,23 @@ class Problem:
     per_image: Counts
     """How many images each set has to take from."""
 
-    @property
+    @cached_property
     def incidence(self) -> Any:
-        """Return which label is in which set, sparse, shape (n_labels, n_sets)."""
+        """Which label is in which set, sparse, shape (n_labels, n_sets)."""
         from scipy.sparse import csr_array  # noqa: PLC0415  takes a while
 
         rows = [label for label_set in self.sets for label in label_set]
         columns = [place for place, label_set in enumerate(self.sets) for _ in label_set]
         return csr_array((np.ones(len(rows)), (rows, columns)), shape=(self.n_labels, len(self.sets)))
 
+    def achieved(self, taken: Counts) -> Counts:
+        """Return how many images of each label there are then."""
+        counts: Counts = (self.base + self.incidence @ taken).astype(np.intp)
+        return counts
+
     def deviation(self, taken: Counts) -> float:
         """Return the sum over the labels of |achieved - target| / target."""
-        achieved = self.base + self.incidence @ taken
-        return float((np.abs(achieved - self.targets) / self.targets).sum())
+        return float((np.abs(self.achieved(taken) - self.targets) / self.targets).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +135,8 @@ def _rounded(problem: Problem, divided: NDArray[np.float64], *, is_keeping: bool
     First those whose fraction is largest. Where images are kept, those of a label never become none.
     """
     taken = np.minimum(np.floor(divided + 1e-6).astype(np.intp), problem.most)
-    achieved = (problem.base + problem.incidence @ taken).astype(np.intp)
     targets, order = problem.targets.tolist(), np.argsort(taken - divided, kind="stable").tolist()
-    counts, most, labels = taken.tolist(), problem.most.tolist(), achieved.tolist()
+    counts, most, labels = taken.tolist(), problem.most.tolist(), problem.achieved(taken).tolist()
     for _ in range(_N_PASSES):
         is_moved = False
         for place in order:

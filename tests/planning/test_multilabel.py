@@ -17,7 +17,7 @@ def test_two_labels_of_a_hundred_and_ten_by_hand() -> None:
     """IRLbl 1 and 10, mean 5.5, sd 9 / sqrt(2); the image with both: 1 - sqrt(10) / 5.5."""
     given = labels("ab", (99, (0,)), (9, (1,)), (1, (0, 1)))
     found = measure_labels(given)
-    assert given.positives == [100, 10]
+    assert given.positives == (100, 10)
     assert found.imbalance_ratios == (1, 10)
     assert found.mean_ir == 5.5
     assert found.cvir == pytest.approx(1.157084, abs=5e-7)
@@ -27,7 +27,7 @@ def test_two_labels_of_a_hundred_and_ten_by_hand() -> None:
 def test_ten_images_by_hand() -> None:
     """Counts 8, 4, 2; sd of 1, 2, 4 is 1.527525; three images 1 - sqrt(2) / 1.5, one 1 - 2 / (7 / 3)."""
     found = measure_labels(TEN)
-    assert TEN.positives == [8, 4, 2]
+    assert TEN.positives == (8, 4, 2)
     assert found.imbalance_ratios == (1, 2, 4)
     assert found.mean_ir == pytest.approx(7 / 3)
     assert found.cvir == pytest.approx(0.654654, abs=5e-7)
