@@ -171,7 +171,7 @@ class _Run:
                     else:
                         self.staging.journal.append(result, self.earlier.boot)
                         self.n_reused += result.is_reused
-                        self._count()
+                        self._count(result.written.class_name)
         except WorkerError:  # said of others, after all there was to do
             self._list(sorted(failed.values()))
             raise
@@ -186,7 +186,7 @@ class _Run:
             made = sorted(plan.made(target), key=lambda operation: to_bytes(operation.source.path))
             for source, operations in groupby(made, key=lambda operation: operation.source):
                 reason = unusable[source.path].reason if source.path in unusable else None
-                wanted = list(self._wanted(map(plan.aimed, operations), conditions, reason))
+                wanted = list(self._wanted(map(plan.aimed, operations), conditions, reason, target.class_name))
                 n_each = max(1, min(_COPIES_A_TASK, _COPIES_A_TASK * _LARGE // (source.stamp.size + 1)))
                 for start in range(0, len(wanted), n_each):
                     part = tuple(wanted[start : start + n_each])
@@ -216,18 +216,18 @@ class _Run:
         return digest([visible.digest(), name(recipe, rendering, self.versions)])
 
     def _wanted(
-        self, operations: Iterator[Made], conditions: Conditions, reason: str | None
+        self, operations: Iterator[Made], conditions: Conditions, reason: str | None, class_name: str
     ) -> Iterator[tuple[Made, Candidate | None]]:
         for operation in operations:
             if self.earlier.is_staged(operation, conditions, reason):
                 self.n_reused += self.staging.journal.is_of_earlier_run(operation.output)
-                self._count()
+                self._count(class_name)
             else:
                 yield operation, self.earlier.candidate(operation, conditions, reason)
 
-    def _count(self) -> None:
+    def _count(self, class_name: str) -> None:
         self.n_done += 1
-        self.listener.progress(self.n_done, self.n_planned)
+        self.listener.progress(self.n_done, self.n_planned, class_name)
 
 
 def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:

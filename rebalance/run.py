@@ -30,8 +30,8 @@ class RunOptions:
 class Listener:
     """Whom a run tells how it goes."""
 
-    progress: Callable[[int, int], None] = lambda _n_done, _n_all: None
-    """Called with the files finished and the files planned."""
+    progress: Callable[[int, int, str], None] = lambda _n_done, _n_all, _class_name: None
+    """Called with the files finished, the files planned and the class of the last one."""
     warn: Callable[[str], None] = lambda _message: None
     list_bad: Callable[[str, str], None] = lambda _source, _reason: None
     """Called with each image that ends the run, and why."""

@@ -122,7 +122,7 @@ def audit(output: str | None, folder: str | None, **given: Any) -> int:
     from rebalance.audit import audit as find_leaks  # noqa: PLC0415  the same
 
     asked = AuditOptions(given["sample"], given["at"], given["seed"], options.n_workers(given), given["max_pixels"])
-    with progress_bar("audit", is_quiet=given["quiet"]) as progress:
+    with progress_bar("audit", is_quiet=given["quiet"], unit="files") as progress:
         found = find_leaks(output, given["source"], asked, progress)
     report = audit_report(output, found)
     if given["format"] == "json":

@@ -170,7 +170,7 @@ def _checked(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     with progress_bar("check", is_quiet=given["quiet"]) as progress:
         for image in check_images(dataset.root, dataset.images(), options.n_workers(given), given["max_pixels"]):
             checked.append(image)
-            progress(len(checked), len(class_of))
+            progress(len(checked), len(class_of), class_of[image.path])
     bad = sorted((image.path, image.reason) for image in checked if image.reason is not None)
     return {
         "bad_images": [{"path": path, "reason": reason} for path, reason in bad],
@@ -204,7 +204,8 @@ def _print(report: dict[str, Any], given: dict[str, Any]) -> None:
         print_csv((*keys, *splits, *more), ([*row, *own] for row, own in zip(rows, cells, strict=True)))
         return
     titles = {"name": "class", "n_groups": "groups", **weights}
-    print_table((*(titles.get(key, key) for key in keys), *map(displayed, splits)), map(_shown, rows))
+    header = (*(titles.get(key, key) for key in keys), *map(displayed, splits))
+    print_table(header, map(_shown, rows), [entry["count"] for entry in report["classes"]])
     ratio = report["imbalance_ratio"]
     told = f"{ratio:.2f}" if ratio else "undefined"
     where = f" in {displayed(report['split'])}" if splits else ""

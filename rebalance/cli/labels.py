@@ -248,7 +248,7 @@ def print_labels(report: Mapping[str, Any], report_format: str) -> None:
         return
     shown = [row for row in report["labels"] if row["positives"]]
     titles = ("label", "index", "positives", "negatives", "IRLbl", "w(y=1)", "w(y=0)", "pos_weight", "missing")
-    print_table(titles, ([_cell(row[key]) for key in keys] for row in shown))
+    print_table(titles, ([_cell(row[key]) for key in keys] for row in shown), [row["positives"] for row in shown])
     emit(
         f"{report['n_labels']} labels, {report['n_images']} images, {report['n_without_label']} without a label, "
         f"{report['n_label_sets']} label sets; {report['cardinality']:.4g} labels an image, "

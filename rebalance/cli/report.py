@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import click
 
+from rebalance.cli.terminal import aside, fitted_lines, is_terminal, plain_lines, toned
 from rebalance.plan import Drop, Interpolate, Operation, Plan, Repeat, Row
 from rebalance.storage.names import encode_names
 
@@ -23,7 +24,7 @@ class StdoutError(Exception):
 def emit(text: str) -> None:
     """Print a line on stdout. Raises StdoutError."""
     try:
-        click.echo(text)
+        click.echo(toned(text, sys.stdout))
     except OSError as error:
         _silence(sys.stdout)
         raise StdoutError(error.errno) from None
@@ -32,7 +33,8 @@ def emit(text: str) -> None:
 def say(message: str) -> None:
     """Print a remark on stderr; a closed stderr stops nothing."""
     try:
-        click.echo(displayed(f"rebalance: {message}"), err=True)
+        with aside():
+            click.echo(toned(displayed(f"rebalance: {message}"), sys.stderr), err=True)
     except OSError:
         _silence(sys.stderr)
 
@@ -49,14 +51,11 @@ def displayed(name: str) -> str:
     return name.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode()
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print columns, the first to the left, the others to the right."""
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], bars: Sequence[int] = ()) -> None:
+    """Print columns, the first to the left, the others to the right; on a terminal, bars of the sizes of the rows."""
     cells = [list(header), *([displayed(str(cell)) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    for row in cells:
-        first, *others = zip(row, widths, strict=True)
-        line = "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)])
-        emit(line.rstrip())
+    for line in fitted_lines(cells, bars, sys.stdout) if is_terminal(sys.stdout) else plain_lines(cells):
+        emit(line)
 
 
 def print_json(content: object) -> None:

@@ -26,7 +26,7 @@ def verify(output: str, **given: Any) -> int:
     """
     from rebalance.verify import verify as find_all  # noqa: PLC0415  the same
 
-    with progress_bar("verify", is_quiet=given["quiet"]) as progress:
+    with progress_bar("verify", is_quiet=given["quiet"], unit="files") as progress:
         findings = list(
             find_all(
                 output,

@@ -1,0 +1,142 @@
+"""What a terminal is shown beyond what a file gets: the one place that decides on color, width and bars."""
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+_COLORS = {"red": 31, "yellow": 33, "cyan": 36}
+_TONES = {
+    "error": "red", "problem": "red", "bad image": "red", "warning": "yellow", "note": "cyan", "advice": "cyan",
+}  # fmt: skip
+"""The word that a line begins with -> its color."""
+_TONED = re.compile(rf"(rebalance: )?({'|'.join(_TONES)}):")
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_SHORTEST_BAR = 8
+_SHORTEST_NAME = 8
+"""Columns that are left of a name, however narrow the terminal is."""
+_WIDTHLESS = ("Mn", "Me", "Cf")
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether people look at what is written to a stream."""
+    with contextlib.suppress(ValueError):  # it is closed
+        return stream is not None and stream.isatty()
+    return False
+
+
+def has_color(stream: TextIO | None) -> bool:
+    """Return whether a stream is shown in color: on a terminal that can, where nobody has said NO_COLOR."""
+    can_color = os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
+    return can_color and is_terminal(stream)
+
+
+def painted(text: str, color: str, stream: TextIO | None) -> str:
+    """Return a text in a color, where a stream has any."""
+    return f"\x1b[{_COLORS[color]}m{text}\x1b[0m" if has_color(stream) else text
+
+
+def toned(line: str, stream: TextIO | None) -> str:
+    """Return a line with the word that it begins with in its color, if that is one of those that have one."""
+    match = _TONED.match(line)
+    if match is None:
+        return line
+    word = painted(f"{match[2]}:", _TONES[match[2]], stream)
+    return f"{match[1] or ''}{word}{line[match.end() :]}"
+
+
+def aside() -> contextlib.AbstractContextManager[Any]:
+    """Return what takes the line of progress off the terminal while another line is written there."""
+    tqdm = sys.modules.get("tqdm")  # unless it is there, so is no such line
+    return tqdm.tqdm.external_write_mode(sys.stderr) if tqdm else contextlib.nullcontext()
+
+
+def display_width(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_width, text))
+
+
+def _width(character: str) -> int:
+    if unicodedata.category(character) in _WIDTHLESS or "\u1160" <= character <= "\u11ff":  # joined to what is before
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, width: int, stream: TextIO | None) -> str:
+    """Return a text that takes at most so many columns, with what is cut out of its middle marked."""
+    if display_width(text) <= width:
+        return text
+    mark = "…" if _can_show("…", stream) else ".."
+    room = max(0, width - len(mark))
+    tail = _head(text[::-1], room // 2)[::-1].lstrip()
+    while tail and _width(tail[0]) == 0:  # its letter is cut away
+        tail = tail[1:]
+    return f"{_head(text, room - display_width(tail))}{mark}{tail}"
+
+
+def _head(text: str, width: int) -> str:
+    """Return the longest beginning of a text that takes at most so many columns."""
+    taken = 0
+    for place, character in enumerate(text):
+        taken += _width(character)
+        if taken > width:
+            return text[:place]
+    return text
+
+
+def _can_show(text: str, stream: TextIO | None) -> bool:
+    try:
+        text.encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def plain_lines(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table for a file: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(_padded(row, list(map(len, row)), widths)).rstrip() for row in cells]
+
+
+def _padded(row: Sequence[str], own: Sequence[int], widths: Sequence[int]) -> list[str]:
+    spaces = [" " * (width - taken) for width, taken in zip(widths, own, strict=True)]
+    return [row[0] + spaces[0], *(space + cell for space, cell in zip(spaces[1:], row[1:], strict=True))]
+
+
+def fitted_lines(cells: Sequence[Sequence[str]], bars: Sequence[int], stream: TextIO | None) -> list[str]:
+    """Return the lines of a table for a terminal: as wide as it is, with a bar behind each row where there is room.
+
+    Names in the first column are cut where the lines would else be longer than the terminal is wide.
+    """
+    columns = shutil.get_terminal_size().columns
+    others = _table_width([row[1:] for row in cells])
+    room = max(_SHORTEST_NAME, columns - others - 2)
+    shown = [[cut(row[0], room, stream), *row[1:]] for row in cells]
+    widths = [max(map(display_width, column)) for column in zip(*shown, strict=True)]
+    lines = ["  ".join(_padded(row, list(map(display_width, row)), widths)) for row in shown]
+    length = columns - 1 - _table_width(shown) - 2
+    if bars and length >= _SHORTEST_BAR:
+        drawn = ("", *(painted(_bar(size, max(bars), length, stream), "cyan", stream) for size in bars))
+        lines = [f"{line}  {bar}" for line, bar in zip(lines, drawn, strict=True)]
+    return [line.rstrip() for line in lines]
+
+
+def _table_width(cells: Sequence[Sequence[str]]) -> int:
+    widths = [max(map(display_width, column)) for column in zip(*cells, strict=True)]
+    return sum(widths) + 2 * max(0, len(widths) - 1)
+
+
+def _bar(size: int, largest: int, length: int, stream: TextIO | None) -> str:
+    """Return a bar of a length for the largest, in eighths of a column where the stream has the signs for them."""
+    if not size:
+        return ""
+    if not _can_show(_EIGHTHS, stream):
+        return "#" * max(1, size * length // largest)
+    full, rest = divmod(max(1, size * length * 8 // largest), 8)
+    return "█" * full + _EIGHTHS[rest].strip()
