@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalance.cli.main import rebalance
 from tests.conftest import Run
 
 ROOT = Path(__file__).parent.parent
@@ -109,18 +110,7 @@ def test_without_a_command_the_help_is_shown_as_it_is(run: Run) -> None:
 
 
 def test_every_command_has_an_example(run: Run) -> None:
-    for command in (
-        "inspect",
-        "augment",
-        "undersample",
-        "smote",
-        "embed",
-        "preview",
-        "score",
-        "verify",
-        "replay",
-        "configs",
-    ):
+    for command in rebalance.commands:
         assert f"rebalance {command} " in run(command, "--help").out
 
 

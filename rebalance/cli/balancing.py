@@ -1,6 +1,7 @@
 """From a plan on paper to OUTPUT: what every command that writes a balanced tree does."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any
 
 from rebalance.cli import options
 from rebalance.cli.asked import check_list_options
+from rebalance.cli.closing import closing_remarks
 from rebalance.cli.embeddings import Look, look
 from rebalance.cli.leakage import check_leakage
 from rebalance.cli.page import check_page_asked, write_page_asked
@@ -58,6 +60,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     """Plan, say what there is to say, and make OUTPUT hold what is planned; return the exit code."""
     if source is None or (output is None and not given["dry_run"]):
         raise UsageError(f"{'SOURCE is' if source is None else '-o OUTPUT is'} missing; see --help")
+    started = time.monotonic()
     if given["write"] == "list":
         check_list_options(given)
     output = output and located(output)
@@ -99,6 +102,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
         visible=visible,
     )
     outcome = _carry_out(planner, opened, output, given, run_options, plan.command)
+    _tell(outcome, output, given, time.monotonic() - started)
     balancing.afterwards(outcome.plan, dataset, seen)
     write_page_asked(given["report"], output, dataset.root)
     return 0
@@ -149,9 +153,7 @@ def _carry_out(
             list_bad=lambda path, reason: say(f"bad image: {path!r}: {reason}"),
             publishing=ignore_signals,
         )
-        outcome = execute(planner, source.dataset, source.reread, output, run_options, listener)
-    _tell(outcome, output, given, is_up_to_date=False)
-    return outcome
+        return execute(planner, source.dataset, source.reread, output, run_options, listener)
 
 
 def _tell_standing(planner: Planner, output: str, given: Given) -> Outcome:
@@ -161,14 +163,15 @@ def _tell_standing(planner: Planner, output: str, given: Given) -> Outcome:
     unusable = unusable_images(to_bytes(output))
     plan = planner(unusable)
     outcome = Outcome(plan, plan.n_outputs, unusable)
-    _tell(outcome, output, given, is_up_to_date=True)
+    _tell(outcome, output, given, None)
     return outcome
 
 
-def _tell(outcome: Outcome, output: str, given: Given, *, is_up_to_date: bool) -> None:
-    plan, n_reused = outcome.plan, outcome.n_reused
+def _tell(outcome: Outcome, output: str, given: Given, seconds: float | None) -> None:
+    """Report on an OUTPUT that was made in so many seconds; None: it stood already."""
+    plan = outcome.plan
     with contextlib.suppress(StdoutError):  # OUTPUT stands, whoever still listens
-        more = {"output": output, "is_up_to_date": is_up_to_date, "n_reused": n_reused}
+        more = {"output": output, "is_up_to_date": seconds is None, "n_reused": outcome.n_reused}
         print_summary(plan, given["format"], more)
     if given["quiet"]:
         return
@@ -176,8 +179,8 @@ def _tell(outcome: Outcome, output: str, given: Given, *, is_up_to_date: bool) -
         say(f"{'kept, but no source' if image.is_kept else 'left out'}: {path!r}: {image.reason}")
     for note, (count, first) in sorted(outcome.notes.items()):
         say(f"note: {count} {'file' if count == 1 else 'files'}: {note}: {first!r} first")
-    if n_reused and not is_up_to_date:
-        say(f"reused {n_reused} of {plan.n_outputs}")
+    for remark in closing_remarks(outcome, output, seconds):
+        say(remark)
     if plan.is_list:
         if "vectors" not in plan.request:
             way_out = "`rebalance inspect --check` finds those that do not decode"

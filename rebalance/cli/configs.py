@@ -2,13 +2,14 @@
 
 import click
 
+from rebalance.cli.completing import bundled
 from rebalance.cli.config import BUNDLED, read_bundled
 from rebalance.cli.report import emit, print_json
 from rebalance.errors import UsageError, did_you_mean
 
 
 @click.command(short_help="List the bundled configurations, or print one as a file.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=bundled)
 @click.option(
     "--format", "report_format", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="Form of what is printed on stdout; json holds the files, too.",

@@ -12,9 +12,12 @@ import click
 from rebalance import __version__
 from rebalance.cli.audit import audit
 from rebalance.cli.augment import augment
+from rebalance.cli.completing import ASKED, answer
+from rebalance.cli.completion import completion
 from rebalance.cli.configs import configs
 from rebalance.cli.demo import demo
 from rebalance.cli.embed import embed
+from rebalance.cli.help import Sections
 from rebalance.cli.inspect import inspect
 from rebalance.cli.page import report
 from rebalance.cli.preview import preview
@@ -47,29 +50,25 @@ _OBJECTS_A_COLLECTION = 200_000
 """A dataset is millions of objects that stay: looking through them as often as Python does takes a third of a scan."""
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Sections,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="rebalance")
 def rebalance() -> None:
-    """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched."""
+    """Balance a folder-per-class image tree: exact counts, the same bytes at every run, the source never touched.
+
+    SOURCE is a folder that has one folder for each class. Look at it, balance the part that you train on, check what
+    came out, and measure whether it helped. `rebalance COMMAND --help` has more examples and every option.
+    """
 
 
-for command in (
-    inspect,
-    probe,
-    preview,
-    augment,
-    undersample,
-    smote,
-    embed,
-    audit,
-    score,
-    verify,
-    replay,
-    report,
-    configs,
-    demo,
-):
-    rebalance.add_command(command)
+rebalance.add_section("Look before anything is written", inspect, probe, preview)
+rebalance.add_section("Balance: SOURCE is read, OUTPUT is written", augment, undersample, smote)
+rebalance.add_section("Check what came out", verify, report, audit, replay)
+rebalance.add_section("Measure", embed, score)
+rebalance.add_section("Begin", demo, configs, completion)
 
 
 def main() -> None:
@@ -79,6 +78,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if ASKED in os.environ:
+        sys.exit(answer(rebalance, os.environ[ASKED]))
     sys.exit(run([to_text(os.fsencode(argument)) for argument in sys.argv[1:]]))
 
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,11 +12,20 @@ from rebalance.errors import UsageError, did_you_mean
 from rebalance.planning.selection import parse_methods
 from rebalance.transforms import Transform
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 
 class Path(click.ParamType[str]):
     """A path; arguments are in the form of `rebalance.dataset.to_text` before click sees them."""
 
     name = "path"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[Any]]":
+        """Return that the shell knows what there is."""
+        return click.Path().shell_complete(ctx, param, incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the path."""
@@ -120,6 +129,14 @@ class NameOrModel(click.ParamType[str]):
         """Take the names and the word before the model."""
         self.names = names
         self.kind = kind
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[Any]]":
+        """Return the names that begin so."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415  nothing for --help
+
+        return [CompletionItem(name) for name in self.names if name.startswith(incomplete)]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return it as it was asked for."""

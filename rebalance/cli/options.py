@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from rebalance.cli.completing import configurations, strategies
 from rebalance.cli.config import BUNDLED, apply_config
 from rebalance.cli.option_types import Cosine, Methods, NameOrModel, Names, Path, Share
 from rebalance.cli.page import page_option
@@ -35,7 +36,7 @@ workers = together(
 )  # fmt: skip
 sampling_strategy = click.option(
     "-s", "--sampling-strategy", "--ratio", "sampling_strategy", type=Names(), multiple=True, default=("auto",),
-    show_default=True, metavar="STRATEGY", help=f"{LEGAL}. NAME=COUNT may be repeated.",
+    show_default=True, metavar="STRATEGY", help=f"{LEGAL}. NAME=COUNT may be repeated.", shell_complete=strategies,
 )  # fmt: skip
 exclude = click.option(
     "--exclude", type=Names(), multiple=True, metavar="PATTERN", help="Leave out what this shell pattern matches."
@@ -147,6 +148,7 @@ max_copies = click.option(
 )
 config = click.option(
     "--config", "configuration", metavar="NAME|FILE.toml", is_eager=True, callback=apply_config,
+    shell_complete=configurations,
     help=f"Settings to start from: {', '.join(BUNDLED)}, or a file.  [default: mild]",
 )  # fmt: skip
 print_config = click.option("--print-config", is_flag=True, help="Print the settings in effect as TOML, and stop.")

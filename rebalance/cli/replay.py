@@ -14,6 +14,7 @@ def replay(output: str, file: str, source: str, destination: str) -> None:
     """Make FILE of OUTPUT again, as its line in the manifest says, and check that it comes out the same.
 
     \b
+    rebalance replay data/balanced FILE --source data/train -o again.jpg
     rebalance replay data/balanced Lynx/4f1c_aug2-7d03a1b6c2e4.jpg --source data/train -o again.jpg
     """
     from rebalance.replay import replay as make_again  # noqa: PLC0415  with what it imports, nothing for --help
