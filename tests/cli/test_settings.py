@@ -117,4 +117,5 @@ def test_where_there_is_nothing_to_note_nothing_is_noted(run: Run, source: Path,
     remarks = run("augment", source, "-o", output, "-s", "8").err.splitlines()
     assert [line.split(": note: ")[-1][:22] for line in remarks] == [
         "rebalance: seed 0, eng", "12% to 75% of a class ", f"rebalance: {output}"[:22],
+        "rebalance: 11 generate", "rebalance: took "[:16] + remarks[-2][16:22], f"rebalance: {output}"[:22],
     ]  # fmt: skip
