@@ -52,7 +52,7 @@ def displayed(name: str) -> str:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], bars: Sequence[int] = ()) -> None:
-    """Print columns, the first to the left, the others to the right; on a terminal, bars of the sizes of the rows."""
+    """Print columns, the first to the left, the others to the right; on a terminal, bars of so many images each."""
     cells = [list(header), *([displayed(str(cell)) for cell in row] for row in rows)]
     for line in fitted_lines(cells, bars, sys.stdout) if is_terminal(sys.stdout) else plain_lines(cells):
         emit(line)

@@ -17,6 +17,9 @@ _TONES = {
 _TONED = re.compile(rf"(rebalance: )?({'|'.join(_TONES)}):")
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SHORTEST_BAR = 8
+_BARS_TITLE = "images"
+_LONG_NAME = 16
+"""Columns up to which a name is not cut for other columns to stand in the same line."""
 _SHORTEST_NAME = 8
 """Columns that are left of a name, however narrow the terminal is."""
 _WIDTHLESS = ("Mn", "Me", "Cf")
@@ -110,11 +113,34 @@ def _padded(row: Sequence[str], own: Sequence[int], widths: Sequence[int]) -> li
 
 
 def fitted_lines(cells: Sequence[Sequence[str]], bars: Sequence[int], stream: TextIO | None) -> list[str]:
-    """Return the lines of a table for a terminal: as wide as it is, with a bar behind each row where there is room.
+    """Return the lines of a table for a terminal: no wider than it is, with bars of images where there is room.
 
-    Names in the first column are cut where the lines would else be longer than the terminal is wide.
+    Where the lines would be longer, names in the first column are cut, and what still does not fit follows below.
     """
     columns = shutil.get_terminal_size().columns
+    *firsts, last = _parts(cells, columns)
+    lines = []
+    for part in firsts:
+        lines += [*_part_lines(part, (), columns, stream), ""]
+    return [*lines, *_part_lines(last, bars, columns, stream)]
+
+
+def _parts(cells: Sequence[Sequence[str]], columns: int) -> list[list[list[str]]]:
+    """Return a table as several that are narrow enough for names that are cut, each with the first column."""
+    name_width, *widths = (max(map(display_width, column)) for column in zip(*cells, strict=True))
+    name_width = min(name_width, _LONG_NAME)
+    places: list[list[int]] = [[0]]
+    taken = name_width
+    for place, width in enumerate(widths, start=1):
+        if taken + 2 + width > columns and len(places[-1]) > 1:
+            places.append([0])
+            taken = name_width
+        places[-1].append(place)
+        taken += 2 + width
+    return [[[row[place] for place in own] for row in cells] for own in places]
+
+
+def _part_lines(cells: Sequence[Sequence[str]], bars: Sequence[int], columns: int, stream: TextIO | None) -> list[str]:
     others = _table_width([row[1:] for row in cells])
     room = max(_SHORTEST_NAME, columns - others - 2)
     shown = [[cut(row[0], room, stream), *row[1:]] for row in cells]
@@ -122,7 +148,7 @@ def fitted_lines(cells: Sequence[Sequence[str]], bars: Sequence[int], stream: Te
     lines = ["  ".join(_padded(row, list(map(display_width, row)), widths)) for row in shown]
     length = columns - 1 - _table_width(shown) - 2
     if bars and length >= _SHORTEST_BAR:
-        drawn = ("", *(painted(_bar(size, max(bars), length, stream), "cyan", stream) for size in bars))
+        drawn = (_BARS_TITLE, *(painted(_bar(size, max(bars), length, stream), "cyan", stream) for size in bars))
         lines = [f"{line}  {bar}" for line, bar in zip(lines, drawn, strict=True)]
     return [line.rstrip() for line in lines]
 

@@ -18,7 +18,7 @@ def lines_of(shown: str) -> list[str]:
 def test_a_terminal_shows_a_bar_for_each_class_as_long_as_its_count(make_tree: MakeTree) -> None:
     tree = make_tree({"cat": 4, "dog": 2, "owl": 8})
     assert lines_of(seen_on_a_terminal("inspect", tree, columns=70))[:4] == [
-        "class  index  count  share  balanced  log  missing",
+        "class  index  count  share  balanced  log  missing  images",
         "cat        0      4  28.6%    1.1667    1        4  " + "█" * 8 + "▌",
         "dog        1      2  14.3%    2.3333    1        6  " + "█" * 4 + "▎",
         "owl        2      8  57.1%   0.58333    1        0  " + "█" * 17,
@@ -41,15 +41,29 @@ def test_columns_says_how_wide_a_terminal_is(source: Path) -> None:
     assert "█" not in seen_on_a_terminal("inspect", source, columns=200, COLUMNS="60")
 
 
-@pytest.mark.parametrize("name", ["long_" * 14 + "end", "\u5b57" * 40, "e\u0301" * 84])
-@pytest.mark.parametrize("columns", [80, 60])
+@pytest.mark.parametrize("name", ["long_" * 14 + "end", "\u5b57" * 40, "e\u0301" * 84], ids=["long", "wide", "marked"])
+@pytest.mark.parametrize("columns", [80, 64])
 def test_no_row_is_longer_than_the_terminal_is_wide(make_tree: MakeTree, name: str, columns: int) -> None:
     shown = lines_of(seen_on_a_terminal("inspect", make_tree({name: 3, "cat": 2}), columns=columns))
     rows = shown[:3]
-    assert rows[0].split() == ["class", "index", "count", "share", "balanced", "log", "missing"]
+    assert rows[0].split()[:7] == ["class", "index", "count", "share", "balanced", "log", "missing"]
     assert max(map(display_width, rows)) <= columns
     assert len({display_width(row[: row.rindex("%")]) for row in rows[1:]}) == 1
     assert any("…" in row for row in rows)
+
+
+def test_columns_that_do_not_fit_follow_below(make_tree: MakeTree) -> None:
+    tree = make_tree({"cat": 4, "dog": 2, "an_owl_whose_name_is_long": 8})
+    shown = lines_of(seen_on_a_terminal("inspect", tree, "--weights", "all", columns=64))
+    assert shown[:5] == [
+        "class                index  count  share  balanced  inverse  log",
+        "an_owl_wh…e_is_long      0      8  57.1%   0.58333        1    1",
+        "cat                      1      4  28.6%    1.1667        2    1",
+        "dog                      2      2  14.3%    2.3333        4    1",
+        "",
+    ]
+    assert [line.split()[0] for line in shown[5:9]] == ["class", "an_owl_whose…ame_is_long", "cat", "dog"]
+    assert max(map(len, shown[:14])) <= 64
 
 
 def test_labels_have_bars_too(make_tree: MakeTree) -> None:
@@ -141,5 +155,5 @@ def test_a_class_without_images_has_no_bar_and_one_with_few_a_mark(monkeypatch: 
     monkeypatch.setenv("COLUMNS", "20")
     cells = [["class"], ["a"], ["b"], ["c"]]
     stream = io.TextIOWrapper(io.BytesIO(), "utf-8")
-    assert fitted_lines(cells, [0, 1, 9999], stream) == ["class", "a", "b      ▏", "c      ████████████"]
+    assert fitted_lines(cells, [0, 1, 9999], stream) == ["class  images", "a", "b      ▏", "c      ████████████"]
     assert plain_lines(cells) == ["class", "a", "b", "c"]
