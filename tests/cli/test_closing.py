@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalance.cli.closing import told_number, told_seconds
+from rebalance.cli.closing import _ratio, told_number, told_seconds
 from tests.conftest import MakeTree, Run
 
 
@@ -107,6 +107,11 @@ def test_of_labels_the_ratio_is_of_labels(run: Run, make_tree: MakeTree, output:
 )  # fmt: skip
 def test_a_duration_is_told_for_people(seconds: float, told: str) -> None:
     assert told_seconds(seconds) == told
+
+
+def test_beside_nothing_there_is_no_ratio() -> None:
+    assert _ratio([4, 1], [2, 0]) == "4.00 -> undefined"
+    assert _ratio([], [3, 2]) == "undefined -> 1.50"
 
 
 def test_one_is_no_plural() -> None:

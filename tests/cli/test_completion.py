@@ -73,6 +73,7 @@ def test_strategies_and_the_classes_of_the_source_are_completed(make_tree: MakeT
     words = ["auto", "minority", "majority", "not-minority", "not-majority", "all", "sqrt", "median", "mean"]
     assert completed("augment", "-s", "") == [f"plain,{word}" for word in words]
     tree = make_tree({"cat": 1, "cow": 1, "dog": 1, "c d": 1, "c,d": 1, "c$(d)": 1, ".c": 1})
+    assert completed("augment", tree, "-s", "")[len(words) :] == ["plain,cat=", "plain,cow=", "plain,dog="]
     assert completed("undersample", tree, "-s", "c") == ["plain,cat=", "plain,cow="]
     assert completed("augment", tree / "nowhere", "-s", "s") == ["plain,sqrt"]
     assert completed("augment", tmp_path, "--split", "source", "-s", "d") == ["plain,dog="]

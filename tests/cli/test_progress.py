@@ -24,6 +24,7 @@ def test_progress_fits_one_line_whatever_the_class_is_called(make_tree: MakeTree
     for columns in (80, 40):
         shown = frames(seen_on_a_terminal("augment", tree, "-o", tmp_path / f"{columns}", columns=columns), "augment")
         assert max(len(frame) + frame.count("\u5b57") for frame in shown) <= columns
+        assert columns == 40 or any("aend" in frame for frame in shown)
     shown = frames(seen_on_a_terminal("augment", tree, "-o", tmp_path / "columns", COLUMNS="50"), "augment")
     assert max(len(frame) for frame in shown) <= 50
 

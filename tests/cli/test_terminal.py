@@ -104,10 +104,14 @@ def test_colors_let_no_command_of_a_name_through(make_tree: MakeTree) -> None:
     tree = make_tree({"advice: \x1b[2J": 3, "warning: \x9b31m": 2})
     shown = seen_on_a_terminal("inspect", tree)
     assert "advice: \\x1b[2J" in shown
+    shown += seen_on_a_terminal("inspect", tree / "note: \x1b[2J")
+    assert shown.count("note: \\x1b[2J") == 1
     assert not {"\x1b", "\x9b"} & set(re.sub(r"\x1b\[(31|33|36|0)m", "", shown))
 
 
-def test_a_stream_that_is_closed_or_absent_is_no_terminal() -> None:
+def test_a_stream_that_is_closed_or_absent_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     closed = io.StringIO()
     closed.close()
     assert not is_terminal(closed)
