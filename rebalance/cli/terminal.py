@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ _TONES = {
 }  # fmt: skip
 """The word that a line begins with -> its color."""
 _TONED = re.compile(rf"(rebalance: )?({'|'.join(_TONES)}):")
+_COLUMNS = 80
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SHORTEST_BAR = 8
 _BARS_TITLE = "images"
@@ -30,6 +30,16 @@ def is_terminal(stream: TextIO | None) -> bool:
     with contextlib.suppress(ValueError):  # it is closed
         return stream is not None and stream.isatty()
     return False
+
+
+def columns_of(stream: TextIO | None) -> int:
+    """Return how wide a terminal is: what COLUMNS says, else itself; 80 where neither does."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and len(told) < 5 and int(told):
+        return int(told)
+    with contextlib.suppress(OSError, ValueError):  # it is no terminal, or closed
+        return (stream and os.get_terminal_size(stream.fileno()).columns) or _COLUMNS
+    return _COLUMNS
 
 
 def has_color(stream: TextIO | None) -> bool:
@@ -117,7 +127,7 @@ def fitted_lines(cells: Sequence[Sequence[str]], bars: Sequence[int], stream: Te
 
     Where the lines would be longer, names in the first column are cut, and what still does not fit follows below.
     """
-    columns = shutil.get_terminal_size().columns
+    columns = columns_of(stream)
     *firsts, last = _parts(cells, columns)
     lines = []
     for part in firsts:

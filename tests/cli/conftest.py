@@ -38,10 +38,10 @@ def photos(clothing: Path, tmp_path: Path) -> Path:
     return tree
 
 
-def seen_on_a_terminal(*arguments: object, columns: int = 100, **environment: str) -> str:
+def seen_on_a_terminal(*arguments: object, columns: int = 100, rows: int = 30, **environment: str) -> str:
     """Run the program on a terminal that can show colors and return all that it shows."""
     ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     settings = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR", "LINES")}
     command = [sys.executable, "-m", "rebalance", *map(str, arguments)]
     settings |= {"TERM": "xterm", "PYTHONIOENCODING": "utf-8", **environment}

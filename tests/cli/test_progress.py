@@ -29,6 +29,12 @@ def test_progress_fits_one_line_whatever_the_class_is_called(make_tree: MakeTree
     assert max(len(frame) for frame in shown) <= 50
 
 
+def test_a_terminal_that_does_not_know_its_size_is_shown_progress_and_bars(source: Path, tmp_path: Path) -> None:
+    shown = frames(seen_on_a_terminal("augment", source, "-o", tmp_path / "out", columns=0, rows=0), "augment")
+    assert 78 <= max(map(len, shown)) <= 80
+    assert "█" * 27 in seen_on_a_terminal("inspect", source, columns=0, rows=0)
+
+
 def test_what_has_no_class_is_told_in_files_a_second(run: Run, source: Path, tmp_path: Path) -> None:
     assert run("augment", source, "-o", tmp_path / "out").code == 0
     shown = frames(seen_on_a_terminal("verify", tmp_path / "out"), "verify")
