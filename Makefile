@@ -5,13 +5,14 @@
 # make browser         Chromium, in which tests open reports, from Debian; without it these are skipped
 # make mutations        each guard taken out once, and the layer of the fault bench that goes red
 # make frameworks       Keras and torch, to which tests give exported weights; without them these are skipped
+# make recipe-tools     the programs and loaders of docs/recipes.md, each in an environment of its own; without them tests run the commands alone
 # make bench   speed beside the peers that make bench-setup has installed (REBALANCE_DATA leads to the photographs)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint bench bench-setup bench-faults bench-faults-install browser mutations frameworks clean
+.PHONY: demo test check lint bench bench-setup bench-faults bench-faults-install browser mutations frameworks recipe-tools clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -64,6 +65,17 @@ browser:
 
 frameworks: $(VENV)/.developing
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check keras torch
+
+RECIPE_TOOLS := dvc snakemake pre-commit keras datasets
+recipe-tools: $(RECIPE_TOOLS:%=tests/.tools/%/.installed)
+
+tests/.tools/keras/.installed: BESIDE := tensorflow-cpu pillow
+tests/.tools/datasets/.installed: BESIDE := pillow
+tests/.tools/torchvision/.installed: BESIDE := torch
+tests/.tools/%/.installed:
+	$(PYTHON) -m venv tests/.tools/$*
+	tests/.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check $* $(BESIDE)
+	@touch $@
 
 mutations: $(VENV)/.developing
 	$(BIN)/python -m tests.faults.mutations
