@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.conftest import MakeTree, Ran
 from tests.recipes.pages import ROOT, write_files
 
 Shell = Callable[..., Ran]
+Succeed = Callable[..., str]
 TOOLS = ROOT / "tests" / ".tools"
 
 
@@ -24,37 +26,39 @@ def folder(make_tree: MakeTree, tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-@pytest.fixture
-def shell(folder: Path, tmp_path: Path) -> Shell:
-    """Give lines to bash in that folder, where `rebalance` and `python` are those of this environment."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
+def type_in(folder: Path, lines: str, **settings: str) -> Ran:
+    """Give lines to bash in a folder, where `rebalance` and `python` are those of this environment."""
+    programs = folder.parent / "programs"
+    programs.mkdir(exist_ok=True)
     for name, command in {"rebalance": f"{sys.executable} -m rebalance", "python": sys.executable}.items():
         (programs / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (programs / name).chmod(0o755)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "GIT_", "SLURM_"))}
-    private = {"HOME": str(tmp_path), "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    private = {"HOME": str(folder.parent), "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", lines],
+        cwd=folder, env=inherited | private | settings, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
 
-    def run_it(lines: str, **settings: str) -> Ran:
-        ran = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", lines],
-            cwd=folder, env=inherited | private | settings, capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-        return Ran(ran.returncode, ran.stdout, ran.stderr)
 
-    return run_it
+def succeed_in(folder: Path, lines: str, **settings: str) -> str:
+    """Give lines to bash, of which none may fail, and return what they print."""
+    ran = type_in(folder, lines, **settings)
+    assert ran.code == 0, f"{lines}\n{ran.out}{ran.err}"
+    return ran.out + ran.err
 
 
 @pytest.fixture
-def succeed(shell: Shell) -> Callable[..., str]:
-    """Give lines to bash, of which none may fail, and return what they print."""
+def shell(folder: Path) -> Shell:
+    """Give lines to bash in the folder of this test."""
+    return partial(type_in, folder)
 
-    def run_it(lines: str, **settings: str) -> str:
-        ran = shell(lines, **settings)
-        assert ran.code == 0, f"{lines}\n{ran.out}{ran.err}"
-        return ran.out + ran.err
 
-    return run_it
+@pytest.fixture
+def succeed(folder: Path) -> Succeed:
+    """Give lines to bash in the folder of this test, of which none may fail."""
+    return partial(succeed_in, folder)
 
 
 def tool(name: str, program: str) -> Path:

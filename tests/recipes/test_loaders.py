@@ -1,17 +1,14 @@
 """The loaders of docs/recipes.md read OUTPUT as its manifest has it: themselves, where they are, and by their rules."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.conftest import Run, manifest_head, manifest_rows
-from tests.recipes.conftest import tool
+from tests.recipes.conftest import Succeed, tool
 from tests.recipes.pages import file_of, write_files
-
-Succeed = Callable[..., str]
 
 LOADERS = {
     "torchvision": "torchvision_loader.py",

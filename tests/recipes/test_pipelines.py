@@ -4,16 +4,14 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import contents, counts_of, manifest_head, write_image
-from tests.recipes.conftest import Shell, tool
+from tests.recipes.conftest import Shell, Succeed, tool
 from tests.recipes.pages import blocks, file_of, values, write_files
 
-Succeed = Callable[..., str]
 COUNTS = {"cat": 24, "dog": 12, "owl": 16}
 PROJECT = re.search(r'^name = "(.*)"$', (Path(__file__).parents[2] / "pyproject.toml").read_text(), re.MULTILINE)
 
