@@ -62,11 +62,12 @@ def values(yaml: str, key: str) -> list[str]:
 
 def table(name: str, heading: str) -> list[list[str]]:
     """Return the rows of the tables under a heading, a list of cells each."""
-    (section,) = [part for part in re.split(r"^#+ ", page(name), flags=re.MULTILINE) if part.startswith(f"{heading}\n")]
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("|")
-    ]
-    return [row for row in rows if not set("".join(row)) <= set("-: ")]
+    found, here = [], False
+    for line in _FENCE.sub(lambda match: match[0] if match[3] else "", page(name)).splitlines():
+        here = line.lstrip("# ") == heading if line.startswith("#") else here
+        if here and line.startswith("|"):
+            found.append([cell.strip() for cell in line.strip("|").split("|")])
+    return [row for row in found if not set("".join(row)) <= set("-: ")]
 
 
 def names_in(cell: str) -> set[str]:
@@ -87,3 +88,9 @@ def arguments_of(python: str, function: str) -> Iterator[tuple[str, Any]]:
         match node:
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), keywords=keywords) if name == function:
                 yield from ((keyword.arg or "", ast.literal_eval(keyword.value)) for keyword in keywords)
+
+
+def headings(text: str) -> set[str]:
+    """Return the headings of a page as links name them: small letters, hyphens for spaces, nothing else kept."""
+    titles = [match[3] for match in _FENCE.finditer(text) if match[3]]
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
