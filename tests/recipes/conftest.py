@@ -66,5 +66,5 @@ def tool(name: str, program: str) -> Path:
     path = TOOLS / name / "bin" / program
     found = str(path) if path.exists() else shutil.which(program) if program != "python" else None
     if found is None:
-        pytest.skip(f"{name} is not installed: make recipe-tools")
+        pytest.skip(f"{name} is not installed: make recipe-tools, or tests/.tools/{name}/.installed")
     return Path(found)

@@ -78,6 +78,17 @@ def test_a_make_that_fails_leaves_the_tree_and_fails_again(makefile: Path, shell
     assert contents(makefile / "data" / "balanced") == before
 
 
+def test_a_make_that_is_ended_just_after_keeps_the_manifest(makefile: Path, shell: Shell, succeed: Succeed) -> None:
+    programs = makefile.parent / "programs"
+    programs.mkdir()
+    ending = f'#!/bin/sh\ntest "$1" != -c || {{ kill -TERM $PPID; sleep 1; }}\nexec {shutil.which("touch")} "$@"\n'
+    (programs / "touch").write_text(ending)
+    (programs / "touch").chmod(0o755)
+    assert shell("make").code != 0
+    (programs / "touch").unlink()
+    succeed("rebalance verify data/balanced --source data/train\nmake")
+
+
 def test_make_keeps_a_half_made_folder(folder: Path, shell: Shell) -> None:
     write_files("recipes", folder, "folder.mk")
     age(folder)
