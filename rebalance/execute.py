@@ -8,22 +8,31 @@ from typing import NoReturn
 
 from rebalance.batches import run_batches
 from rebalance.dataset import Dataset, to_bytes
-from rebalance.errors import BadImagesError, OutputRefusedError, RebalanceError, StorageError, TargetError, WorkerError
+from rebalance.errors import (
+    BadImagesError,
+    OutputRefusedError,
+    RebalanceError,
+    StorageError,
+    TargetError,
+    WorkerError,
+    listed,
+)
 from rebalance.freshness import check_source_stands
 from rebalance.images.codec import library_versions
 from rebalance.keys import Conditions, fingerprint_of, plain_fingerprint
 from rebalance.perform import Candidate, Task, Worker
-from rebalance.plan import SOURCE_LIKE, Failed, Made, Plan, Recipe, Rendering, Unusable
+from rebalance.plan import SOURCE_LIKE, ClassTarget, Failed, Made, Plan, Recipe, Rendering, Unusable
 from rebalance.preflight import check_disk
 from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
 from rebalance.sealing import seal
-from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.manifest import digest
+from rebalance.storage.lock import exclusive_lock, shared_lock
+from rebalance.storage.manifest import digest, request_of
 from rebalance.storage.output import check_link, check_output
 from rebalance.storage.previous import read_previous
 from rebalance.storage.publish import publish
 from rebalance.storage.request import rendering_of
+from rebalance.storage.shares import claim_share, finish_share, gather_shares
 from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
 
 _FILES_A_BATCH = 16
@@ -49,15 +58,12 @@ def execute(
     path = to_bytes(output)
     check_link(dataset, output, options.link)
     with exclusive_lock(lock_path(path)):
-        is_replacing = check_output(dataset, output)
-        if is_replacing and not options.is_overwriting:
-            raise OutputRefusedError(
-                f"{output}: has appeared since this run began; run again to see whether it will do"
-            )
+        is_replacing = _check_replaced(dataset, output, options)
         previous = read_previous(path) if is_replacing else None
         staging = claim_staging(path)
-        earlier = EarlierWork(staging, previous, boot_id())
-        run = _Run(dataset, options, listener, staging, earlier)
+        if left := gather_shares(staging):
+            listener.warn(f"{listed((shard.told() for shard in left), 8)} not done: what they lack is made now")
+        run = _Run(dataset, options, listener, staging, EarlierWork(staging, previous, boot_id()))
         try:
             plan, unusable = run.make_all(planner)
         except RebalanceError:
@@ -70,6 +76,42 @@ def execute(
         publish(staging.tree, path, is_replacing=is_replacing)
         staging.remove()
     return Outcome(plan, run.n_reused, unusable, notes)
+
+
+def execute_share(
+    planner: Planner,
+    dataset: Dataset,
+    rescan: Callable[[], Dataset],
+    output: str,
+    options: RunOptions,
+    listener: Listener,
+) -> Outcome:
+    """Stage the share of a plan that is asked for, durably, beside OUTPUT; other shards may do theirs meanwhile.
+
+    `execute` makes OUTPUT of what all have staged. Raises what that raises; images that cannot be used are left to it,
+    but under `--bad-images fail`.
+    """
+    assert options.shard is not None
+    path = to_bytes(output)
+    check_link(dataset, output, options.link)
+    plan = planner(options.unusable)
+    request = digest(request_of(plan, dataset))
+    with shared_lock(lock_path(path)):
+        previous = read_previous(path) if _check_replaced(dataset, output, options) else None
+        with claim_share(output, options.shard, request) as staging:
+            run = _Run(dataset, options, listener, staging, EarlierWork(staging, previous, boot_id()))
+            unusable = run.make_share(plan)
+            check_source_stands(dataset, rescan(), listener.warn)
+            finish_share(staging, request)
+    return Outcome(plan, run.n_reused, unusable, n_staged=run.n_planned)
+
+
+def _check_replaced(dataset: Dataset, output: str, options: RunOptions) -> bool:
+    """Return whether there is an OUTPUT to replace. Raises OutputRefusedError where it is not to be replaced."""
+    is_replacing = check_output(dataset, output)
+    if is_replacing and not options.is_overwriting:
+        raise OutputRefusedError(f"{output}: has appeared since this run began; run again to see whether it will do")
+    return is_replacing
 
 
 @dataclass(slots=True)
@@ -89,21 +131,36 @@ class _Run:
         unusable = dict(self.options.unusable)
         while True:
             plan = self._plan(planner, unusable)
-            own = self.options.visible.versions() if self.options.visible else {}
-            self.versions = library_versions(rendering_of(plan.request).engine) | own
             if not plan.has_images:
+                self._look_up_versions(plan)
                 return plan, unusable
-            check_disk(plan, self.dataset, self.staging, self.options.link)
-            failed = self._make(plan, unusable)
+            failed = self._make_checked(plan, unusable)
             if not failed:
                 return plan, unusable
-            if any(failure.is_of_machine for failure in failed):
-                self._give_up(failed)
-            if plan.request["bad_images"] == "fail" or any(failure.source in unusable for failure in failed):
-                self._refuse(failed, plan)
-            for failure in failed:
-                is_kept = failure.is_unfit or plan.request["bad_images"] == "carry"
-                unusable[failure.source] = Unusable(failure.reason, is_kept, failure.sha256)
+            unusable |= failed
+
+    def make_share(self, plan: Plan) -> dict[str, Unusable]:
+        """Stage the files of a plan that are of the shard; return what is bad among their sources."""
+        return self._make_checked(plan, self.options.unusable)
+
+    def _make_checked(self, plan: Plan, unusable: Mapping[str, Unusable]) -> dict[str, Unusable]:
+        """Stage what is not staged yet; return the sources that turned out bad. Raises where the run ends of them."""
+        self._look_up_versions(plan)
+        check_disk(plan, self.dataset, self.staging, self.options.link)
+        failed = self._make(plan, unusable)
+        if any(failure.is_of_machine for failure in failed):
+            self._give_up(failed)
+        if (failed and plan.request["bad_images"] == "fail") or any(failure.source in unusable for failure in failed):
+            self._refuse(failed, plan)
+        is_carrying = plan.request["bad_images"] == "carry"
+        return {
+            failure.source: Unusable(failure.reason, failure.is_unfit or is_carrying, failure.sha256)
+            for failure in failed
+        }
+
+    def _look_up_versions(self, plan: Plan) -> None:
+        own = self.options.visible.versions() if self.options.visible else {}
+        self.versions = library_versions(rendering_of(plan.request).engine) | own
 
     def _plan(self, planner: Planner, unusable: Mapping[str, Unusable]) -> Plan:
         """Plan without what is unusable; where that cannot be done, say what it was."""
@@ -153,7 +210,7 @@ class _Run:
 
     def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
         """Make what is not staged yet and return the sources that failed."""
-        self.n_planned, self.n_reused, self.n_done = plan.n_outputs, 0, 0
+        self.n_planned, self.n_reused, self.n_done = self._count_planned(plan), 0, 0
         failed: dict[str, Failed] = {}
         root, staged = to_bytes(self.dataset.root), self.staging.for_workers(self.options.link)
         worker = Worker(root, staged, self.options.visible)
@@ -177,13 +234,23 @@ class _Run:
             raise
         return sorted(failed.values())
 
+    def _own(self, plan: Plan, target: ClassTarget) -> Iterator[Made]:
+        """Yield the files of a class that this run is to make."""
+        shard = self.options.shard
+        return (made for made in plan.made(target) if shard is None or shard.takes(made.source.path))
+
+    def _count_planned(self, plan: Plan) -> int:
+        if self.options.shard is None:
+            return plan.n_outputs
+        return sum(1 for target in plan.all_targets for _ in self._own(plan, target))
+
     def _tasks(self, plan: Plan, unusable: Mapping[str, Unusable]) -> Iterator[Task]:
         """Yield what is to do, source by source; what is staged and good is counted, not done."""
         for target in plan.all_targets:
             is_carried = target.split != plan.targets[0].split
             recipe: Recipe = {} if is_carried else plan.recipe(target.class_name)
             conditions = self._conditions(plan, recipe, is_carried=is_carried)
-            made = sorted(plan.made(target), key=lambda operation: to_bytes(operation.source.path))
+            made = sorted(self._own(plan, target), key=lambda operation: to_bytes(operation.source.path))
             for source, operations in groupby(made, key=lambda operation: operation.source):
                 reason = unusable[source.path].reason if source.path in unusable else None
                 wanted = list(self._wanted(map(plan.aimed, operations), conditions, reason, target.class_name))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rebalance.plan import Plan, Unusable
+from rebalance.shards import Shard
 
 if TYPE_CHECKING:
     from rebalance.embedders import Visible
@@ -24,6 +25,8 @@ class RunOptions:
     """Images that are known to be of no use before any file is made."""
     visible: "Visible | None" = None
     """How synthetic samples are made visible, where there are such."""
+    shard: Shard | None = None
+    """The share of the files that is made; None: all of them, and OUTPUT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,5 @@ class Outcome:
     unusable: Mapping[str, Unusable]
     notes: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     """What was noted of encoded files, with their number and the first of them."""
+    n_staged: int = 0
+    """Files of a shard."""

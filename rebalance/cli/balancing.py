@@ -8,6 +8,8 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+import click
+
 from rebalance.cli import options
 from rebalance.cli.asked import check_list_options
 from rebalance.cli.closing import closing_remarks
@@ -17,6 +19,7 @@ from rebalance.cli.page import check_page_asked, write_page_asked
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, group_remarks, plan_remarks
 from rebalance.cli.report import StdoutError, print_plan, print_summary, say
+from rebalance.cli.sharding import check_shard, tell_share
 from rebalance.cli.signals import ignore_signals
 from rebalance.cli.sources import Source, files_read, hold_out_asked, open_source
 from rebalance.dataset import Dataset, to_bytes
@@ -63,6 +66,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     started = time.monotonic()
     if given["write"] == "list":
         check_list_options(given)
+    check_shard(given, is_looking=balancing.is_looking)
     output = output and located(output)
     opened = balancing.opened or open_source(source, given)
     raise_problems(opened.dataset)
@@ -81,10 +85,7 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     plan_all = partial(_plan, planned, dataset, given["write"])
     planner = _planning_once(lambda unusable: balancing.written(plan_all(unusable), seen))
     plan = planner(seen.unusable)
-    if not given["quiet"]:
-        remarks = balancing.remarks(plan, dataset), dataset_remarks(dataset), plan_remarks(plan), group_remarks(plan)
-        for remark in chain.from_iterable(remarks):
-            say(remark)
+    _say_remarks(plan, dataset, balancing, given)
     if given["dry_run"] or output is None:
         print_plan(plan, given["format"])
         return 0
@@ -100,8 +101,12 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
         is_overwriting=given["overwrite"],
         unusable=seen.unusable,
         visible=visible,
+        shard=given["shard"],
     )
-    outcome = _carry_out(planner, opened, output, given, run_options, plan.command)
+    outcome = _execute(planner, opened, output, run_options, given)
+    if run_options.shard is not None:
+        tell_share(outcome, run_options.shard, given)
+        return 0
     _tell(outcome, output, given, time.monotonic() - started)
     balancing.afterwards(outcome.plan, dataset, seen)
     write_page_asked(given["report"], output, dataset.root)
@@ -112,6 +117,14 @@ def _plan(planner: Planner, dataset: Dataset, write: str, unusable: Mapping[str,
     """Plan what is balanced, and beside it what is carried over."""
     plan = with_carried(planner(unusable), dataset, unusable)
     return as_list(plan) if write == "list" else plan
+
+
+def _say_remarks(plan: Plan, dataset: Dataset, balancing: Balancing, given: Given) -> None:
+    if given["quiet"]:
+        return
+    remarks = balancing.remarks(plan, dataset), dataset_remarks(dataset), plan_remarks(plan), group_remarks(plan)
+    for remark in chain.from_iterable(remarks):
+        say(remark)
 
 
 def _planning_once(planner: Planner) -> Planner:
@@ -141,19 +154,19 @@ def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> b
     return False
 
 
-def _carry_out(
-    planner: Planner, source: Source, output: str, given: Given, run_options: RunOptions, command: str
-) -> Outcome:
-    from rebalance.execute import execute  # noqa: PLC0415  the same
+def _execute(planner: Planner, source: Source, output: str, run_options: RunOptions, given: Given) -> Outcome:
+    """Make OUTPUT, or the share that is asked for."""
+    from rebalance.execute import execute, execute_share  # noqa: PLC0415  the same
 
-    with progress_bar(command, is_quiet=given["quiet"]) as progress:
+    with progress_bar(str(click.get_current_context().info_name), is_quiet=given["quiet"]) as progress:
         listener = Listener(
             progress=progress,
             warn=(lambda _remark: None) if given["quiet"] else say,
             list_bad=lambda path, reason: say(f"bad image: {path!r}: {reason}"),
             publishing=ignore_signals,
         )
-        return execute(planner, source.dataset, source.reread, output, run_options, listener)
+        made = execute if run_options.shard is None else execute_share
+        return made(planner, source.dataset, source.reread, output, run_options, listener)
 
 
 def _tell_standing(planner: Planner, output: str, given: Given) -> Outcome:

@@ -30,7 +30,7 @@ COMMANDS = ("augment", "smote")
 """Those that have settings; smote draws as [augment] says where [smote] says nothing else."""
 _DRAWN = frozenset({*BY_KEY, *FILL_SETTINGS, "class"})
 _NOT_IN_FILES = frozenset(
-    {"source", "output", "configuration", "print_config", "dry_run", "overwrite", "report", "help"}
+    {"source", "output", "configuration", "print_config", "dry_run", "overwrite", "report", "shard", "help"}
 )
 
 Settings = dict[str, Any]

@@ -10,6 +10,7 @@ from rebalance.cli.config import BUNDLED, apply_config
 from rebalance.cli.option_types import Cosine, Methods, NameOrModel, Names, Path, Share
 from rebalance.cli.page import page_option
 from rebalance.cli.pixel_options import max_pixels, rendering, transforms
+from rebalance.cli.sharding import shard_option
 from rebalance.cli.together import together
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError
@@ -210,7 +211,9 @@ write = click.option(
 reading = together(group_by, images, column, exclude, symlinks)
 splitting = together(split, holdout, leakage)
 arranging = together(splitting, write)
-running = together(seed, workers, dry_run, overwrite, link, bad_images, check, page_option, report_format, quiet)
+running = together(
+    seed, workers, dry_run, overwrite, link, bad_images, check, shard_option, page_option, report_format, quiet
+)
 configuring = together(config, print_config)
 embedding = together(embedder, model_setting)
 looking_smote = together(embedding, embeddings, embedding_paths)

@@ -1,5 +1,7 @@
 """The journal of a staged tree: a row for each finished file, so that a later run can tell what is good."""
 
+import contextlib
+import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -45,6 +47,31 @@ class Journal:
         self._write({"forgotten": encode_name(output)})
         self._places.pop(to_bytes(output), None)
 
+    def finish(self, request: str) -> None:
+        """Add the row that ends the share of a request, durable when this returns."""
+        self._write({"done": request})
+        os.fsync(self._descriptor)
+
+    def take_over(self, path: bytes) -> bool:
+        """Add the good rows of another journal, durable when this returns; return whether it ends with a share done."""
+        row: dict[str, Any] = {}
+        with open(path, "rb") as file, contextlib.suppress(ValueError, KeyError, TypeError):
+            for line in file:
+                row = _checked(line)
+                self._take_in(line)
+                self._write_line(line)
+        os.fsync(self._descriptor)
+        self._end_of_earlier_runs = self._end
+        return "done" in row
+
+    def lock(self) -> bool:
+        """Return whether this process alone has the journal from now on until it is closed."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
     def __contains__(self, output: str) -> bool:
         """Return whether an output has a row."""
         return to_bytes(output) in self._places
@@ -79,11 +106,13 @@ class Journal:
         row = _checked(line)
         if "forgotten" in row:
             self._places.pop(to_bytes(decode_name(row["forgotten"])), None)
-        else:
+        elif "done" not in row:
             self._places[to_bytes(_parsed(row)[0].written.output)] = self._end
 
     def _write(self, row: Mapping[str, object]) -> None:
-        line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
+        self._write_line(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+
+    def _write_line(self, line: bytes) -> None:
         written = 0
         try:
             while written < len(line):

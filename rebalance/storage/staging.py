@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -22,8 +23,10 @@ _OF_A_NAME = frozenset({errno.EINVAL, errno.ENOENT, errno.EILSEQ, errno.ENAMETOO
 """How disks refuse a name: NTFS, exFAT and SMB each in its own way."""
 _ODD_NAMES = (b'probe\n:*?"<>|\\', b"con.png", b"probe. ", b"probe\xff")
 """One of each kind that some disk refuses."""
-_STATE = b"staging.json"
-_OURS = frozenset({b"tree", b"tree.old", b"tmp", b"journal.jsonl", _STATE})
+STATE = b"staging.json"
+_OURS = frozenset({b"tree", b"tree.old", b"tmp", b"journal.jsonl", STATE})
+OF_A_SHARE = re.compile(rb"journal-(\d+)-of-(\d+)\.jsonl")
+"""The journal of a shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Staging:
 
     folder: bytes
     journal: Journal
+    own: bytes = b""
+    """The folder among the temporary ones that is this run's, where several share the staging."""
 
     @property
     def tree(self) -> bytes:
@@ -41,7 +46,7 @@ class Staging:
     @property
     def temporary(self) -> bytes:
         """Where files are made; outside of the tree, so that no late writer can leave anything in it."""
-        return os.path.join(self.folder, b"tmp")
+        return os.path.join(self.folder, b"tmp", self.own)
 
     def for_workers(self, link: str) -> StagedTree:
         """Return what a worker needs of it."""
@@ -124,7 +129,7 @@ class Staging:
     def clear_temporary(self) -> None:
         """Delete what a worker left that was stopped in the middle of a file."""
         for name in os.listdir(self.temporary):
-            os.unlink(os.path.join(self.temporary, name))
+            delete(os.path.join(self.temporary, name))
 
     def remove_if_empty(self) -> None:
         """Delete the folder where no file was finished in it."""
@@ -169,7 +174,7 @@ def claim_staging(output: bytes) -> Staging:
     if not os.path.lexists(folder):
         os.makedirs(os.path.join(folder, b"tree"))
         os.mkdir(os.path.join(folder, b"tmp"))
-        with open(os.path.join(folder, _STATE), "w", encoding="ascii") as state:
+        with open(os.path.join(folder, STATE), "w", encoding="ascii") as state:
             json.dump({"rebalance": "staging", "tree": os.stat(os.path.join(folder, b"tree")).st_ino}, state)
     staging = Staging(folder, Journal(os.path.join(folder, b"journal.jsonl")))
     staging.clear_temporary()
@@ -196,13 +201,22 @@ def boot_id() -> str:
 
 def _is_intact(folder: bytes) -> bool:
     """Return whether the journal speaks of the tree beside it: after a publication that was cut short it does not."""
-    if os.path.islink(folder) or not os.path.isdir(folder) or not set(os.listdir(folder)) <= _OURS:
-        raise OutputRefusedError(f"{to_text(folder)}: is in the way and not of our making: move it away")
+    check_ours(folder)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        with open(os.path.join(folder, _STATE), encoding="ascii") as state:
+        with open(os.path.join(folder, STATE), encoding="ascii") as state:
             inode = json.load(state)["tree"]
         return os.path.isdir(os.path.join(folder, b"tmp")) and os.stat(os.path.join(folder, b"tree")).st_ino == inode
     return False
+
+
+def check_ours(folder: bytes) -> None:
+    """Raise OutputRefusedError where what lies in the place of a staging is none."""
+    if os.path.islink(folder) or not os.path.isdir(folder) or not all(map(_is_ours, os.listdir(folder))):
+        raise OutputRefusedError(f"{to_text(folder)}: is in the way and not of our making: move it away")
+
+
+def _is_ours(name: bytes) -> bool:
+    return name in _OURS or OF_A_SHARE.fullmatch(name) is not None
 
 
 def _beside(output: bytes, ending: bytes) -> bytes:

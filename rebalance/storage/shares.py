@@ -1,0 +1,82 @@
+"""A staging that several processes fill at once, each its share: what is whose, and what one run makes of all."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rebalance.dataset import to_bytes, to_text
+from rebalance.errors import LockedError, OutputRefusedError, StorageError
+from rebalance.shards import Shard
+from rebalance.storage.journal import Journal
+from rebalance.storage.publish import sync_filesystem
+from rebalance.storage.staging import OF_A_SHARE, STATE, Staging, check_ours, staging_path
+
+_PATIENCE = 50
+"""Looks at a state that another shard is writing, a tenth of a second apart."""
+
+
+@contextlib.contextmanager
+def claim_share(output: str, shard: Shard, request: str) -> Iterator[Staging]:
+    """Yield the staging of an OUTPUT to a shard: its own journal and temporary folder, and the tree of all.
+
+    Call with the lock shared. Nothing of others is deleted. Raises OutputRefusedError where the staging is of another
+    request or no shards', LockedError where the same shard runs already.
+    """
+    folder = staging_path(to_bytes(output))
+    tree = os.path.join(folder, b"tree")
+    os.makedirs(tree, exist_ok=True)
+    check_ours(folder)
+    inode = os.stat(tree).st_ino
+    state = _stated(os.path.join(folder, STATE), {"rebalance": "staging", "tree": inode, "request": request})
+    way_out = "run the command without --shard, which takes it over"
+    if state.get("tree") != inode or "request" not in state:
+        raise OutputRefusedError(f"{to_text(folder)}: is not of shards: {way_out}")
+    if state["request"] != request:
+        raise OutputRefusedError(f"{to_text(folder)}: is of shards with other options, or of another SOURCE: {way_out}")
+    name = b"%d-of-%d" % shard
+    os.makedirs(os.path.join(folder, b"tmp", name), exist_ok=True)
+    staging = Staging(folder, Journal(os.path.join(folder, b"journal-%b.jsonl" % name)), name)
+    with contextlib.closing(staging.journal):
+        if not staging.journal.lock():
+            raise LockedError(f"{shard.told()} is running already: wait for it, or end it")
+        staging.clear_temporary()
+        yield staging
+
+
+def _stated(path: bytes, state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write what a staging is, where no other shard or run has; return what stands there."""
+    with contextlib.suppress(FileExistsError), open(path, "x", encoding="ascii") as file:
+        json.dump(state, file)
+    for _ in range(_PATIENCE):
+        with contextlib.suppress(ValueError), open(path, encoding="ascii") as file:
+            found = json.load(file)
+            return found if isinstance(found, dict) else {}
+        time.sleep(0.1)
+    raise StorageError(f"{to_text(path)}: is cut short; run the command without --shard, which takes it over")
+
+
+def finish_share(staging: Staging, request: str) -> None:
+    """Make durable what a shard has staged, and then say in its journal that it is done."""
+    sync_filesystem(staging.folder)
+    staging.journal.finish(request)
+
+
+def gather_shares(staging: Staging) -> list[Shard]:
+    """Take over what shards have staged, with the lock held alone; return those that are not done."""
+    done: dict[int, set[int]] = {}
+    for name in sorted(os.listdir(staging.folder)):
+        if match := OF_A_SHARE.fullmatch(name):
+            path = os.path.join(staging.folder, name)
+            of_all = done.setdefault(int(match[2]), set())
+            if staging.journal.take_over(path):
+                of_all.add(int(match[1]))
+            os.unlink(path)
+    return [
+        Shard(number, n_shards)
+        for n_shards, numbers in done.items()
+        for number in range(1, n_shards + 1)
+        if number not in numbers
+    ]
