@@ -3,19 +3,15 @@
 import contextlib
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rebalance.dataset import to_bytes, to_text
-from rebalance.errors import LockedError, OutputRefusedError, StorageError
+from rebalance.errors import LockedError, OutputRefusedError
 from rebalance.shards import Shard
 from rebalance.storage.journal import Journal
-from rebalance.storage.publish import sync_filesystem
+from rebalance.storage.publish import rename_to_new, sync_filesystem
 from rebalance.storage.staging import OF_A_SHARE, STATE, Staging, check_ours, staging_path
-
-_PATIENCE = 50
-"""Looks at a state that another shard is writing, a tenth of a second apart."""
 
 
 @contextlib.contextmanager
@@ -29,16 +25,16 @@ def claim_share(output: str, shard: Shard, request: str) -> Iterator[Staging]:
     tree = os.path.join(folder, b"tree")
     os.makedirs(tree, exist_ok=True)
     check_ours(folder)
+    own = b"%d-of-%d" % shard
     inode = os.stat(tree).st_ino
-    state = _stated(os.path.join(folder, STATE), {"rebalance": "staging", "tree": inode, "request": request})
+    state = _stated(folder, own, {"rebalance": "staging", "tree": inode, "request": request})
     way_out = "run the command without --shard, which takes it over"
     if state.get("tree") != inode or "request" not in state:
         raise OutputRefusedError(f"{to_text(folder)}: is not of shards: {way_out}")
     if state["request"] != request:
         raise OutputRefusedError(f"{to_text(folder)}: is of shards with other options, or of another SOURCE: {way_out}")
-    name = b"%d-of-%d" % shard
-    os.makedirs(os.path.join(folder, b"tmp", name), exist_ok=True)
-    staging = Staging(folder, Journal(os.path.join(folder, b"journal-%b.jsonl" % name)), name)
+    os.makedirs(os.path.join(folder, b"tmp", own), exist_ok=True)
+    staging = Staging(folder, Journal(os.path.join(folder, b"journal-%b.jsonl" % own)), own)
     with contextlib.closing(staging.journal):
         if not staging.journal.lock():
             raise LockedError(f"{shard.told()} is running already: wait for it, or end it")
@@ -46,16 +42,20 @@ def claim_share(output: str, shard: Shard, request: str) -> Iterator[Staging]:
         yield staging
 
 
-def _stated(path: bytes, state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Write what a staging is, where no other shard or run has; return what stands there."""
-    with contextlib.suppress(FileExistsError), open(path, "x", encoding="ascii") as file:
-        json.dump(state, file)
-    for _ in range(_PATIENCE):
-        with contextlib.suppress(ValueError), open(path, encoding="ascii") as file:
-            found = json.load(file)
-            return found if isinstance(found, dict) else {}
-        time.sleep(0.1)
-    raise StorageError(f"{to_text(path)}: is cut short; run the command without --shard, which takes it over")
+def _stated(folder: bytes, own: bytes, state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Say what a staging is, whole or not at all, where no other shard or run has; return what stands there."""
+    path = os.path.join(folder, STATE)
+    if not os.path.lexists(path):
+        temporary = os.path.join(folder, b"tmp", own, STATE)
+        os.makedirs(os.path.dirname(temporary), exist_ok=True)
+        with open(temporary, "w", encoding="ascii") as file:
+            json.dump(state, file)
+        with contextlib.suppress(OutputRefusedError):
+            rename_to_new(temporary, path)
+    with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as file:
+        found = json.load(file)
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def finish_share(staging: Staging, request: str) -> None:

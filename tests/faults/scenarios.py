@@ -88,8 +88,8 @@ class Stage:
         if self.scenario.is_over:
             shutil.copytree(self.room / "old", self.output)
 
-    def run(self, fault: Fault | None = None) -> Ended:
-        return self.program.run(self.room, self._command, fault)
+    def run(self, fault: Fault | None = None, *more: str) -> Ended:
+        return self.program.run(self.room, [*self._command, *more], fault)
 
     def check_killed(self, ended: Ended) -> None:
         """Whoever was killed: no process is left, no file of the source has changed, no half of an OUTPUT is there."""

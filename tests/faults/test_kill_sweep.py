@@ -73,3 +73,40 @@ def test_so_is_a_resumed_run_that_is_killed_at_any_call(
         stage.check_killed(ended)
         stage.check_resumed(stage.run())
     assert at > 5
+
+
+@pytest.mark.threat(54)
+def test_shards_that_are_killed_at_any_call_are_run_again_or_made_up_for(
+    program: WarmProgram, room: Path, tally: Tally
+) -> None:
+    stage = Stage(program, room, SCENARIOS[0])
+    for at in count(1):
+        stage.reset()
+        ended = stage.run(Fault(at, action="kill all"), "--shard", "1/2")
+        if not ended.n_fired:
+            break
+        tally("points killed in a shard")
+        assert stage.run(None, "--shard", "2/2").code == 0
+        assert not stage.output.exists()
+        if at % 2:
+            assert stage.run(None, "--shard", "1/2").code == 0
+        stage.check_resumed(stage.run())
+    assert at > 5
+
+
+@pytest.mark.threat(54)
+def test_a_run_that_is_killed_while_it_takes_over_from_shards_is_resumed(
+    program: WarmProgram, room: Path, tally: Tally
+) -> None:
+    stage = Stage(program, room, SCENARIOS[0])
+    for at in count(1):
+        stage.reset()
+        for shard in ("1/2", "2/2"):
+            assert stage.run(None, "--shard", shard).code == 0
+        ended = stage.run(Fault(at, action="kill all"))
+        if not ended.n_fired:
+            break
+        tally("points killed while shards are gathered")
+        stage.check_killed(ended)
+        stage.check_resumed(stage.run())
+    assert at > 5
