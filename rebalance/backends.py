@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
+from typing import Protocol
 
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -35,6 +36,52 @@ class _Clock:
 
 
 _clock = _Clock()
+
+
+class Backend(Protocol):
+    """What does the work instead of processes of this machine."""
+
+    def executor(self, n_workers: int, /) -> Executor:
+        """Return what runs functions; its method `check`, if any, raises WorkerError where it cannot any more."""
+
+    def prove(self, files: Sequence[bytes], /) -> None:
+        """Raise WorkerError where a worker does not see files as this process does."""
+
+
+class LostBatchError(Exception):
+    """A batch ended its worker; others are none the worse."""
+
+
+_backends: list[Backend] = []
+"""What was chosen instead, for this process."""
+
+
+def choose_backend(backend: Backend | None) -> None:
+    """Let a backend do the work of this process from now on; None: local processes."""
+    _backends[:] = [] if backend is None else [backend]
+
+
+def make_executor(n_workers: int) -> Executor:
+    """Return what runs functions."""
+    return _backends[0].executor(n_workers) if _backends else local_processes(n_workers)
+
+
+def prove(files: Sequence[bytes]) -> None:
+    """Raise WorkerError where a worker elsewhere does not see files as this process does."""
+    for backend in _backends:
+        backend.prove(files)
+
+
+def is_remote() -> bool:
+    """Return whether the work is done elsewhere, in larger portions."""
+    return bool(_backends)
+
+
+def check_executor(executor: Executor) -> None:
+    """Raise WorkerError where an executor says that nobody is left to do the work."""
+    check: Callable[[], None] | None = getattr(executor, "check", None)
+    if check is not None:
+        check()
 
 
 def usable_cores() -> int:
@@ -100,7 +147,7 @@ def processes_of(executor: Executor) -> list[BaseProcess]:
 
 def stop(executor: Executor, *, is_finished: bool) -> None:
     """End the workers: at once where work is left that nobody waits for; what they were writing has no name yet."""
-    if not is_finished:
+    if not is_finished and isinstance(executor, ProcessPoolExecutor):
         for child in multiprocessing.active_children():
             child.kill()
         answers = getattr(executor, "_result_queue", None)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeVar
 
-from rebalance.backends import begin_item, local_processes, processes_of, rest, signals_waiting, stop, time_limit
+from rebalance import backends
+from rebalance.backends import LostBatchError, begin_item, processes_of, rest, signals_waiting, stop, time_limit
 from rebalance.errors import WorkerError, listed
 
 Item = TypeVar("Item")
@@ -32,7 +33,7 @@ def run_batches(
     *,
     describe: Callable[[Item], str],
     told: Callable[[Item, str], Result] | None = None,
-    make_executor: Callable[[int], Executor] = local_processes,
+    make_executor: Callable[[int], Executor] = backends.make_executor,
 ) -> Generator[list[Result], None, None]:
     """Yield what `function` makes of each batch, as they finish.
 
@@ -96,8 +97,9 @@ def _run_until_broken(
     n_workers: int,
     toll: _Toll,
 ) -> Generator[list[Result], None, list[Sequence[Item]]]:
-    """Yield results; return the batches in flight when a worker died, hung or lacked memory, none at the end."""
+    """Yield results; return the batches that ended a worker, or were in flight when one died, hung or lacked memory."""
     running: dict[Future[list[Result]], Sequence[Item]] = {}
+    lost: list[Sequence[Item]] = []
     is_finished = False
     try:
         while True:
@@ -105,17 +107,20 @@ def _run_until_broken(
                 running[_submit(executor, function, batch)] = batch
             if not running:
                 is_finished = True
-                return []
+                return lost
             for future in _first_finished(executor, running):
                 try:
                     result = future.result()
+                except LostBatchError:
+                    lost.append(running.pop(future))
+                    continue
                 except (BrokenProcessPool, MemoryError):
-                    return list(running.values())
+                    return [*lost, *running.values()]
                 del running[future]
                 toll.n_in_a_row = 0
                 yield result
     except TimeoutError:
-        return list(running.values())
+        return [*lost, *running.values()]
     finally:
         stop(executor, is_finished=is_finished)
 
@@ -162,7 +167,7 @@ class _OneWorker:
             raise _WorkerDiedError("not enough memory") from None
         except TimeoutError:
             is_hanging = all(process.is_alive() for process in processes)
-        except BrokenProcessPool:
+        except (BrokenProcessPool, LostBatchError):
             pass
         except BaseException:
             self.close(is_finished=False)
@@ -218,6 +223,7 @@ def _first_finished(executor: Executor, running: "Iterable[Future[list[Result]]]
         finished, _ = wait(running, timeout=_STALLED_AFTER / n_looks, return_when=FIRST_COMPLETED)
         if finished:
             return finished
+        backends.check_executor(executor)
         if is_dead:
             break
     raise TimeoutError

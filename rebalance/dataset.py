@@ -11,6 +11,11 @@ def to_bytes(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
+def for_any_process(path: str | bytes) -> bytes:
+    """Return a path as one means it who works in another folder."""
+    return os.path.join(os.getcwdb(), path if isinstance(path, bytes) else to_bytes(path))
+
+
 def to_text(path: bytes) -> str:
     """Return a path as text; bytes that are not UTF-8 survive as lone surrogates."""
     return path.decode("utf-8", "surrogateescape")

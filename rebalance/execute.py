@@ -1,13 +1,15 @@
 """Carrying a plan out: stage every file, make up for what is bad, publish the whole."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from typing import NoReturn
 
+from rebalance.backends import is_remote, prove
 from rebalance.batches import run_batches
-from rebalance.dataset import Dataset, to_bytes
+from rebalance.dataset import Dataset, for_any_process, to_bytes
 from rebalance.errors import (
     BadImagesError,
     OutputRefusedError,
@@ -37,6 +39,8 @@ from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
 
 _FILES_A_BATCH = 16
 """Little enough that a kill costs little, enough that handing over costs nothing."""
+_FILES_FAR_AWAY = 96
+"""The same where a scheduler takes milliseconds for each batch."""
 _COPIES_A_TASK = 64
 _LARGE = 2**20
 """Bytes of a source above which a task has fewer copies: what a kill costs is to stay a matter of seconds."""
@@ -212,11 +216,15 @@ class _Run:
         """Make what is not staged yet and return the sources that failed."""
         self.n_planned, self.n_reused, self.n_done = self._count_planned(plan), 0, 0
         failed: dict[str, Failed] = {}
-        root, staged = to_bytes(self.dataset.root), self.staging.for_workers(self.options.link)
+        root, staged = (
+            for_any_process(self.dataset.root),
+            self.staging.for_workers(self.options.link),
+        )
         worker = Worker(root, staged, self.options.visible)
+        self._prove(root)
         results = run_batches(
             worker.perform_all,
-            _batches(self._tasks(plan, unusable)),
+            _batches(self._tasks(plan, unusable), _FILES_A_BATCH if not is_remote() else _FILES_FAR_AWAY),
             self.options.n_workers,
             describe=lambda task: repr(task.source.path),
         )
@@ -233,6 +241,11 @@ class _Run:
             self._list(sorted(failed.values()))
             raise
         return sorted(failed.values())
+
+    def _prove(self, root: bytes) -> None:
+        """Raise WorkerError where workers elsewhere do not see SOURCE and the staging."""
+        images = (os.path.join(root, to_bytes(image.path)) for image in self.dataset.images())
+        prove([self.staging.state, *islice(images, 1)])
 
     def _own(self, plan: Plan, target: ClassTarget) -> Iterator[Made]:
         """Yield the files of a class that this run is to make."""
@@ -297,14 +310,14 @@ class _Run:
         self.listener.progress(self.n_done, self.n_planned, class_name)
 
 
-def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:
+def _batches(tasks: Iterator[Task], n_each: int) -> Iterator[list[Task]]:
     """Gather tasks until a batch has enough files."""
     batch: list[Task] = []
     n_files = 0
     for task in tasks:
         batch.append(task)
         n_files += len(task.wanted)
-        if n_files >= _FILES_A_BATCH:
+        if n_files >= n_each:
             yield batch
             batch, n_files = [], 0
     if batch:

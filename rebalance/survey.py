@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from rebalance.backends import begin_item
 from rebalance.batches import run_batches
-from rebalance.dataset import ImageFile, to_bytes
+from rebalance.dataset import ImageFile, for_any_process
 from rebalance.embedders import AskedEmbedder, open_embedder
 from rebalance.errors import BadImageError, StorageError
 from rebalance.images.codec import check_pixels
@@ -80,7 +80,7 @@ class DuplicateGroup:
 def check_images(root: str, images: Iterable[ImageFile], n_workers: int, max_pixels: int) -> Iterator[Checked]:
     """Decode every image; yield the verdicts as they come."""
     return surveyed(
-        partial(_check, to_bytes(root), max_pixels),
+        partial(_check, for_any_process(root), max_pixels),
         images,
         n_workers,
         describe=lambda image: repr(image.path),
@@ -92,7 +92,7 @@ def describe_images(
     root: str, images: Iterable[ImageFile], asked: AskedEmbedder, n_workers: int, max_pixels: int
 ) -> Iterator[Described]:
     """Decode every image and describe it; yield what there is to say as it comes, in any order."""
-    describe = partial(_describe, to_bytes(root), asked, max_pixels)
+    describe = partial(_describe, for_any_process(root), asked, max_pixels)
     return surveyed(describe, images, n_workers, describe=lambda image: repr(image.path))
 
 
@@ -100,18 +100,18 @@ def describe_copies(
     root: str, wanted: Iterable[Copies], asked: AskedEmbedder, drawing: tuple[int, Rendering], n_workers: int
 ) -> Iterator[DescribedCopies]:
     """Draw copies of images by a seed and a rendering and describe them; yield what there is to say, in any order."""
-    describe = partial(_describe_copies, to_bytes(root), asked, drawing)
+    describe = partial(_describe_copies, for_any_process(root), asked, drawing)
     return surveyed(describe, wanted, n_workers, describe=lambda copies: repr(copies.image.path))
 
 
 def hash_files(root: bytes, paths: Iterable[str], n_workers: int) -> Iterator[Hashed]:
     """Hash every file; yield the results as they come."""
-    return surveyed(partial(_hash, root), paths, n_workers, describe=repr)
+    return surveyed(partial(_hash, for_any_process(root)), paths, n_workers, describe=repr)
 
 
 def hash_ends(root: bytes, paths: Iterable[str], n_workers: int) -> Iterator[Hashed]:
     """Hash the last 4 KiB of every file, by which nearly all that differ are told apart."""
-    return surveyed(partial(_hash_end, root), paths, n_workers, describe=repr)
+    return surveyed(partial(_hash_end, for_any_process(root)), paths, n_workers, describe=repr)
 
 
 def find_duplicates(checked: Iterable[Checked], class_of: Mapping[str, str]) -> list[DuplicateGroup]:

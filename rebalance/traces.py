@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from rebalance.dataset import ImageFile, to_bytes
+from rebalance.dataset import ImageFile, for_any_process
 from rebalance.errors import BadImageError
 from rebalance.images.container import Container, read_container
 from rebalance.images.statistics import Values, measure
@@ -61,7 +61,7 @@ def measure_files(
 
 def make_twins(root: str, images: Iterable[ImageFile], treatment: Treatment, n_workers: int) -> Iterator[Twinned]:
     """Make the twins of every image; yield them as they come, in any order."""
-    make = partial(_make_twins, to_bytes(root), treatment)
+    make = partial(_make_twins, for_any_process(root), treatment)
     return surveyed(make, images, n_workers, describe=lambda image: repr(image.path))
 
 

@@ -34,6 +34,11 @@ workers = together(
         "--time-limit", type=click.IntRange(min=1), default=120, show_default=True, metavar="SECONDS",
         help="An image that takes longer ends the run, once all others are done.",
     ),
+    click.option(
+        "--backend", type=click.Choice(["local", "dask"]), default="local", show_default=True,
+        help="Who does the work: processes of this machine, or the workers of --scheduler, which see the same folders.",
+    ),
+    click.option("--scheduler", type=Names(), metavar="ADDRESS|FILE", help="Of --backend dask."),
 )  # fmt: skip
 sampling_strategy = click.option(
     "-s", "--sampling-strategy", "--ratio", "sampling_strategy", type=Names(), multiple=True, default=("auto",),
@@ -159,8 +164,23 @@ def n_workers(given: Mapping[str, Any]) -> int:
     """Return how many workers are to be used; each is given the time asked for an image."""
     from rebalance.backends import limit_time, usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
 
+    if given["backend"] == "dask":
+        return _n_threads_there(given)
+    if given["scheduler"] is not None:
+        raise UsageError("--scheduler is of --backend dask: give that, too")
     limit_time(given["time_limit"])
     return int(given["workers"] or usable_cores())
+
+
+def _n_threads_there(given: Mapping[str, Any]) -> int:
+    """Let a cluster do the work from now on, and return how much it can do at once."""
+    if given["scheduler"] is None:
+        raise UsageError("--backend dask takes --scheduler ADDRESS, or the file that `dask scheduler` wrote")
+    if given["workers"] is not None:
+        raise UsageError("--workers is of this machine, and a cluster has its own: leave out that or --backend dask")
+    from rebalance.cluster import use_cluster  # noqa: PLC0415  Dask takes a second
+
+    return use_cluster(given["scheduler"])
 
 
 def read_text(path: str) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from rebalance.errors import LockedError, OutputRefusedError, StorageError
 from rebalance.planning.naming import NAME_MAX
 from rebalance.storage.journal import Journal
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.transfer import StagedTree, clone
+from rebalance.storage.transfer import HERE, StagedTree, clone
 
 _OF_A_NAME = frozenset({errno.EINVAL, errno.ENOENT, errno.EILSEQ, errno.ENAMETOOLONG, errno.ENOTSUP})
 """How disks refuse a name: NTFS, exFAT and SMB each in its own way."""
 _ODD_NAMES = (b'probe\n:*?"<>|\\', b"con.png", b"probe. ", b"probe\xff")
 """One of each kind that some disk refuses."""
 STATE = b"staging.json"
+_ATTEMPTS = 10
 _OURS = frozenset({b"tree", b"tree.old", b"tmp", b"journal.jsonl", STATE})
 OF_A_SHARE = re.compile(rb"journal-(\d+)-of-(\d+)\.jsonl")
 """The journal of a shard."""
@@ -35,13 +37,18 @@ class Staging:
 
     folder: bytes
     journal: Journal
-    own: bytes = b""
-    """The folder among the temporary ones that is this run's, where several share the staging."""
+    own: bytes
+    """The folder among the temporary ones that is this run's: late workers of another find theirs no more."""
 
     @property
     def tree(self) -> bytes:
         """Where the files gather that will be OUTPUT."""
         return os.path.join(self.folder, b"tree")
+
+    @property
+    def state(self) -> bytes:
+        """The file that says what it is."""
+        return os.path.join(self.folder, STATE)
 
     @property
     def temporary(self) -> bytes:
@@ -140,7 +147,11 @@ class Staging:
         """Delete the whole folder; what cannot be deleted now, a later run finds and deletes."""
         with contextlib.suppress(OSError):
             self.journal.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for _ in range(_ATTEMPTS):  # a worker far away may be finishing a file that nobody waits for
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not os.path.lexists(self.folder):
+                return
+            time.sleep(0.05)
 
 
 def staging_path(output: bytes) -> bytes:
@@ -176,8 +187,10 @@ def claim_staging(output: bytes) -> Staging:
         os.mkdir(os.path.join(folder, b"tmp"))
         with open(os.path.join(folder, STATE), "w", encoding="ascii") as state:
             json.dump({"rebalance": "staging", "tree": os.stat(os.path.join(folder, b"tree")).st_ino}, state)
-    staging = Staging(folder, Journal(os.path.join(folder, b"journal.jsonl")))
-    staging.clear_temporary()
+    for name in os.listdir(os.path.join(folder, b"tmp")):
+        delete(os.path.join(folder, b"tmp", name))
+    staging = Staging(folder, Journal(os.path.join(folder, b"journal.jsonl")), b"%d-%b" % (os.getpid(), HERE))
+    os.mkdir(staging.temporary)
     return staging
 
 

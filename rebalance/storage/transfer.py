@@ -18,6 +18,8 @@ from rebalance.errors import BadImageError, OutputRefusedError, StorageError, Un
 LINKS = ("auto", "copy", "hardlink", "symlink")
 _numbers = itertools.count()
 """Of the files that this process has made."""
+HERE = os.urandom(6).hex().encode()
+"""What tells this process and its forks from those of other machines that make files in the same folder."""
 _FICLONE = 0x40049409
 _OF_ONE_FILE = frozenset({errno.EIO, errno.ENODATA, errno.EBADMSG, errno.EUCLEAN})
 """How a disk says that a part of it is damaged."""
@@ -84,13 +86,15 @@ class StagedTree:
                 os.unlink(temporary)  # rename leaves both names where they already are one file
 
     def _new_name(self) -> bytes:
-        return os.path.join(self.temporary, b"%d-%d" % (os.getpid(), next(_numbers)))
+        return os.path.join(self.temporary, b"%d-%d-%b" % (os.getpid(), next(_numbers), HERE))
 
     def _move(self, temporary: bytes, output: str) -> None:
         target = os.path.join(self.tree, to_bytes(output))
         try:
             os.rename(temporary, target)
         except FileNotFoundError:
+            if not os.path.isdir(self.tree):
+                raise StorageError("is made too late: its staging is gone; run again to resume") from None
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.rename(temporary, target)
 
