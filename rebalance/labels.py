@@ -4,9 +4,19 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 LabelSet = tuple[int, ...]
 """Places of labels among the names, ascending."""
+
+
+class LabelForm(NamedTuple):
+    """How a file says which labels an image has."""
+
+    path_column: str
+    columns: tuple[str, ...] = ()
+    """The labels, each with a column of 0 and 1; or one column that lists them, where there is a delimiter."""
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -19,6 +29,10 @@ class Labels:
     """Every combination that occurs, once, ascending."""
     set_of: Mapping[str, int]
     """Path -> the place of its combination."""
+
+    def of(self, path: str) -> LabelSet:
+        """Return those of an image."""
+        return self.sets[self.set_of[path]]
 
     @property
     def n_images(self) -> int:

@@ -1,10 +1,11 @@
 """What an output tree will hold, and what a worker hands back for each file of it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from rebalance.dataset import ImageFile, Stamp, directory_of
+from rebalance.labels import LabelForm, Labels
 
 Recipe = Mapping[str, Any]
 """Settings that are not neutral and say what a copy may be, by configuration key."""
@@ -56,15 +57,6 @@ class ClassTarget(NamedTuple):
         return directory_of(self.class_name, self.split)
 
 
-class LabelForm(NamedTuple):
-    """How a file says which labels an image has."""
-
-    path_column: str
-    columns: tuple[str, ...] = ()
-    """The labels, each with a column of 0 and 1; or one column that lists them, where there is a delimiter."""
-    delimiter: str | None = None
-
-
 class LabelTarget(NamedTuple):
     """How many images have a label, should have it and will have it, where an image has several."""
 
@@ -75,6 +67,16 @@ class LabelTarget(NamedTuple):
     n_after: int
     reason: str = ""
     """Why that is not the target."""
+
+
+class Labeling(NamedTuple):
+    """The labels of images that have several each, and what becomes of them."""
+
+    labels: Labels
+    """Of the images of the source."""
+    targets: tuple[LabelTarget, ...]
+    form: LabelForm
+    """Of the file of labels that OUTPUT has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +198,8 @@ class Plan:
     aimed: Callable[[Made], Made] = lambda operation: operation
     """Adds to a synthetic sample where it lies, if that decides what is made of it."""
 
-    labels: tuple[LabelTarget, ...] = ()
-    """Where images have several labels: what becomes of each."""
-    label_sets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Path of a source -> the places of its labels among these."""
-    label_form: LabelForm | None = None
-    """Of the file of labels that OUTPUT has."""
+    labeling: Labeling | None = None
+    """Where images have several labels."""
     rows: Callable[[str], Iterator[Any]] | None = None
     """By the directory of a target, the vectors of its files or lines, float32, in blocks; None: not written."""
 

@@ -72,10 +72,11 @@ class _Sealing:
 
     def write_labels(self) -> dict[str, Any]:
         """Write the labels of the files, where an image has several."""
-        if self.plan.label_form is None:
+        labeling = self.plan.labeling
+        if labeling is None:
             return {}
-        written = self.staging.write(LABELS_NAME, render_made(self._decoded, self.plan))
-        return {"label_counts": label_entries(self.plan.labels), "labels": written}
+        written = self.staging.write(LABELS_NAME, render_made(self._decoded, labeling.labels, labeling.form))
+        return {"label_counts": label_entries(labeling.targets), "labels": written}
 
     def _decoded(self) -> Iterator[Line]:
         return map(decoded, self.lines())

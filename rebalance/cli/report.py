@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from rebalance.cli.terminal import aside, fitted_lines, is_terminal, plain_lines, toned
-from rebalance.plan import Drop, Interpolate, Operation, Plan, Repeat, Row
+from rebalance.plan import Drop, Interpolate, LabelTarget, Operation, Plan, Repeat, Row
 from rebalance.storage.names import encode_names
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -117,8 +117,8 @@ def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) ->
     if report_format == "json":
         print_json({"schema": 1, **more, "classes": class_rows(plan), **_label_rows(plan)})
         return
-    if plan.labels:
-        _print_label_summary(plan, report_format)
+    if plan.labeling is not None:
+        _print_label_summary(plan, plan.labeling.targets, report_format)
         return
     titles, keys = _COLUMNS[plan.command == "undersample"]
     splits = list(dict.fromkeys(str(target.split) for target in plan.carried))
@@ -132,22 +132,22 @@ def print_summary(plan: Plan, report_format: str, more: Mapping[str, object]) ->
 
 
 def _label_rows(plan: Plan) -> dict[str, Any]:
-    return {"labels": [label._asdict() for label in plan.labels]} if plan.labels else {}
+    return {} if plan.labeling is None else {"labels": [label._asdict() for label in plan.labeling.targets]}
 
 
-def _print_label_summary(plan: Plan, report_format: str) -> None:
+def _print_label_summary(plan: Plan, labels: Sequence[LabelTarget], report_format: str) -> None:
     """Print what becomes of each label, where an image has several."""
     if report_format == "csv":
-        print_csv(tuple(plan.labels[0]._fields), plan.labels)
+        print_csv(LabelTarget._fields, labels)
         return
     print_table(
         ("label", "before", "asked", "after"),
-        (["-" if cell is None else cell for cell in label[:4]] for label in plan.labels),
+        (["-" if cell is None else cell for cell in label[:4]] for label in labels),
     )
-    for label in plan.labels:
+    for label in labels:
         if label.reason:
             emit(displayed(f"{label.name}: {label.n_after} where {label.n_target or 0} are asked: {label.reason}"))
-    emit(f"{len(plan.labels)} labels, {sum(plan.class_counts.values())} images -> {plan.n_outputs}")
+    emit(f"{len(labels)} labels, {sum(plan.class_counts.values())} images -> {plan.n_outputs}")
 
 
 def _total(plan: Plan, splits: Sequence[str]) -> str:

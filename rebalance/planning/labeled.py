@@ -14,8 +14,8 @@ import numpy as np
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
 from rebalance.drawing import draw_unit
 from rebalance.errors import TargetError, listed
-from rebalance.labels import Labels, LabelSet, labels_of
-from rebalance.plan import ClassTarget, LabelForm, LabelTarget, Made, Operation, Plan, Unusable
+from rebalance.labels import LabelForm, Labels, labels_of
+from rebalance.plan import ClassTarget, Labeling, LabelTarget, Made, Operation, Plan, Unusable
 from rebalance.planning.augment import AugmentOptions, originals_of, request_of_augment
 from rebalance.planning.checks import check_names
 from rebalance.planning.copies import Copy, most_copies, spread_copies
@@ -61,9 +61,9 @@ def _counted(dataset: Dataset, labels: Labels, unusable: Mapping[str, Unusable])
     """Return the one folder of a dataset, and what is in use of it. Raises TargetError where no image has a label."""
     folder = dataset.classes[0] if dataset.classes else ClassFolder("", ())
     used = images_left(folder, unusable)
-    if not any(labels.sets[labels.set_of[image.path]] for image in used):
+    if not any(labels.of(image.path) for image in used):
         raise TargetError("no image has a label: there is nothing to balance")
-    left = labels_of(labels.names, {image.path: labels.sets[labels.set_of[image.path]] for image in used})
+    left = labels_of(labels.names, {image.path: labels.of(image.path) for image in used})
     of_set: tuple[list[ImageFile], ...] = tuple([] for _ in left.sets)
     for image in used:
         if image.path not in unusable:
@@ -123,9 +123,7 @@ def plan_labeled_augment(
         operations=operations,
         recipe=options.recipe_of,
         remarks=remarks,
-        labels=labels,
-        label_sets=_sets_by_path(asked.labels),
-        label_form=asked.form,
+        labeling=Labeling(asked.labels, labels, asked.form),
     )
 
 
@@ -292,16 +290,10 @@ def plan_labeled_undersample(
         operations=operations,
         recipe=lambda _class_name: {},
         remarks=(_certificate(problem, solution, n_images),),
-        labels=_label_targets(counted.labels, problem, solution, places),
-        label_sets=_sets_by_path(asked.labels),
-        label_form=asked.form,
+        labeling=Labeling(asked.labels, _label_targets(counted.labels, problem, solution, places), asked.form),
     )
 
 
 def _described(asked: LabelOptions) -> dict[str, object]:
     own = {"threshold": asked.threshold} if asked.method == "repeat-factor" else {}
     return {"labels": {**asked.described, "method": asked.method, **own}}
-
-
-def _sets_by_path(labels: Labels) -> dict[str, LabelSet]:
-    return {path: labels.sets[place] for path, place in labels.set_of.items()}

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, to_bytes
 from rebalance.errors import SourceTreeError, did_you_mean
-from rebalance.labels import Labels, LabelSet, labels_of
-from rebalance.plan import LabelForm, Plan
+from rebalance.labels import LabelForm, Labels, LabelSet, labels_of
 from rebalance.storage.lists import read_list
 from rebalance.storage.scan import find_images, is_excluded
 from rebalance.storage.tables import Table, render_table
@@ -158,13 +157,11 @@ def _cells(label_set: LabelSet, names: Sequence[str], form: LabelForm) -> list[o
     return [int(label in own) for label in range(len(names))]
 
 
-def render_made(rows: Callable[[], Iterable[Mapping[str, Any]]], plan: Plan) -> bytes:
+def render_made(rows: Callable[[], Iterable[Mapping[str, Any]]], labels: Labels, form: LabelForm) -> bytes:
     """Return the labels of the files of OUTPUT, from a manifest's lines, names decoded: the form that a source has."""
-    assert plan.label_form is not None
-    names = tuple(label.name for label in plan.labels)
     made = (row for row in rows() if "path" in row)
-    labeled = ((row["path"].removeprefix(f"{FOLDER}/"), plan.label_sets[row["source"]]) for row in made)
-    return render_labels(labeled, names, plan.label_form)
+    labeled = ((row["path"].removeprefix(f"{FOLDER}/"), labels.of(row["source"])) for row in made)
+    return render_labels(labeled, labels.names, form)
 
 
 def merge_folders(dataset: Dataset, sums: Mapping[str, str]) -> Labeled:
