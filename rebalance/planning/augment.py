@@ -22,10 +22,10 @@ from rebalance.plan import (
 from rebalance.planning.checks import check_copies, check_names
 from rebalance.planning.choice import Choice
 from rebalance.planning.choosing import choose
-from rebalance.planning.copies import most_copies, spread_copies
+from rebalance.planning.copies import most_copies, named, spread_copies
 from rebalance.planning.groups import has_groups
 from rebalance.planning.leaving import drop_others, images_left
-from rebalance.planning.naming import Place, generated_path, looks_generated, original_path
+from rebalance.planning.naming import Place, original_path
 from rebalance.planning.selection import SMALLEST_KEYS, Selection
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
 
@@ -91,8 +91,7 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     )
     operations = _operations(dataset, shares, choice, options, unusable)
     for folder in dataset.classes:
-        if options.made_format or any(looks_generated(image.path) for image in folder.images):
-            check_names(folder, operations(folder.directory))
+        check_names(folder, operations, is_renaming=options.made_format is not None)
     return Plan(
         command="augment",
         request=request_of_augment(options),
@@ -148,15 +147,14 @@ def _operations(
         sources = [image for image in share.used if image.path not in unusable]
         made: list[Made] = list(originals_of(share.used, place_of, options, unusable))
         made_format = options.rendering.output_format if options.recipe_of(folder.name) else options.made_format
-        for kind, image, number in spread_copies(
+        copies = spread_copies(
             sources,
             share.n_copies,
             options.seed,
             each_once=options.is_transforming,
             drawn_share=_drawn_share(folder.name, options),
-        ):
-            path = generated_path(place_of(image), kind.kind, options.seed, number, made_format)
-            made.append(kind(image, path, number))
+        )
+        made += named(copies, folder, options.seed, made_format)
         yield from sorted(made, key=_output_bytes)
         yield from drop_others(folder, choice, f"--cap {options.cap}", unusable)
 

@@ -1,11 +1,11 @@
 """What a plan that generates files is refused for: too many copies of one image, and names that are taken."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from rebalance.dataset import ClassFolder
 from rebalance.errors import TargetError
 from rebalance.plan import Drop, Keep, Operation, Repeat, Row
-from rebalance.planning.naming import Place, original_path
+from rebalance.planning.naming import Place, looks_generated, original_path
 
 
 def check_copies(
@@ -26,11 +26,16 @@ def check_copies(
         )
 
 
-def check_names(folder: ClassFolder, operations: Iterator[Operation]) -> None:
-    """Raise TargetError where a file would take the name of another."""
+def check_names(folder: ClassFolder, operations: Callable[[str], Iterator[Operation]], *, is_renaming: bool) -> None:
+    """Raise TargetError where a file would take the name of another.
+
+    That can only be where originals get other suffixes, or have names as generated files have.
+    """
+    if not (is_renaming or any(looks_generated(image.path) for image in folder.images)):
+        return
     originals = {original_path(Place.in_folder(folder, image), None) for image in folder.images}
     made: dict[str, str] = {}
-    for operation in operations:
+    for operation in operations(folder.directory):
         if isinstance(operation, Drop | Repeat | Row):
             continue
         if not isinstance(operation, Keep) and operation.output in originals:

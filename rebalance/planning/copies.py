@@ -2,14 +2,15 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from rebalance.dataset import ImageFile
+from rebalance.dataset import ClassFolder, ImageFile
 from rebalance.drawing import draw_key
 from rebalance.plan import Augment, Duplicate
 from rebalance.planning.groups import ImageGroup, groups_of
+from rebalance.planning.naming import Place, generated_path
 
 
 class Copy(NamedTuple):
@@ -35,6 +36,15 @@ def spread_copies(
     for index, (image, copy_number) in enumerate(copies):
         is_drawn = _n_drawn(index + 1, drawn_share) > _n_drawn(index, drawn_share)
         yield Copy(Augment if is_drawn else Duplicate, image, copy_number)
+
+
+def named(
+    copies: Iterable[Copy], folder: ClassFolder, seed: int, output_format: str | None
+) -> Iterator[Augment | Duplicate]:
+    """Yield the operations that make copies of images of a class; `output_format` None: not encoded anew."""
+    for kind, image, number in copies:
+        path = generated_path(Place.in_folder(folder, image), kind.kind, seed, number, output_format)
+        yield kind(image, path, number)
 
 
 def most_copies(sources: Sequence[ImageFile], n_copies: int, seed: int, *, each_once: bool) -> int:

@@ -18,10 +18,10 @@ from rebalance.labels import LabelForm, Labels, labels_of
 from rebalance.plan import ClassTarget, Labeling, LabelTarget, Made, Operation, Plan, Unusable
 from rebalance.planning.augment import AugmentOptions, originals_of, request_of_augment
 from rebalance.planning.checks import check_names
-from rebalance.planning.copies import Copy, most_copies, spread_copies
+from rebalance.planning.copies import Copy, most_copies, named, spread_copies
 from rebalance.planning.leaving import drop, images_left, keep_all
 from rebalance.planning.multilabel import never_without
-from rebalance.planning.naming import Place, generated_path, looks_generated
+from rebalance.planning.naming import Place
 from rebalance.planning.repeats import Problem, Solution, solve
 from rebalance.planning.selection import SMALLEST_KEYS, select_images
 from rebalance.planning.targets import over_sampling_targets, under_sampling_targets
@@ -95,15 +95,12 @@ def plan_labeled_augment(
 
     def operations(_directory: str) -> Iterator[Operation]:
         made: list[Made] = list(originals_of(counted.used, place_of, options, unusable))
-        for kind, image, number in copies():
-            path = generated_path(place_of(image), kind.kind, options.seed, number, made_format)
-            made.append(kind(image, path, number))
+        made += named(copies(), folder, options.seed, made_format)
         yield from sorted(made, key=lambda operation: to_bytes(operation.output))
         kept = {image.path for image in counted.used}
         yield from (drop(image, "", unusable) for image in folder.images if image.path not in kept)
 
-    if options.made_format or any(looks_generated(image.path) for image in folder.images):
-        check_names(folder, operations(folder.directory))
+    check_names(folder, operations, is_renaming=options.made_format is not None)
     n_copies = sum(n for _, n in groups)
     n_generated = n_copies + sum(len(sources) for sources, _ in groups) * is_transforming
     most = max(

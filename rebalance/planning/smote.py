@@ -26,9 +26,9 @@ from rebalance.planning.augment import MAX_COPIES
 from rebalance.planning.checks import check_copies, check_names
 from rebalance.planning.choice import Choice
 from rebalance.planning.cloud import Cloud, cleaned, cloud_of
-from rebalance.planning.copies import spread_copies
+from rebalance.planning.copies import named, spread_copies
 from rebalance.planning.leaving import drop_others, images_left
-from rebalance.planning.naming import Place, generated_path, looks_generated, original_path
+from rebalance.planning.naming import Place, generated_path, original_path
 from rebalance.planning.rows import placed
 from rebalance.planning.synthesis import NOTHING, Asked, Synthetic, aims, numbered, synthesize
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
@@ -104,8 +104,7 @@ def plan_smote(dataset: Dataset, options: SmoteOptions, unusable: Mapping[str, U
     most = {name: (len(sources[name]), made.most_copies(name)) for name in sources}
     check_copies(most, options.max_copies, less=_LESS, grouped=most)
     for folder in dataset.classes:
-        if options.made_format or any(looks_generated(image.path) for image in folder.images):
-            check_names(folder, made.operations(folder.directory))
+        check_names(folder, made.operations, is_renaming=options.made_format is not None)
     kept = choice.kept
     return Plan(
         command="smote",
@@ -212,7 +211,7 @@ class _Made:
             yield Interpolate(images[base], path, number, images[neighbor], step)
 
     def _copies(self, folder: ClassFolder) -> Iterator[Made]:
-        """Yield what is made of the only image of a class."""
+        """Return what is made of the only image of a class."""
         is_drawn = self.options.singletons == "augment" and bool(self.options.recipe_of(folder.name))
         copies = spread_copies(
             self.sources[folder.name],
@@ -222,9 +221,7 @@ class _Made:
             drawn_share=Fraction(int(is_drawn)),
         )
         made_format = self.options.rendering.output_format if is_drawn else self.options.made_format
-        for kind, image, number in copies:
-            place = Place.in_folder(folder, image)
-            yield kind(image, generated_path(place, kind.kind, self.options.seed, number, made_format), number)
+        return named(copies, folder, self.options.seed, made_format)
 
     def aimed(self, operation: Made) -> Made:
         """Return a sample with where it lies, where that decides what it shows."""
