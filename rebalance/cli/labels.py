@@ -15,6 +15,7 @@ from rebalance.cli.sources import Source, columns_asked
 from rebalance.cli.together import together
 from rebalance.errors import TargetError, UsageError, listed
 from rebalance.labels import Labels
+from rebalance.planning.methods import LABEL_METHODS
 from rebalance.planning.multilabel import (
     LabelWeight,
     always_together,
@@ -40,7 +41,7 @@ _ALIKE = 5
 
 repeating = together(
     click.option(
-        "--method", "label_method", type=click.Choice(["lp", "repeat-factor"]), default="lp", show_default=True,
+        "--method", "label_method", type=click.Choice(LABEL_METHODS), default=LABEL_METHODS[0], show_default=True,
         help="Of --labels: the copies that bring labels nearest to their targets, by linear programming; or repeat "
         "factor sampling (LVIS).",
     ),
@@ -176,7 +177,7 @@ def label_options(labeled: Labeled, given: Given) -> "LabelOptions":
     """Return how labels are to be balanced. Raises UsageError where options do not go together."""
     from rebalance.planning.labeled import LabelOptions  # noqa: PLC0415  NumPy, nothing for --help
 
-    method = given.get("label_method", "lp")
+    method = given.get("label_method", LABEL_METHODS[0])
     if given.get("oversample_thr") is not None and method != "repeat-factor":
         raise UsageError("--oversample-thr is of --method repeat-factor: leave one of them out")
     if method == "repeat-factor" and is_on_command_line("sampling_strategy"):

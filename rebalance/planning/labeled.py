@@ -20,14 +20,13 @@ from rebalance.planning.augment import AugmentOptions, originals_of, request_of_
 from rebalance.planning.checks import check_names
 from rebalance.planning.copies import Copy, most_copies, named, spread_copies
 from rebalance.planning.leaving import drop, images_left, keep_all
+from rebalance.planning.methods import LABEL_METHODS
 from rebalance.planning.multilabel import never_without
 from rebalance.planning.naming import Place
 from rebalance.planning.repeats import Problem, Solution, solve
 from rebalance.planning.selection import SMALLEST_KEYS, select_images
 from rebalance.planning.targets import over_sampling_targets, under_sampling_targets
 from rebalance.planning.undersample import UndersampleOptions, request_of_undersample
-
-METHODS = ("lp", "repeat-factor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class LabelOptions:
     form: LabelForm
     described: Mapping[str, object]
     """What a request records of where they were read."""
-    method: str = METHODS[0]
+    method: str = LABEL_METHODS[0]
     threshold: float | None = None
     """Of repeat-factor: the share of images from which a label is not repeated; None: the median share."""
 

@@ -43,3 +43,5 @@ SMOTE_CLEANERS = ("tomek", "enn")
 """What may clean up after them."""
 SINGLETONS = ("augment", "copy", "error")
 """What may become of a class of one image."""
+LABEL_METHODS = ("lp", "repeat-factor")
+"""Ways to settle how often images with several labels are copied."""
