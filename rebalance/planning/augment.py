@@ -1,28 +1,17 @@
 """The plan of `augment`: every class brought to its target by copies that are spread evenly over its images."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from rebalance.dataset import Dataset, ImageFile, to_bytes
+from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
 from rebalance.errors import TargetError
-from rebalance.plan import (
-    SOURCE_LIKE,
-    ClassTarget,
-    Keep,
-    Made,
-    Operation,
-    Plan,
-    Recipe,
-    Rendering,
-    Unusable,
-)
+from rebalance.plan import SOURCE_LIKE, ClassTarget, Keep, Made, Operation, Plan, Recipe, Rendering, Unusable
 from rebalance.planning.checks import check_copies, check_names
 from rebalance.planning.choice import Choice
 from rebalance.planning.choosing import choose
-from rebalance.planning.copies import most_copies, named, spread_copies
+from rebalance.planning.copies import Copy, most_copies, named, spread_copies
 from rebalance.planning.groups import has_groups
 from rebalance.planning.leaving import drop_others, images_left
 from rebalance.planning.naming import Place, original_path
@@ -63,6 +52,12 @@ class AugmentOptions:
         """Return the recipe of a class."""
         return self.class_recipes.get(class_name, self.recipe)
 
+    def drawn_share_of(self, class_name: str) -> Fraction:
+        """Return the share of the copies of a class for which values are drawn."""
+        if not self.recipe_of(class_name):
+            return Fraction(0)
+        return 1 - self.identity_share if self.is_transforming else Fraction(1)
+
     @property
     def is_transforming(self) -> bool:
         """Return whether originals are replaced by draws."""
@@ -83,12 +78,10 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     n_targets = over_sampling_targets(options.strategy, n_capped)
     left = {folder.name: images_left(folder, unusable) for folder in dataset.classes}
     choice = choose(left, {**n_capped}, options.selection, options.vectors, seed=options.seed)
-    shares = {name: _share_out(name, used, n_targets[name], options, unusable) for name, used in choice.kept.items()}
-    sources = {name: (share.n_sources, share.most_copies) for name, share in shares.items()}
-    less = "-s sqrt, -s 0.1, --cap N"
-    check_copies(
-        sources, options.max_copies, less=less, grouped={name for name, share in shares.items() if share.is_grouped}
-    )
+    shares = {name: share_out(name, used, n_targets[name], options, unusable) for name, used in choice.kept.items()}
+    sources = {name: (len(share.sources), share.most_copies) for name, share in shares.items()}
+    grouped = {name for name, share in shares.items() if has_groups(share.used)}
+    check_copies(sources, options.max_copies, less="-s sqrt, -s 0.1, --cap N", grouped=grouped)
     operations = _operations(dataset, shares, choice, options, unusable)
     for folder in dataset.classes:
         check_names(folder, operations, is_renaming=options.made_format is not None)
@@ -105,36 +98,41 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """How one class reaches its target: images in use, how many are copied from, and copies to make."""
+class Share(NamedTuple):
+    """How some images reach a number: those in use, those that are copied from, and copies to make."""
 
-    used: tuple[ImageFile, ...]
-    n_sources: int
+    used: Sequence[ImageFile]
+    sources: Sequence[ImageFile]
     n_copies: int
     most_copies: int
 
-    @property
-    def is_grouped(self) -> bool:
-        return has_groups(self.used)
+    def copies(self, class_name: str, options: AugmentOptions) -> Iterator[Copy]:
+        """Yield the copies, spread evenly over the sources."""
+        return spread_copies(
+            self.sources,
+            self.n_copies,
+            options.seed,
+            each_once=options.is_transforming,
+            drawn_share=options.drawn_share_of(class_name),
+        )
 
 
-def _share_out(
-    name: str, used: tuple[ImageFile, ...], n_target: int, options: AugmentOptions, unusable: Mapping[str, Unusable]
-) -> _Share:
-    sources = [image for image in used if image.path not in unusable]
+def share_out(
+    name: str, used: Sequence[ImageFile], n_target: int, options: AugmentOptions, unusable: Mapping[str, Unusable]
+) -> Share:
+    """Return how images of a class reach a number. Raises TargetError where none is there to make another from."""
+    sources = [image for image in used if image.path not in unusable] if unusable else used
     n_originals = len(used) - len(sources) if options.is_transforming else len(used)
     n_copies = n_target - n_originals
     if n_copies > 0 and not sources:
         raise TargetError(f"class {name!r} has no image left that another can be made from: mend or add some")
-    return _Share(
-        used, len(sources), n_copies, most_copies(sources, n_copies, options.seed, each_once=options.is_transforming)
-    )
+    most = most_copies(sources, n_copies, options.seed, each_once=options.is_transforming)
+    return Share(used, sources, n_copies, most)
 
 
 def _operations(
     dataset: Dataset,
-    shares: Mapping[str, _Share],
+    shares: Mapping[str, Share],
     choice: Choice,
     options: AugmentOptions,
     unusable: Mapping[str, Unusable],
@@ -143,47 +141,34 @@ def _operations(
 
     def operations(directory: str) -> Iterator[Operation]:
         folder = folders[directory]
-        share, place_of = shares[folder.name], partial(Place.in_folder, folder)
-        sources = [image for image in share.used if image.path not in unusable]
-        made: list[Made] = list(originals_of(share.used, place_of, options, unusable))
-        made_format = options.rendering.output_format if options.recipe_of(folder.name) else options.made_format
-        copies = spread_copies(
-            sources,
-            share.n_copies,
-            options.seed,
-            each_once=options.is_transforming,
-            drawn_share=_drawn_share(folder.name, options),
-        )
-        made += named(copies, folder, options.seed, made_format)
-        yield from sorted(made, key=_output_bytes)
+        yield from made_of(folder, [shares[folder.name]], options, unusable)
         yield from drop_others(folder, choice, f"--cap {options.cap}", unusable)
 
     return operations
 
 
-def originals_of(
-    used: Sequence[ImageFile],
-    place_of: Callable[[ImageFile], Place],
-    options: AugmentOptions,
-    unusable: Mapping[str, Unusable],
+def made_of(
+    folder: ClassFolder, shares: Iterable[Share], options: AugmentOptions, unusable: Mapping[str, Unusable]
+) -> list[Made]:
+    """Return what puts files of a class into OUTPUT: originals and copies, by the bytes of their paths there."""
+    copied_format = options.rendering.output_format if options.recipe_of(folder.name) else options.made_format
+    made: list[Made] = []
+    for share in shares:
+        made += _originals(folder, share.used, options, unusable)
+        made += named(share.copies(folder.name, options), folder, options.seed, copied_format)
+    return sorted(made, key=lambda operation: to_bytes(operation.output))
+
+
+def _originals(
+    folder: ClassFolder, used: Sequence[ImageFile], options: AugmentOptions, unusable: Mapping[str, Unusable]
 ) -> Iterator[Keep]:
     """Yield the originals that stand in OUTPUT; those that nothing can be made of stay as they are."""
     for image in used:
+        place = Place.in_folder(folder, image)
         if image.path in unusable:
-            yield Keep(image, original_path(place_of(image), None))
+            yield Keep(image, original_path(place, None))
         elif not options.is_transforming:
-            yield Keep(image, original_path(place_of(image), options.made_format))
-
-
-def _drawn_share(class_name: str, options: AugmentOptions) -> Fraction:
-    """Return the share of copies for which values are drawn."""
-    if not options.recipe_of(class_name):
-        return Fraction(0)
-    return 1 - options.identity_share if options.is_transforming else Fraction(1)
-
-
-def _output_bytes(operation: Made) -> bytes:
-    return to_bytes(operation.output)
+            yield Keep(image, original_path(place, options.made_format))
 
 
 def request_of_augment(options: AugmentOptions) -> dict[str, object]:
