@@ -7,6 +7,7 @@ import click
 
 from rebalance.cli import options
 from rebalance.cli.embeddings import look
+from rebalance.cli.inspected import find_missing, print_remarks, shown
 from rebalance.cli.labels import check_labeling, inspect_labels, labeling
 from rebalance.cli.leakage import find_leakage
 from rebalance.cli.neighbors import neighbor_columns, neighbors_found, print_neighbors
@@ -26,10 +27,8 @@ from rebalance.cli.weighting import (
     weighting,
 )
 from rebalance.dataset import Dataset, Leak
-from rebalance.errors import TargetError
 from rebalance.planning.advice import advise
 from rebalance.planning.groups import groups_of, has_groups
-from rebalance.planning.targets import over_sampling_targets, parse_strategy
 from rebalance.storage.scan import find_held_back
 from rebalance.storage.tables import is_table
 
@@ -113,7 +112,7 @@ def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     counts = dataset.class_counts
     n_images = sum(counts.values())
     weights = weight_columns(counts, given)
-    missing = _missing(counts, given)
+    missing = find_missing(counts, given)
     carried = {(folder.name, folder.split): len(folder.images) for folder in dataset.carried}
     splits = list(dict.fromkeys(str(folder.split) for folder in dataset.carried))
     n_groups = {folder.name: len(groups_of(folder.images)) for folder in dataset.classes if has_groups(folder.images)}
@@ -147,18 +146,6 @@ def _report(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
 
 def _n_carried(dataset: Dataset, splits: Sequence[str]) -> dict[str, int]:
     return {split: sum(len(folder.images) for folder in dataset.carried if folder.split == split) for split in splits}
-
-
-def _missing(counts: dict[str, int], given: dict[str, Any]) -> dict[str, int]:
-    """Return the files each class lacks to its target; empty where there is none to reach."""
-    strategy = parse_strategy(given["sampling_strategy"], options.read_text)
-    try:
-        targets = over_sampling_targets(strategy, counts)
-    except TargetError as error:
-        if not given["quiet"]:
-            say(f"note: {error}")
-        return {}
-    return {name: targets[name] - count for name, count in counts.items()}
 
 
 def _checked(dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
@@ -233,14 +220,11 @@ def _write_page(report: dict[str, Any], dataset: Dataset, given: dict[str, Any])
 def _shown(row: Sequence[Any]) -> list[object]:
     """Return a class as a table shows it: its share, the weights, and what is missing."""
     name, index, count, share, *others = row
-    cells = ("-" if cell is None else f"{cell:.5g}" if isinstance(cell, float) else cell for cell in others)
-    return [name, index, count, f"{share:.1%}", *cells]
+    return [name, index, count, f"{share:.1%}", *map(shown, others)]
 
 
 def _print_remarks(report: dict[str, Any]) -> None:
-    for title, key in (("ignored", "ignored"), ("problem", "problems"), ("bad image", "bad_images")):
-        for remark in report.get(key, ()):
-            emit(displayed(f"{title}: {remark['path']}: {remark['reason']}"))
+    print_remarks(report)
     for group in report.get("duplicates", ()):
         where = "across classes" if group["across_classes"] else "within a class"
         emit(f"duplicate {where}: {', '.join(displayed(path) for path in group['paths'])}")

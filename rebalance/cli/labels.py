@@ -7,14 +7,14 @@ import click
 
 from rebalance.cli import options
 from rebalance.cli.asked import is_on_command_line
+from rebalance.cli.inspected import find_missing, print_remarks, shown
 from rebalance.cli.option_types import POSITIVE, Names, Path
 from rebalance.cli.remarks import told_unread
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
 from rebalance.cli.side_files import check_distinct
 from rebalance.cli.sources import Source, columns_asked
 from rebalance.cli.together import together
-from rebalance.errors import TargetError, UsageError, listed
-from rebalance.labels import Labels
+from rebalance.errors import UsageError, listed
 from rebalance.planning.methods import LABEL_METHODS
 from rebalance.planning.multilabel import (
     LabelWeight,
@@ -22,7 +22,6 @@ from rebalance.planning.multilabel import (
     label_weights,
     measure_labels,
 )
-from rebalance.planning.targets import over_sampling_targets, parse_strategy
 from rebalance.storage.exports import label_export_start, render_label_export
 from rebalance.storage.labels import Labeled, find_form, merge_folders, read_labels
 from rebalance.storage.lists import check_listable
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
 Given = Mapping[str, Any]
 FOLDERS = "folders"
-_ALIKE = 5
-"""Labels that a line names."""
 
 repeating = together(
     click.option(
@@ -188,7 +185,9 @@ def label_options(labeled: Labeled, given: Given) -> "LabelOptions":
 def label_report(labeled: Labeled, given: Given) -> dict[str, Any]:
     """Return what there is to say of the labels, ready for JSON."""
     labels, measures = labeled.labels, measure_labels(labeled.labels)
-    weights, missing = label_weights(labels), _missing(labels, given)
+    positives = dict(zip(labels.names, labels.positives, strict=True))
+    missing = find_missing({name: count for name, count in positives.items() if count}, given)
+    weights = label_weights(labels)
     without = sum(n_images for label_set, n_images in zip(labels.sets, labels.n_with, strict=True) if not label_set)
     return {
         "schema": 1,
@@ -212,9 +211,9 @@ def label_report(labeled: Labeled, given: Given) -> dict[str, Any]:
                 **_weight_entries(weights[index]),
                 "missing": missing.get(name),
             }
-            for index, (name, positive) in enumerate(zip(labels.names, labels.positives, strict=True))
+            for index, (name, positive) in enumerate(positives.items())
         ],
-        "never": [name for name, positive in zip(labels.names, labels.positives, strict=True) if not positive],
+        "never": [name for name, positive in positives.items() if not positive],
         "always_together": list(always_together(labels)),
         "ignored": [remark._asdict() for remark in labeled.dataset.ignored],
         "problems": [remark._asdict() for remark in labeled.dataset.problems],
@@ -226,18 +225,6 @@ def _weight_entries(weight: LabelWeight | None) -> dict[str, float | None]:
     return dict(zip(names, weight or (None, None, None), strict=True))
 
 
-def _missing(labels: Labels, given: Given) -> dict[str, int]:
-    """Return what each label lacks to its target; empty where there is none to reach."""
-    counts = {name: count for name, count in zip(labels.names, labels.positives, strict=True) if count}
-    try:
-        targets = over_sampling_targets(parse_strategy(given["sampling_strategy"], options.read_text), counts)
-    except TargetError as error:
-        if not given["quiet"]:
-            say(f"note: {error}")
-        return {}
-    return {name: targets[name] - count for name, count in counts.items()}
-
-
 def print_labels(report: Mapping[str, Any], report_format: str) -> None:
     """Print what a report says of labels."""
     if report_format == "json":
@@ -247,29 +234,24 @@ def print_labels(report: Mapping[str, Any], report_format: str) -> None:
     if report_format == "csv":
         print_csv(keys, ([row[key] for key in keys] for row in report["labels"]))
         return
-    shown = [row for row in report["labels"] if row["positives"]]
+    occurring = [row for row in report["labels"] if row["positives"]]
     titles = ("label", "index", "positives", "negatives", "IRLbl", "w(y=1)", "w(y=0)", "pos_weight", "missing")
-    print_table(titles, ([_cell(row[key]) for key in keys] for row in shown), [row["positives"] for row in shown])
+    counts = [row["positives"] for row in occurring]
+    print_table(titles, ([shown(row[key]) for key in keys] for row in occurring), counts)
     emit(
         f"{report['n_labels']} labels, {report['n_images']} images, {report['n_without_label']} without a label, "
         f"{report['n_label_sets']} label sets; {report['cardinality']:.4g} labels an image, "
         f"density {report['density']:.4g}"
     )
     emit(
-        f"MeanIR {_cell(report['mean_ir'])}, CVIR {_cell(report['cvir'])}, SCUMBLE {report['scumble']:.4g}"
+        f"MeanIR {shown(report['mean_ir'])}, CVIR {shown(report['cvir'])}, SCUMBLE {report['scumble']:.4g}"
         " (0: frequent and rare labels never meet)"
     )
     if report["never"]:
         emit(displayed(f"never: {listed(map(repr, report['never']))}"))
     for names in report["always_together"]:
         emit(displayed(f"always together: {listed(map(repr, names))}"))
-    for title, key in (("ignored", "ignored"), ("problem", "problems")):
-        for remark in report[key]:
-            emit(displayed(f"{title}: {remark['path']}: {remark['reason']}"))
+    print_remarks(report)
 
 
 _WEIGHTS = ("weight_positive", "weight_negative", "pos_weight")
-
-
-def _cell(value: object) -> object:
-    return "-" if value is None else f"{value:.5g}" if isinstance(value, float) else value
