@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,12 +10,18 @@ from rebalance.cli import options
 from rebalance.cli.asked import augment_options, selection_asked
 from rebalance.cli.balancing import Balancing, balance
 from rebalance.cli.config import render_settings
-from rebalance.cli.labels import check_labeling, label_options, labeled_source, labeling, open_labeled, repeating
+from rebalance.cli.embeddings import Look
+from rebalance.cli.label_balancing import balance_labeled
+from rebalance.cli.labels import check_labeling, labeling, repeating
 from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
 from rebalance.cli.report import emit
 from rebalance.dataset import Dataset
 from rebalance.plan import Plan
 from rebalance.planning.augment import plan_augment
+from rebalance.run import Planner
+
+if TYPE_CHECKING:
+    from rebalance.planning.labeled import LabelOptions
 
 Given = Mapping[str, Any]
 
@@ -44,9 +50,10 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
     if given["print_config"]:
         emit(render_settings("augment", given, given["configuration"].class_settings))
         return 0
-    check_labeling(given, _OF_CLASSES)
+    check_labeling(given, "cap", "cap_method")
+    remarks = partial(_remarks, given=given)
     if given["labels"] is not None and source is not None:
-        return _augment_labeled(source, output, given)
+        return balance_labeled(source, output, given, partial(_plan_labeled, given=given), remarks)
     return balance(
         source,
         output,
@@ -54,37 +61,15 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
         Balancing(
             is_looking=selection_asked(given, "cap_method").is_looking,
             planner=lambda dataset, seen: partial(plan_augment, dataset, augment_options(given, dataset, seen)),
-            remarks=lambda plan, dataset: _remarks(plan, dataset, given),
+            remarks=remarks,
         ),
     )
 
 
-_OF_CLASSES = (
-    "cap", "cap_method", "window", "order", "embedder", "model_setting", "embeddings", "embedding_paths", "similarity",
-    "split", "holdout", "leakage", "write", "group_by", "images",
-)  # fmt: skip
-"""Options that say nothing of images with several labels."""
-
-
-def _augment_labeled(source: str, output: str | None, given: dict[str, Any]) -> int:
-    """Write images with several labels and copies of them, for labels to come near to their targets."""
+def _plan_labeled(dataset: Dataset, seen: Look, asked: "LabelOptions", given: Given) -> Planner:
     from rebalance.planning.labeled import plan_labeled_augment  # noqa: PLC0415  NumPy, nothing for --help
 
-    labeled = open_labeled(source, given)
-    asked = label_options(labeled, given)
-    return balance(
-        source,
-        output,
-        given,
-        Balancing(
-            is_looking=False,
-            opened=labeled_source(labeled, source, given),
-            planner=lambda dataset, seen: partial(
-                plan_labeled_augment, dataset, augment_options(given, dataset, seen), asked
-            ),
-            remarks=lambda plan, dataset: _remarks(plan, dataset, given),
-        ),
-    )
+    return partial(plan_labeled_augment, dataset, augment_options(given, dataset, seen), asked)
 
 
 def _remarks(plan: Plan, dataset: Dataset, given: Given) -> Iterator[str]:

@@ -8,7 +8,8 @@ import click
 from rebalance.cli import options
 from rebalance.cli.embeddings import look
 from rebalance.cli.inspected import find_missing, print_remarks, shown
-from rebalance.cli.labels import check_labeling, inspect_labels, labeling
+from rebalance.cli.label_report import inspect_labels
+from rebalance.cli.labels import check_labeling, labeling
 from rebalance.cli.leakage import find_leakage
 from rebalance.cli.neighbors import neighbor_columns, neighbors_found, print_neighbors
 from rebalance.cli.option_types import POSITIVE, Path
@@ -68,7 +69,7 @@ def inspect(source: str, **given: Any) -> int:
     """
     if given["labels"] is not None:
         return inspect_labels(source, given)
-    check_labeling(given, ())
+    check_labeling(given)
     check_weighting(given)
     is_counting = _is_counting(source, given)
     opened = open_source(source, given, is_counting=is_counting)

@@ -1,7 +1,8 @@
 """`rebalance undersample`: fewer images of the large classes."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,8 +10,16 @@ from rebalance.cli import options
 from rebalance.cli.asked import selection_asked, undersample_options
 from rebalance.cli.balancing import Balancing, balance
 from rebalance.cli.embeddings import Look
-from rebalance.cli.labels import check_labeling, label_options, labeled_source, labeling, open_labeled
+from rebalance.cli.label_balancing import balance_labeled
+from rebalance.cli.labels import check_labeling, labeling
+from rebalance.dataset import Dataset
 from rebalance.planning.undersample import check_numbers, plan_undersample
+from rebalance.run import Planner
+
+if TYPE_CHECKING:
+    from rebalance.planning.labeled import LabelOptions
+
+Given = Mapping[str, Any]
 
 
 @click.command(short_help="Fewer images of the large classes until the target is hit.")
@@ -29,9 +38,12 @@ def undersample(source: str | None, output: str | None, **given: Any) -> int:
     rebalance undersample data/train -o data/balanced
     rebalance undersample data/train -o data/epoch3 -s 500 --method window --window 3
     """
-    check_labeling(given, _OF_CLASSES)
+    check_labeling(given, "method")
     if given["labels"] is not None and source is not None:
-        return _undersample_labeled(source, output, given)
+        remark = f"seed {given['seed']}, the smallest keys of each label set"
+        return balance_labeled(
+            source, output, given, partial(_plan_labeled, given=given), lambda _plan, _dataset: [remark]
+        )
     selection = selection_asked(given, "method")
     return balance(
         source,
@@ -46,29 +58,7 @@ def undersample(source: str | None, output: str | None, **given: Any) -> int:
     )
 
 
-_OF_CLASSES = (
-    "method", "window", "order", "embedder", "model_setting", "embeddings", "embedding_paths", "similarity", "split",
-    "holdout", "leakage", "write", "group_by", "images",
-)  # fmt: skip
-"""Options that say nothing of images with several labels."""
-
-
-def _undersample_labeled(source: str, output: str | None, given: dict[str, Any]) -> int:
-    """Write some images with several labels, for labels to come near to their targets."""
+def _plan_labeled(dataset: Dataset, seen: Look, asked: "LabelOptions", given: Given) -> Planner:
     from rebalance.planning.labeled import plan_labeled_undersample  # noqa: PLC0415  NumPy, nothing for --help
 
-    labeled = open_labeled(source, given)
-    asked = label_options(labeled, given)
-    return balance(
-        source,
-        output,
-        given,
-        Balancing(
-            is_looking=False,
-            opened=labeled_source(labeled, source, given),
-            planner=lambda dataset, seen: partial(
-                plan_labeled_undersample, dataset, undersample_options(given, seen), asked
-            ),
-            remarks=lambda _plan, _dataset: [f"seed {given['seed']}, the smallest keys of each label set"],
-        ),
-    )
+    return partial(plan_labeled_undersample, dataset, undersample_options(given, seen), asked)
