@@ -9,7 +9,7 @@ from rebalance.cli.report import displayed, emit, print_csv, print_json, print_t
 from rebalance.cli.side_files import check_distinct
 from rebalance.errors import listed
 from rebalance.planning.multilabel import LabelWeight, always_together, label_weights, measure_labels
-from rebalance.storage.exports import label_export_start, render_label_export
+from rebalance.storage.label_exports import export_start, render_export
 from rebalance.storage.labels import Labeled
 from rebalance.storage.output import check_side_file
 from rebalance.storage.single import replace_file
@@ -28,7 +28,7 @@ def inspect_labels(source: str, given: Given) -> int:
     labeled = open_labeled(source, given)
     check_distinct(path for _, path in given["export"])
     for form, path in given["export"]:
-        check_side_file(path, [labeled.dataset.root], label_export_start(form, path), f"--export {form}")
+        check_side_file(path, [labeled.dataset.root], export_start(form, path), f"--export {form}")
     report = label_report(labeled, given)
     print_labels(report, given["format"])
     if not given["quiet"]:
@@ -39,7 +39,7 @@ def inspect_labels(source: str, given: Given) -> int:
         say(failure)
     if labeled.dataset.problems or failures:
         return 3 if labeled.dataset.problems else 1
-    contents = {path: render_label_export(form, path, labeled.labels) for form, path in given["export"]}
+    contents = {path: render_export(form, path, labeled.labels) for form, path in given["export"]}
     for path, content in contents.items():
         replace_file(path, content)
     return 0

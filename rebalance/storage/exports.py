@@ -1,16 +1,13 @@
 """Weights as files that frameworks load: a JSON document each, or a CSV of all images."""
 
-import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rebalance.dataset import Dataset
 from rebalance.errors import TargetError
-from rebalance.labels import Labels
-from rebalance.planning.advice import LOADERS, suffix_of
-from rebalance.planning.multilabel import LabelWeight, label_weights
+from rebalance.planning.advice import LOADERS, suffix_of, unread_by
 from rebalance.planning.weights import LOGIT, Weights
 from rebalance.storage.lists import check_listable
 from rebalance.storage.names import encode_key, encode_name
@@ -70,67 +67,11 @@ def render_export(form: str, dataset: Dataset, weighting: Weighting) -> bytes:
     return json.dumps(content, indent=1).encode() + b"\n"
 
 
-LABEL_COLUMNS = ("label", "positives", "negatives", "weight_positive", "weight_negative", "pos_weight")
-_ARRAY = b"\x93NUMPY"
-
-
-def label_export_start(form: str, path: str) -> bytes:
-    """Return how a file of label weights begins."""
-    return _ARRAY if _is_array(form, path) else b"label," if form == "csv" else STARTS[form]
-
-
-def _is_array(form: str, path: str) -> bool:
-    return form == "keras" and path.lower().endswith(".npy")
-
-
-def render_label_export(form: str, path: str, labels: Labels) -> bytes:
-    """Return the weights of labels as one of FORMS; for Keras float32 of shape (n_labels, 2), as .npy where so called.
-
-    Column 0 is for y = 0, column 1 for y = 1. Raises TargetError, naming it, for a label without a weight.
-    """
-    weights = _weights_of_all(labels)
-    if _is_array(form, path):
-        return _npy([[weight.negative, weight.positive] for weight in weights])
-    if form == "csv":
-        of_labels = zip(labels.names, labels.positives, weights, strict=True)
-        return render_table(
-            LABEL_COLUMNS,
-            ([name, positive, labels.n_images - positive, *weight] for name, positive, weight in of_labels),
-        )
-    contents: dict[str, dict[str, Any]] = {
-        "keras": {"label_weights": [[weight.negative, weight.positive] for weight in weights]},
-        "torch": {"pos_weight": [weight.pos_weight for weight in weights]},
-        "sklearn": {"class_weight": [{"0": weight.negative, "1": weight.positive} for weight in weights]},
-    }
-    content = {"rebalance_weights": 1, "labels": [encode_name(name) for name in labels.names], **contents[form]}
-    return json.dumps(content, indent=1).encode() + b"\n"
-
-
-def _weights_of_all(labels: Labels) -> list[LabelWeight]:
-    found = []
-    for name, positive, weight in zip(labels.names, labels.positives, label_weights(labels), strict=True):
-        if weight is None:
-            where = "every image" if positive else "no image"
-            raise TargetError(f"label {name!r} is on {where}, and so has no weight: leave it out (--label-columns)")
-        found.append(weight)
-    return found
-
-
-def _npy(rows: Sequence[Sequence[float]]) -> bytes:
-    import numpy as np  # noqa: PLC0415  nothing for --help
-
-    file = io.BytesIO()
-    np.save(file, np.array(rows, np.float32))
-    return file.getvalue()
-
-
 def unread_images(form: str, dataset: Dataset) -> int:
     """Return how many images a file of this form leaves out, since the loader of a tree passes over them."""
     if form not in LOADERS or dataset.is_listed:
         return 0
-    return sum(
-        suffix_of(image.path) not in LOADERS[form].suffixes for folder in dataset.classes for image in folder.images
-    )
+    return sum(left.total() for left in unread_by(dataset, LOADERS[form]).values())
 
 
 def _listed(values: Weights, dataset: Dataset) -> list[float]:
