@@ -9,7 +9,7 @@ from rebalance.cli.completing import configurations, strategies
 from rebalance.cli.config import BUNDLED, apply_config
 from rebalance.cli.option_types import Cosine, Methods, NameOrModel, Names, Path, Share
 from rebalance.cli.page import page_option
-from rebalance.cli.pixel_options import max_pixels, rendering, transforms
+from rebalance.cli.pixel_options import max_pixels, rendering, sampling, transforms
 from rebalance.cli.sharding import shard_option
 from rebalance.cli.together import together
 from rebalance.dataset import to_bytes
@@ -241,5 +241,5 @@ looking = together(embedding, embeddings, embedding_paths, similarity)
 capping = together(cap, cap_method, window, order, looking)
 choosing = together(method, window, order, looking)
 
-__all__ = ["max_pixels", "rendering", "transforms"]
+__all__ = ["max_pixels", "rendering", "sampling", "transforms"]
 """Declared elsewhere, and named here for the commands."""

@@ -60,6 +60,17 @@ max_pixels = click.option(
     "--max-pixels", type=click.IntRange(min=1), default=MAX_PIXELS, show_default=True, metavar="N",
     help="Refuse images of more pixels before they are decoded.",
 )  # fmt: skip
+sampling = together(
+    click.option(
+        "--interpolation", type=click.Choice(INTERPOLATIONS), default="bicubic", show_default=True,
+        help="How pixels are sampled.",
+    ),
+    click.option(
+        "--engine", type=click.Choice(ENGINES), default="auto", show_default=True,
+        help="What samples them; auto is OpenCV where the extra `fast` is installed.",
+    ),
+    max_pixels,
+)  # fmt: skip
 rendering = together(
     click.option(
         "--originals", type=click.Choice(ORIGINALS),
@@ -84,13 +95,5 @@ rendering = together(
         "--orientation", type=click.Choice(["keep", "upright"]), default="keep", show_default=True,
         help="Pixels and EXIF orientation as stored, or turned upright without it, which implies --originals reencode.",
     ),
-    click.option(
-        "--interpolation", type=click.Choice(INTERPOLATIONS), default="bicubic", show_default=True,
-        help="How pixels are sampled.",
-    ),
-    click.option(
-        "--engine", type=click.Choice(ENGINES), default="auto", show_default=True,
-        help="What samples them; auto is OpenCV where the extra `fast` is installed.",
-    ),
-    max_pixels,
+    sampling,
 )  # fmt: skip

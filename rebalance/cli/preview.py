@@ -13,8 +13,8 @@ from rebalance.cli.report import displayed, emit
 from rebalance.cli.side_files import check_picture
 from rebalance.dataset import Dataset, ImageFile
 from rebalance.errors import UsageError, did_you_mean
-from rebalance.images.choice import ENGINES, choose_engine
-from rebalance.plan import INTERPOLATIONS, SOURCE_LIKE
+from rebalance.images.choice import choose_engine
+from rebalance.plan import SOURCE_LIKE
 from rebalance.recipes import make_recipe
 from rebalance.storage.scan import raise_problems, scan
 from rebalance.storage.single import replace_file
@@ -29,15 +29,7 @@ from rebalance.storage.single import replace_file
 )
 @options.config
 @options.transforms
-@click.option(
-    "--interpolation", type=click.Choice(INTERPOLATIONS), default="bicubic", show_default=True,
-    help="How pixels are sampled.",
-)  # fmt: skip
-@click.option(
-    "--engine", type=click.Choice(ENGINES), default="auto", show_default=True,
-    help="What samples them; auto is OpenCV where the extra `fast` is installed.",
-)  # fmt: skip
-@options.max_pixels
+@options.sampling
 @options.seed
 @options.exclude
 @options.symlinks
