@@ -9,7 +9,7 @@ from rebalance.cli.asked import is_on_command_line
 from rebalance.cli.audit_report import audit_report, print_audit
 from rebalance.cli.option_types import Path
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.report import displayed, emit, print_json, say
+from rebalance.cli.report import displayed, emit, print_json, say, tell
 from rebalance.errors import UsageError
 from rebalance.storage.output import check_new_tree, located
 from rebalance.storage.scan import raise_problems, scan
@@ -47,8 +47,7 @@ def _write_twins(output: str | None, folder: str | None, given: dict[str, Any]) 
         say(f"left out: {path!r}: {reason}")
     n_images = sum(1 for _ in dataset.images()) - len(left_out)
     emit(displayed(f"{folder}: {n_images} images twice, untouched and drawn"))
-    if not given["quiet"]:
-        say("let a model predict both: where it calls the second a small class more often, it has learned traces")
+    tell(given, ["let a model predict both: where it calls the second a small class more often, it has learned traces"])
     return 0
 
 

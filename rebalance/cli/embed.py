@@ -8,7 +8,7 @@ from rebalance.cli import options
 from rebalance.cli.embeddings import embedding_asked, refuse_bad
 from rebalance.cli.option_types import Path
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.report import displayed, emit, say
+from rebalance.cli.report import displayed, emit, say, tell
 from rebalance.cli.sources import files_read, open_source
 from rebalance.errors import UsageError
 from rebalance.storage.output import check_output_file, located
@@ -52,11 +52,11 @@ def embed(source: str | None, output: str | None, **given: Any) -> int:
             check=lambda bad: refuse_bad(bad, given),
         )  # fmt: skip
     vectors = embedded.vectors
-    if embedded.is_up_to_date and not given["quiet"]:
-        say(f"{output}: up to date, nothing to do")
+    if embedded.is_up_to_date:
+        tell(given, [f"{output}: up to date, nothing to do"])
     for path, image in embedded.bad.items():
         say(f"no vector: {path!r}: {image.reason}")
-    if embedded.n_reused and not given["quiet"]:
-        say(f"reused {embedded.n_reused} of {len(vectors.paths)}")
+    if embedded.n_reused:
+        tell(given, [f"reused {embedded.n_reused} of {len(vectors.paths)}"])
     emit(displayed(f"{output}: {len(vectors.paths)} vectors of {vectors.rows.shape[1]} numbers"))
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rebalance.cli import options
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.report import say
+from rebalance.cli.report import say, tell
 from rebalance.dataset import Dataset, ImageFile, to_bytes
 from rebalance.errors import BadImagesError, UsageError, VectorsError, listed
 from rebalance.plan import MAX_PIXELS, Unusable
@@ -84,9 +84,9 @@ def _read(dataset: Dataset, given: Given) -> Look:
     vectors, extra = joined(read_vectors(path, given["embedding_paths"]), dataset, path, needing=needing)
     if vectors.sums:
         _check_contents(vectors, dataset, given)
-    if extra and not given["quiet"]:
+    if extra:
         named = listed(map(repr, extra))
-        say(f"note: {path} has {len(extra)} vectors for images that SOURCE does not have: {named}")
+        tell(given, [f"note: {path} has {len(extra)} vectors for images that SOURCE does not have: {named}"])
     if not vectors.sums:
         sums = same_contents(dataset.root, dataset.images(), options.n_workers(given)).sums
         vectors = replace(vectors, sums=tuple(sums.get(path, "") for path in vectors.paths))

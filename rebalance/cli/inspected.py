@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rebalance.cli.options import read_text
-from rebalance.cli.report import displayed, emit, say
+from rebalance.cli.report import displayed, emit, tell
 from rebalance.errors import TargetError
 from rebalance.planning.targets import over_sampling_targets, parse_strategy
 
@@ -18,8 +18,7 @@ def find_missing(counts: Mapping[str, int], given: Mapping[str, Any]) -> dict[st
     try:
         targets = over_sampling_targets(strategy, counts)
     except TargetError as error:
-        if not given["quiet"]:
-            say(f"note: {error}")
+        tell(given, [f"note: {error}"])
         return {}
     return {name: targets[name] - count for name, count in counts.items()}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from rebalance.cli.inspected import find_missing, print_remarks, shown
 from rebalance.cli.labels import check_labeling, open_labeled
-from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
+from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say, tell
 from rebalance.cli.side_files import check_distinct
 from rebalance.errors import listed
 from rebalance.planning.multilabel import LabelWeight, always_together, label_weights, measure_labels
@@ -31,9 +31,7 @@ def inspect_labels(source: str, given: Given) -> int:
         check_side_file(path, [labeled.dataset.root], export_start(form, path), f"--export {form}")
     report = label_report(labeled, given)
     print_labels(report, given["format"])
-    if not given["quiet"]:
-        for remark in _remarks(labeled, report):
-            say(remark)
+    tell(given, _remarks(labeled, report))
     failures = list(_failures(report, given))
     for failure in failures:
         say(failure)

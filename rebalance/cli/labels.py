@@ -9,7 +9,7 @@ from rebalance.cli import options
 from rebalance.cli.asked import is_on_command_line
 from rebalance.cli.option_types import POSITIVE, Names, Path
 from rebalance.cli.remarks import told_unread
-from rebalance.cli.report import say
+from rebalance.cli.report import tell
 from rebalance.cli.sources import columns_asked
 from rebalance.cli.together import together
 from rebalance.errors import UsageError
@@ -91,19 +91,14 @@ def _check_form(given: Given) -> None:
 def open_labeled(source: str, given: Given) -> Labeled:
     """Return the images of SOURCE and their labels."""
     settings = {"exclude": given["exclude"], "follow_symlinks": given["symlinks"] == "follow"}
-
-    def tell(remark: str) -> None:
-        if not given["quiet"]:
-            say(remark)
-
     if given["labels"] == FOLDERS:
         from rebalance.leakage import same_contents  # noqa: PLC0415  with what it imports, nothing for --help
 
         dataset = scan(source, **settings)
         contents = same_contents(dataset.root, dataset.images(), options.n_workers(given))
         if contents.unread:
-            tell(f"warning: {told_unread(contents.unread)}: each stands for itself")
+            tell(given, [f"warning: {told_unread(contents.unread)}: each stands for itself"])
         return merge_folders(dataset, contents.sums)
     table = read_table(given["labels"], columns_asked(given, given["labels"]), required=("path",))
-    form = find_form(table, given["label_columns"], given["label_delimiter"], tell)
+    form = find_form(table, given["label_columns"], given["label_delimiter"], lambda remark: tell(given, [remark]))
     return read_labels(table, form, source, **settings)

@@ -39,6 +39,13 @@ def say(message: str) -> None:
         _silence(sys.stderr)
 
 
+def tell(given: Mapping[str, Any], remarks: Iterable[str]) -> None:
+    """Print remarks on stderr, unless --quiet asks for none."""
+    if not given["quiet"]:
+        for remark in remarks:
+            say(remark)
+
+
 def _silence(stream: TextIO) -> None:
     """Lead a stream that takes no more to nowhere, or the flush at exit would fail once more."""
     descriptor = os.open(os.devnull, os.O_WRONLY)

@@ -11,7 +11,7 @@ from rebalance.cli import options
 from rebalance.cli.asked import is_on_command_line
 from rebalance.cli.option_types import Names, Path
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.report import say
+from rebalance.cli.report import tell
 from rebalance.cli.score_report import (
     Scored,
     compared,
@@ -158,9 +158,7 @@ def score(predictions: tuple[str, ...], **given: Any) -> int:
         decided = decide(runs, settings, given)
         scored = scored_of(decided, judging)
     print_score(scored, given["format"])
-    if not given["quiet"]:
-        for remark in score_remarks(scored):
-            say(remark)
+    tell(given, score_remarks(scored))
     _write(scored, given)
     return 0
 

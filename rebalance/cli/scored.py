@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rebalance.cli import options
-from rebalance.cli.report import say
+from rebalance.cli.report import tell
 from rebalance.dataset import to_bytes
 from rebalance.errors import UsageError, did_you_mean, listed
 
@@ -39,19 +39,15 @@ def read_all(paths: Sequence[str], given: Given) -> list["Predictions"]:
     first = _read(paths[0], given, groups)
     runs = [first, *(_read(path, given, {}) for path in paths[1:])]
     without = [run.told for run in runs if run.probabilities is None]
-    if 0 < len(without) < len(runs) and not given["quiet"]:
-        say(f"note: {without[0]}: has no probabilities, so that those of the other files are not measured")
+    if 0 < len(without) < len(runs):
+        tell(given, [f"note: {without[0]}: has no probabilities, so that those of the other files are not measured"])
     return aligned(runs)
 
 
 def _read(path: str, given: Given, more: Mapping[str, str]) -> "Predictions":
     from rebalance.storage.predictions import read_predictions  # noqa: PLC0415  the same
 
-    def remark(text: str) -> None:
-        if not given["quiet"]:
-            say(text)
-
-    return read_predictions(path, {**columns_asked(given), **more}, remark)
+    return read_predictions(path, {**columns_asked(given), **more}, lambda remark: tell(given, [remark]))
 
 
 def columns_asked(given: Given) -> dict[str, str]:
@@ -199,9 +195,7 @@ def _tune(decided: Decided, settings: "Settings", given: Given) -> Decided:
     (validation,) = aligned([validation.renamed(run.names)])
     if decided.ratios:
         validation = _corrected(validation, list(decided.ratios.values()))
-    if not given["quiet"]:
-        for remark in _doubts(run, validation):
-            say(remark)
+    tell(given, _doubts(run, validation))
     tuned = tune(validation, given["tune_for"], settings, given["seed"])
     assert run.probabilities is not None
     called = decide(run.probabilities, tuned.thresholds)

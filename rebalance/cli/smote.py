@@ -12,7 +12,7 @@ from rebalance.cli.balancing import Balancing, balance
 from rebalance.cli.config import render_settings
 from rebalance.cli.embeddings import Look, visible_asked
 from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
-from rebalance.cli.report import emit, say
+from rebalance.cli.report import emit, say, tell
 from rebalance.cli.side_files import check_picture
 from rebalance.dataset import Dataset
 from rebalance.errors import RebalanceError, TargetError, UsageError
@@ -118,8 +118,8 @@ def _show(plan: Plan, dataset: Dataset, seen: Look, given: Given, output: str | 
     except (OSError, MemoryError, RebalanceError) as error:
         say(f"warning: {given['sheet']}: the sheet is not written: {error}; {output} stands")
         return
-    if n_left_out and not given["quiet"]:
-        say(f"note: {given['sheet']}: {n_left_out} classes are not on the sheet, for want of room")
+    if n_left_out:
+        tell(given, [f"note: {given['sheet']}: {n_left_out} classes are not on the sheet, for want of room"])
 
 
 def _check(dataset: Dataset, given: Given, output: str | None) -> None:
@@ -143,8 +143,9 @@ def _planner(dataset: Dataset, asked: "SmoteOptions", given: Given) -> Planner:
     from rebalance.planning.smote import plan_smote, search_size  # noqa: PLC0415  as above
 
     seconds = search_size(dataset, asked) / _PRODUCTS_A_SECOND
-    if seconds > _LONG and not given["quiet"]:
-        say(f"note: to find the neighbors takes about {seconds / 60:.0f} minutes; -s for less, or --method smote")
+    if seconds > _LONG:
+        minutes = f"{seconds / 60:.0f} minutes"
+        tell(given, [f"note: to find the neighbors takes about {minutes}; -s for less, or --method smote"])
     return partial(plan_smote, dataset, asked)
 
 

@@ -7,7 +7,7 @@ import click
 from rebalance.cli import options
 from rebalance.cli.option_types import Path
 from rebalance.cli.progress import progress_bar
-from rebalance.cli.report import displayed, emit, print_csv, print_json, say
+from rebalance.cli.report import displayed, emit, print_csv, print_json, tell
 
 
 @click.command(short_help="Does the tree still hold what its manifest says?")
@@ -45,6 +45,5 @@ def verify(output: str, **given: Any) -> int:
     else:
         for kind, path, reason in rows:
             emit(f"{kind}: {displayed(path)}: {reason}")
-    if not given["quiet"]:
-        say(f"{output}: {f'{len(rows)} findings' if rows else 'verified'}")
+    tell(given, [f"{output}: {f'{len(rows)} findings' if rows else 'verified'}"])
     return 1 if rows else 0
