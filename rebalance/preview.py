@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rebalance.dataset import to_bytes
-from rebalance.errors import OF_THE_MACHINE, SourceTreeError, StorageError
 from rebalance.images.picture import load_source
 from rebalance.images.pipeline import Making, make_copy
 from rebalance.images.sheet import Cell, render_contact_sheet
 from rebalance.plan import Recipe, Rendering
 from rebalance.recipes import draw_attempt, told_values
-from rebalance.storage.transfer import read_file
+from rebalance.storage.transfer import read_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +28,7 @@ def render_preview(root: str, path: str, title: str, options: PreviewOptions) ->
     Raises SourceTreeError where it cannot be read, BadImageError where it does not decode, UnfitImageError where
     nothing can be made of it.
     """
-    try:
-        data = read_file(to_bytes(root), path)
-    except OSError as error:
-        kind = StorageError if error.errno in OF_THE_MACHINE else SourceTreeError
-        raise kind(f"{path!r} of SOURCE cannot be read: {error.strerror}") from None
+    data = read_picture(to_bytes(root), path)
     recipe, rendering = options.recipe, options.rendering
     picture, making = load_source(data, rendering, recipe), Making(recipe, rendering)
     cells = [Cell(data, "original")]

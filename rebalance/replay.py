@@ -8,7 +8,7 @@ from typing import Any
 from rebalance import __version__
 from rebalance.dataset import to_bytes
 from rebalance.drawing import attempt_key
-from rebalance.errors import OF_THE_MACHINE, CheckFailedError, SourceTreeError, StorageError, UsageError, did_you_mean
+from rebalance.errors import CheckFailedError, UsageError, did_you_mean
 from rebalance.images.codec import library_versions
 from rebalance.images.picture import load_source
 from rebalance.images.pipeline import Making, format_written, remake
@@ -19,7 +19,7 @@ from rebalance.storage.manifest import Manifest, read_manifest
 from rebalance.storage.output import check_apart
 from rebalance.storage.request import recipe_of, rendering_of
 from rebalance.storage.single import write_new_file
-from rebalance.storage.transfer import read_file
+from rebalance.storage.transfer import read_picture
 
 
 def replay(output: str, path: str, *, source: str, destination: str) -> None:
@@ -45,11 +45,7 @@ def replay(output: str, path: str, *, source: str, destination: str) -> None:
 
 
 def _read_source(source: str, path: str, sha256: str, output: str) -> bytes:
-    try:
-        data = read_file(to_bytes(source), path)
-    except OSError as error:
-        kind = StorageError if error.errno in OF_THE_MACHINE else SourceTreeError
-        raise kind(f"{path!r} of SOURCE cannot be read: {error.strerror}") from None
+    data = read_picture(to_bytes(source), path)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise CheckFailedError(f"{path!r} of SOURCE is not the file that {output!r} was made from")
     return data

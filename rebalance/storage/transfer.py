@@ -13,7 +13,14 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from rebalance.dataset import ImageFile, Stamp, to_bytes, to_text
-from rebalance.errors import BadImageError, OutputRefusedError, StorageError, UnreadableError
+from rebalance.errors import (
+    OF_THE_MACHINE,
+    BadImageError,
+    OutputRefusedError,
+    SourceTreeError,
+    StorageError,
+    UnreadableError,
+)
 
 LINKS = ("auto", "copy", "hardlink", "symlink")
 _numbers = itertools.count()
@@ -129,6 +136,18 @@ def read_file(root: bytes, path: str) -> bytes:
     """Read a file of a tree whole, without waiting for a pipe. Raises OSError."""
     with _opened(root, path) as file:
         return file.read()
+
+
+def read_picture(root: bytes, path: str) -> bytes:
+    """Read a picture of SOURCE that is asked for by name.
+
+    Raises StorageError where the machine does not give it, SourceTreeError where it is not there or may not be read.
+    """
+    try:
+        return read_file(root, path)
+    except OSError as error:
+        kind = StorageError if error.errno in OF_THE_MACHINE else SourceTreeError
+        raise kind(f"{path!r} of SOURCE cannot be read: {error.strerror}") from None
 
 
 def read_end(root: bytes, path: str) -> bytes:
