@@ -70,7 +70,7 @@ class CountedRun:
     def __init__(self, predictions: Predictions, settings: Settings) -> None:
         """Take what it says of the images of `predictions`."""
         self.n_classes, self.settings = len(predictions.names), settings
-        cells = predictions.truth * self.n_classes + predictions.called
+        cells = predictions.cells
         self.by_cell = np.argsort(cells, kind="stable")
         self.cells, self.starts = np.unique(cells[self.by_cell], return_index=True)
         self.rankings: list[Ranking] = []

@@ -32,6 +32,16 @@ class Predictions:
     group_names: tuple[str, ...] = ()
     """Sorted."""
 
+    @property
+    def cells(self) -> Labels:
+        """The cell of the confusion matrix that each image is counted in, row after row."""
+        return self.truth * len(self.names) + self.called
+
+    def confusion(self) -> NDArray[np.float64]:
+        """Return the images of class i that are called j, shape (n_classes, n_classes)."""
+        n_classes = len(self.names)
+        return np.bincount(self.cells, minlength=n_classes**2).reshape(n_classes, n_classes).astype(np.float64)
+
     def decided(self, called: Labels) -> Self:
         """Return the same with other decisions."""
         return replace(self, called=called)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rebalance.scoring.confidence import Values
-from rebalance.scoring.measuring import CountedRun, Judging, Key, Samples, sample
+from rebalance.scoring.measuring import Judging, Key, Samples, sample
 from rebalance.scoring.predictions import Predictions
 from rebalance.scoring.resampling import (
     Estimate,
@@ -79,8 +79,7 @@ def score(runs: Sequence[Predictions], judging: Judging) -> Score:
     too. The calibration error, which grows when images are drawn twice, has the basic interval.
     """
     (found,) = sample([runs], judging)
-    every = np.ones((1, len(runs[0].paths)))
-    confusion = np.mean([CountedRun(run, judging.settings).confusions(every)[0] for run in runs], axis=0)
+    confusion: Values = np.mean([run.confusion() for run in runs], axis=0)
     is_counted = len(runs) == 1 and runs[0].groups is None
     classes = []
     for label, name in enumerate(runs[0].names):
