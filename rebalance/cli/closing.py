@@ -30,7 +30,9 @@ def _told_content(plan: Plan) -> str:
     forms = {"list": "a list for {}", "both": "{} and their vectors"}
     write = str(plan.request.get("write"))
     files = told_number(sum(target.n_target for target in plan.targets), "vector" if write == "vectors" else "image")
-    groups = told_number(len(plan.labels), "label") if plan.labels else told_number(len(plan.targets), "class")
+    groups = (
+        told_number(len(plan.labeling.targets), "label") if plan.labeling else told_number(len(plan.targets), "class")
+    )
     told = f"{forms.get(write, '{}').format(files)} of {groups}"
     if plan.carried:
         told += f" in {plan.targets[0].split}, {sum(target.n_target for target in plan.carried)} beside it"
@@ -39,8 +41,8 @@ def _told_content(plan: Plan) -> str:
 
 def _counts(plan: Plan) -> tuple[Collection[int], Collection[int]]:
     """Return the images of each class, or of each label that occurs, before and after."""
-    if plan.labels:
-        there = [label for label in plan.labels if label.n_before]
+    if plan.labeling:
+        there = [label for label in plan.labeling.targets if label.n_before]
         return [label.n_before for label in there], [label.n_after for label in there]
     return plan.class_counts.values(), [target.n_target for target in plan.targets]
 

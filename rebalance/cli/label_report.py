@@ -5,6 +5,7 @@ from typing import Any
 
 from rebalance.cli.inspected import find_missing, print_remarks, shown
 from rebalance.cli.labels import check_labeling, open_labeled
+from rebalance.cli.page import check_page_asked
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say, tell
 from rebalance.cli.side_files import check_distinct
 from rebalance.errors import listed
@@ -16,6 +17,11 @@ from rebalance.storage.single import replace_file
 
 Given = Mapping[str, Any]
 _WEIGHTS = ("weight_positive", "weight_negative", "pos_weight")
+_TITLES = {
+    "name": "label", "index": "index", "positives": "positives", "negatives": "negatives", "irlbl": "IRLbl",
+    "weight_positive": "w(y=1)", "weight_negative": "w(y=0)", "pos_weight": "pos_weight", "missing": "missing",
+}  # fmt: skip
+"""Of a table of labels, by their keys in a report."""
 _OF_CLASSES = (
     "neighbors", "weights", "mu", "beta", "normalize", "max_weight", "sample_weights", "check",
 )  # fmt: skip
@@ -29,8 +35,10 @@ def inspect_labels(source: str, given: Given) -> int:
     check_distinct(path for _, path in given["export"])
     for form, path in given["export"]:
         check_side_file(path, [labeled.dataset.root], export_start(form, path), f"--export {form}")
+    check_page_asked(given["report"], [labeled.dataset.root])
     report = label_report(labeled, given)
     print_labels(report, given["format"])
+    _write_page(report, labeled, given)
     tell(given, _remarks(labeled, report))
     failures = list(_failures(report, given))
     for failure in failures:
@@ -41,6 +49,16 @@ def inspect_labels(source: str, given: Given) -> int:
     for path, content in contents.items():
         replace_file(path, content)
     return 0
+
+
+def _write_page(report: Mapping[str, Any], labeled: Labeled, given: Given) -> None:
+    """Write the page that is asked for."""
+    if given["report"] is None:
+        return
+    from rebalance.page.files import write_labels_page  # noqa: PLC0415  with what it imports, nothing for --help
+
+    titles = {key: title for key, title in _TITLES.items() if key not in ("name", "index", "positives")}
+    write_labels_page(given["report"], report, labeled.labels, labeled.dataset, titles)
 
 
 def _remarks(labeled: Labeled, report: Mapping[str, Any]) -> Iterator[str]:
@@ -110,14 +128,13 @@ def print_labels(report: Mapping[str, Any], report_format: str) -> None:
     if report_format == "json":
         print_json(report)
         return
-    keys = ("name", "index", "positives", "negatives", "irlbl", *_WEIGHTS, "missing")
+    keys = tuple(_TITLES)
     if report_format == "csv":
         print_csv(keys, ([row[key] for key in keys] for row in report["labels"]))
         return
     occurring = [row for row in report["labels"] if row["positives"]]
-    titles = ("label", "index", "positives", "negatives", "IRLbl", "w(y=1)", "w(y=0)", "pos_weight", "missing")
     counts = [row["positives"] for row in occurring]
-    print_table(titles, ([shown(row[key]) for key in keys] for row in occurring), counts)
+    print_table(tuple(_TITLES.values()), ([shown(row[key]) for key in keys] for row in occurring), counts)
     emit(
         f"{report['n_labels']} labels, {report['n_images']} images, {report['n_without_label']} without a label, "
         f"{report['n_label_sets']} label sets; {report['cardinality']:.4g} labels an image, "

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from rebalance.dataset import Dataset, to_bytes
+from rebalance.labels import Labels
 from rebalance.page.content import Page
 from rebalance.page.html import START, render
-from rebalance.page.inspected import page_of_source
+from rebalance.page.inspected import page_of_labels, page_of_source
 from rebalance.page.pictures import Gallery, at_hand, thinned
 from rebalance.page.written import page_of_output
 from rebalance.plan import MAX_PIXELS
@@ -37,6 +38,14 @@ def write_source_page(path: str, report: Mapping[str, Any], dataset: Dataset, ti
     """Write the page of what `inspect` found; `titles` are those of the keys of a class that are shown."""
     name = os.path.basename(os.path.abspath(dataset.root))
     write_page(path, page_of_source(report, dataset, titles, name), {"source": dataset.root})
+
+
+def write_labels_page(
+    path: str, report: Mapping[str, Any], labels: Labels, dataset: Dataset, titles: Mapping[str, str]
+) -> None:
+    """Write the page of what `inspect --labels` found; `titles` are those of the keys of a label that are shown."""
+    name = os.path.basename(os.path.abspath(dataset.root))
+    write_page(path, page_of_labels(report, labels, dataset, titles, name), {"source": dataset.root})
 
 
 def write_page(path: str, page: Page, trees: Mapping[str, str], max_pixels: int = MAX_PIXELS) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from rebalance.dataset import ClassFolder, Dataset
 from rebalance.errors import listed
+from rebalance.labels import Labels
 from rebalance.page.content import Album, Page, Picture, Row, Section, Strip
 from rebalance.page.tally import N_SHOWN, Fewest
 
@@ -42,6 +43,43 @@ def page_of_source(report: Report, dataset: Dataset, titles: Mapping[str, str], 
     )
 
 
+def page_of_labels(report: Report, labels: Labels, dataset: Dataset, titles: Mapping[str, str], name: str) -> Page:
+    """Return what `inspect` found of the labels of a tree's images; `titles` are those of the keys of a label."""
+    lead = f"{report['n_images']:,} images with {report['n_labels']:,} labels, {report['cardinality']:.3g} an image"
+    never = [repr(label) for label in report["never"]]
+    return Page(
+        title=f"inspect: {name}",
+        lead=f"{lead}; {report['n_without_label']:,} images have none.",
+        warnings=(*([f"Labels that never occur: {listed(never, _N_NAMED)}"] if never else []), *_of_problems(report)),
+        what="label",
+        columns=tuple(titles.values()),
+        rows=tuple(
+            Row(row["name"], row["positives"], None, tuple(_cell(key, row[key]) for key in titles))
+            for row in report["labels"]
+        ),
+        albums=tuple(_labeled_albums(labels, dataset)),
+        sections=tuple(section for section in _of_files(report) if section.lines),
+        command="",
+        facts=(("mean IRLbl", _cell("", report["mean_ir"])), ("SCUMBLE", _cell("", report["scumble"]))),
+    )
+
+
+def _labeled_albums(labels: Labels, dataset: Dataset) -> Iterator[Album]:
+    found = [Fewest() for _ in labels.names]
+    for image in dataset.images():
+        own = labels.of(image.path)
+        told = ", ".join(labels.names[label] for label in own)
+        for label in own:
+            found[label].add(0, image.path, Picture("source", image.path, told=(told,)))
+    for name, images in zip(labels.names, found, strict=True):
+        yield Album(name, tuple(_strip("images", images)))
+
+
+def _strip(title: str, images: Fewest) -> Iterator[Strip]:
+    if first := images.first():
+        yield Strip(title, tuple(one.picture for one in first))
+
+
 def _cell(key: str, value: Any) -> str:
     if value is None:
         return "-"
@@ -54,8 +92,7 @@ def _strips(folder: ClassFolder, suspects: Sequence[Mapping[str, Any]]) -> Itera
     images = Fewest()
     for image in folder.images:
         images.add(0, image.path, Picture("source", image.path))
-    if first := images.first():
-        yield Strip("images", tuple(one.picture for one in first))
+    yield from _strip("images", images)
     if suspects:
         yield Strip(
             "suspicious: most of their neighbors are of another class", tuple(map(_suspect, suspects[:N_SHOWN]))
@@ -68,8 +105,7 @@ def _suspect(suspect: Mapping[str, Any]) -> Picture:
 
 
 def _warnings(report: Report) -> Iterator[str]:
-    if problems := report["problems"]:
-        yield f"Nothing can be made of this tree yet: {len(problems)} problems, {problems[0]['path']!r} first"
+    yield from _of_problems(report)
     if single := [repr(entry["name"]) for entry in report["classes"] if entry["count"] == 1]:
         yield f"{len(single)} classes of a single image: {listed(single, _N_NAMED)}"
     if bad := report.get("bad_images"):
@@ -78,6 +114,11 @@ def _warnings(report: Report) -> Iterator[str]:
         yield f"{len(leakage)} images or groups stand in two splits"
     if confused := list(_confused(report)):
         yield f"Classes that are taken for one another: {listed(confused, _N_NAMED)}"
+
+
+def _of_problems(report: Report) -> Iterator[str]:
+    if problems := report["problems"]:
+        yield f"Nothing can be made of this tree yet: {len(problems)} problems, {problems[0]['path']!r} first"
 
 
 def _confused(report: Report) -> Iterator[str]:
@@ -93,12 +134,16 @@ def _confused(report: Report) -> Iterator[str]:
 
 def _sections(report: Report) -> Iterator[Section]:
     yield Section("Advice", tuple(f"{one['advice']}: {one['reason']}" for one in report["advice"]))
-    for title, key in (("Problems", "problems"), ("Images that cannot be used", "bad_images"), ("Ignored", "ignored")):
-        yield Section(title, _some([f"{one['path']}: {one['reason']}" for one in report.get(key, ())]))
+    yield from _of_files(report)
     groups = [", ".join(group["paths"]) for group in report.get("duplicates", ())]
     near = [", ".join(group["paths"]) for group in report.get("near_duplicates", {"groups": ()})["groups"]]
     yield Section("The same bytes", _some(groups))
     yield Section("Nearly the same picture", _some(near))
+
+
+def _of_files(report: Report) -> Iterator[Section]:
+    for title, key in (("Problems", "problems"), ("Images that cannot be used", "bad_images"), ("Ignored", "ignored")):
+        yield Section(title, _some([f"{one['path']}: {one['reason']}" for one in report.get(key, ())]))
 
 
 def _some(lines: list[str]) -> tuple[str, ...]:

@@ -190,6 +190,22 @@ def test_lists_vectors_and_labels_have_pages(run: Run, make_tree: MakeTree, tmp_
     assert "Of 13 images of 2 labels, augment made 18 files." in page_of(page).text
 
 
+def test_inspect_shows_some_pictures_of_each_label(run: Run, source: Path, tmp_path: Path) -> None:
+    table, page = tmp_path / "labels.csv", tmp_path / "page.html"
+    rows = [
+        f"{path.relative_to(source)},{n % 2},{int(n == 3)},0" for n, path in enumerate(sorted(source.rglob("*.png")))
+    ]
+    table.write_text("path,tabby,<b>old</b>,never\n" + "\n".join(rows) + "\n")
+    assert run("inspect", source, "--labels", table, "--report", page, "-q").code == 0
+    seen = page_of(page)
+    assert "13 images with 3 labels, 0.538 an image; 7 images have none." in seen.text
+    assert "Labels that never occur: 'never'" in seen.text
+    alts = [attributes["alt"] or "" for tag, attributes in seen.tags if tag == "img"]
+    assert sum(alt.startswith("tabby, images: ") for alt in alts) == 6
+    assert sum(alt.startswith("<b>old</b>, images: ") for alt in alts) == 1
+    assert "tabby, <b>old</b>" in seen.text
+
+
 def test_inspect_shows_what_looks_odd(run: Run, make_tree: MakeTree, tmp_path: Path) -> None:
     source, page = make_tree({"cat": 12, "dog": 1, "owl": 12}), tmp_path / "page.html"
     (source / "cat" / "bad.png").write_bytes(b"no picture")
