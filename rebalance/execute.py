@@ -2,12 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, groupby, islice
+from itertools import chain, islice
 from typing import NoReturn
 
-from rebalance.backends import is_remote, prove
+from rebalance.backends import prove
 from rebalance.batches import run_batches
 from rebalance.dataset import Dataset, for_any_process, to_bytes
 from rebalance.errors import (
@@ -21,9 +21,8 @@ from rebalance.errors import (
 )
 from rebalance.freshness import check_source_stands
 from rebalance.images.codec import library_versions
-from rebalance.keys import Conditions, fingerprint_of, plain_fingerprint
-from rebalance.perform import Candidate, Task, Worker
-from rebalance.plan import SOURCE_LIKE, ClassTarget, Failed, Made, Plan, Recipe, Rendering, Unusable
+from rebalance.perform import Worker
+from rebalance.plan import Failed, Made, Plan, Unusable
 from rebalance.preflight import check_disk
 from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
@@ -36,14 +35,7 @@ from rebalance.storage.publish import publish
 from rebalance.storage.request import rendering_of
 from rebalance.storage.shares import claim_share, finish_share, gather_shares
 from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
-
-_FILES_A_BATCH = 16
-"""Little enough that a kill costs little, enough that handing over costs nothing."""
-_FILES_FAR_AWAY = 96
-"""The same where a scheduler takes milliseconds for each batch."""
-_COPIES_A_TASK = 64
-_LARGE = 2**20
-"""Bytes of a source above which a task has fewer copies: what a kill costs is to stay a matter of seconds."""
+from rebalance.tasks import Tasks
 
 
 def execute(
@@ -214,17 +206,15 @@ class _Run:
 
     def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
         """Make what is not staged yet and return the sources that failed."""
-        self.n_planned, self.n_reused, self.n_done = self._count_planned(plan), 0, 0
+        tasks = Tasks(plan, unusable, self.options, self.versions, self.earlier, self._skip)
+        self.n_planned, self.n_reused, self.n_done = tasks.n_files, 0, 0
         failed: dict[str, Failed] = {}
-        root, staged = (
-            for_any_process(self.dataset.root),
-            self.staging.for_workers(self.options.link),
-        )
-        worker = Worker(root, staged, self.options.visible)
+        root = for_any_process(self.dataset.root)
+        worker = Worker(root, self.staging.for_workers(self.options.link), self.options.visible)
         self._prove(root)
         results = run_batches(
             worker.perform_all,
-            _batches(self._tasks(plan, unusable), _FILES_A_BATCH if not is_remote() else _FILES_FAR_AWAY),
+            tasks.batches(),
             self.options.n_workers,
             describe=lambda task: repr(task.source.path),
         )
@@ -247,78 +237,11 @@ class _Run:
         images = (os.path.join(root, to_bytes(image.path)) for image in self.dataset.images())
         prove([self.staging.state, *islice(images, 1)])
 
-    def _own(self, plan: Plan, target: ClassTarget) -> Iterator[Made]:
-        """Yield the files of a class that this run is to make."""
-        shard = self.options.shard
-        return (made for made in plan.made(target) if shard is None or shard.takes(made.source.path))
-
-    def _count_planned(self, plan: Plan) -> int:
-        if self.options.shard is None:
-            return plan.n_outputs
-        return sum(1 for target in plan.all_targets for _ in self._own(plan, target))
-
-    def _tasks(self, plan: Plan, unusable: Mapping[str, Unusable]) -> Iterator[Task]:
-        """Yield what is to do, source by source; what is staged and good is counted, not done."""
-        for target in plan.all_targets:
-            is_carried = target.split != plan.targets[0].split
-            recipe: Recipe = {} if is_carried else plan.recipe(target.class_name)
-            conditions = self._conditions(plan, recipe, is_carried=is_carried)
-            made = sorted(self._own(plan, target), key=lambda operation: to_bytes(operation.source.path))
-            for source, operations in groupby(made, key=lambda operation: operation.source):
-                reason = unusable[source.path].reason if source.path in unusable else None
-                wanted = list(self._wanted(map(plan.aimed, operations), conditions, reason, target.class_name))
-                n_each = max(1, min(_COPIES_A_TASK, _COPIES_A_TASK * _LARGE // (source.stamp.size + 1)))
-                for start in range(0, len(wanted), n_each):
-                    part = tuple(wanted[start : start + n_each])
-                    yield Task(source, target.class_name, recipe, conditions, part, reason)
-
-    def _conditions(self, plan: Plan, recipe: Recipe, *, is_carried: bool) -> Conditions:
-        request = plan.request
-        rendering = rendering_of(request)
-        if is_carried:
-            rendering = SOURCE_LIKE._replace(engine=rendering.engine, max_pixels=rendering.max_pixels)
-        return Conditions(
-            seed=request["seed"],
-            drawn_by=fingerprint_of(recipe, rendering, self.versions),
-            encoded_by=plain_fingerprint(recipe, rendering, self.versions),
-            link=self.options.link,
-            check=request["check"],
-            rendering=rendering,
-            shown_by=self._shown_by(recipe, rendering),
-        )
-
-    def _shown_by(self, recipe: Recipe, rendering: Rendering) -> str:
-        """Return what names how samples are shown; the recipe is of the copies of `nearest` alone."""
-        visible = self.options.visible
-        if visible is None:
-            return ""
-        name = fingerprint_of if visible.render == "nearest" else plain_fingerprint
-        return digest([visible.digest(), name(recipe, rendering, self.versions)])
-
-    def _wanted(
-        self, operations: Iterator[Made], conditions: Conditions, reason: str | None, class_name: str
-    ) -> Iterator[tuple[Made, Candidate | None]]:
-        for operation in operations:
-            if self.earlier.is_staged(operation, conditions, reason):
-                self.n_reused += self.staging.journal.is_of_earlier_run(operation.output)
-                self._count(class_name)
-            else:
-                yield operation, self.earlier.candidate(operation, conditions, reason)
+    def _skip(self, operation: Made, class_name: str) -> None:
+        """Count a file that is staged and good."""
+        self.n_reused += self.staging.journal.is_of_earlier_run(operation.output)
+        self._count(class_name)
 
     def _count(self, class_name: str) -> None:
         self.n_done += 1
         self.listener.progress(self.n_done, self.n_planned, class_name)
-
-
-def _batches(tasks: Iterator[Task], n_each: int) -> Iterator[list[Task]]:
-    """Gather tasks until a batch has enough files."""
-    batch: list[Task] = []
-    n_files = 0
-    for task in tasks:
-        batch.append(task)
-        n_files += len(task.wanted)
-        if n_files >= n_each:
-            yield batch
-            batch, n_files = [], 0
-    if batch:
-        yield batch
