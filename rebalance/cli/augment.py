@@ -14,7 +14,7 @@ from rebalance.cli.embeddings import Look
 from rebalance.cli.label_balancing import balance_labeled
 from rebalance.cli.labels import check_labeling, labeling, repeating
 from rebalance.cli.remarks import rendering_remarks, setting_remarks, told_settings
-from rebalance.cli.report import emit
+from rebalance.cli.report import emit, tell
 from rebalance.dataset import Dataset
 from rebalance.plan import Plan
 from rebalance.planning.augment import plan_augment
@@ -49,6 +49,7 @@ def augment(source: str | None, output: str | None, **given: Any) -> int:
     """
     if given["print_config"]:
         emit(render_settings("augment", given, given["configuration"].class_settings))
+        tell(given, given["configuration"].remarks)
         return 0
     check_labeling(given, "cap", "cap_method")
     remarks = partial(_remarks, given=given)

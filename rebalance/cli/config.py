@@ -72,7 +72,8 @@ def load_configuration(name: str, command: click.Command) -> tuple[Settings, Con
     known = (*options, *TRAINING, "class")
     for key in table:
         if key not in known:
-            raise UsageError(f"{name}: {key!r} is no setting{did_you_mean(key, known)}")
+            hint = "; did you mean 'sampling_strategy'?" if key == "ratio" else did_you_mean(key, known)
+            raise UsageError(f"{name}: {key!r} is no setting{hint}")
     settings = {key: checked(name, key, value, options[key]) for key, value in table.items() if key in options}
     class_settings = _class_settings(name, table.get("class", {}), options)
     return settings, Configuration(class_settings, tuple(training_remarks(name, table)))

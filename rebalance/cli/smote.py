@@ -56,6 +56,7 @@ def smote(source: str | None, output: str | None, **given: Any) -> int:
     """
     if given["print_config"]:
         emit(render_settings("smote", given, given["configuration"].class_settings))
+        tell(given, given["configuration"].remarks)
         return 0
     if given["write"] != "images" and given["bad_images"] == "carry":
         raise UsageError("--bad-images carry keeps images that have no vector: take fail or skip for --write vectors")

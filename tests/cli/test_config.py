@@ -198,6 +198,7 @@ def test_a_wrong_section_of_a_class_is_refused_with_file_class_and_key(load: Loa
     ("text", "message"),
     [
         ("[augment]\nrotation-range = 3", "'rotation-range' is no setting; did you mean 'rotation_range'?"),
+        ("[augment]\nratio = 0.5", "'ratio' is no setting; did you mean 'sampling_strategy'?"),
         ("[augment]\nrescal = 3", "'rescal' is no setting; did you mean 'rescale'?"),
         ("[augment]\nconfiguration = 'mild'", "'configuration' is no setting"),
         ("[augment]\ncval = 0.5", "cval = 0.5 is not a whole number"),
@@ -428,6 +429,7 @@ def test_print_config_prints_the_sections_of_the_classes_behind_the_settings(run
     assert ran.code == 0
     assert "\nshear_range = 5.0\n" in ran.out
     assert "rescale" not in ran.out
+    assert "rescale changes nothing here, it is about training" in ran.err
     assert ran.out.endswith('\n\n[augment.class."a.b"]\nrotation_range = 3.0\n')
 
 
