@@ -24,6 +24,7 @@ _HEAVY = (
     "cv2",
     "tqdm",
     "concurrent.futures",
+    "distributed",
     "matplotlib",
     "multiprocessing",
     "onnxruntime",
