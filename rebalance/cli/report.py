@@ -6,6 +6,8 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from textwrap import indent
 from typing import Any, TextIO
 
 import click
@@ -14,6 +16,8 @@ from rebalance.cli.terminal import aside, fitted_lines, is_terminal, plain_lines
 from rebalance.plan import Drop, Interpolate, LabelTarget, Operation, Plan, Repeat, Row
 from rebalance.storage.names import encode_names
 
+_ROWS = 10_000
+"""That are in memory together."""
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 
@@ -70,14 +74,28 @@ def print_json(content: object) -> None:
     emit(json.dumps(encode_names(content), indent=2))
 
 
+def print_json_rows(content: Mapping[str, object], key: str, rows: Iterable[object]) -> None:
+    """Print one JSON document that ends with an array, whose rows are never in memory together."""
+    opening, closing = json.dumps(encode_names({**content, key: []}), indent=2).rsplit("[]", 1)
+    last, n_rows = f"{opening}[", 0
+    for row in rows:
+        emit(f"{last}," if n_rows else last)
+        last, n_rows = indent(json.dumps(encode_names(row), indent=2), "    "), n_rows + 1
+    emit(f"{last}\n  ]{closing}" if n_rows else f"{last}]{closing}")
+
+
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     r"""Print comma-separated values; a name that is not UTF-8 has its odd bytes as \xNN, and so have controls."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([_cell(cell) for cell in row])
-    emit(text.getvalue().removesuffix("\n"))
+    for some in _portions(chain([header], rows)):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([_cell(cell) for cell in row] for row in some)
+        emit(text.getvalue().removesuffix("\n"))
+
+
+def _portions(rows: Iterable[Sequence[object]]) -> Iterator[list[Sequence[object]]]:
+    """Yield rows some at a time, so that many are never in memory together."""
+    remaining = iter(rows)
+    return iter(lambda: list(islice(remaining, _ROWS)), [])
 
 
 def _cell(value: object) -> object:
@@ -93,17 +111,8 @@ def print_plan(plan: Plan, report_format: str) -> None:
     elif report_format == "csv":
         print_csv(_FILE_KEYS, ([row.get(key) for key in _FILE_KEYS] for row in _files(plan)))
     else:
-        print_json(
-            {
-                "schema": 1,
-                "command": plan.command,
-                "request": plan.request,
-                "remarks": plan.remarks,
-                "classes": class_rows(plan),
-                **_label_rows(plan),
-                "files": list(_files(plan)),
-            }
-        )
+        told = {"schema": 1, "command": plan.command, "request": plan.request, "remarks": plan.remarks}
+        print_json_rows({**told, "classes": class_rows(plan), **_label_rows(plan)}, "files", _files(plan))
 
 
 _FILE_KEYS = (
