@@ -78,9 +78,9 @@ MUTATIONS = (
         "test_error_sweep.py -k undersample-read",
     ),
     Mutation(
-        "the disk is synced before the rename", "execute.py",
-        "        sync_filesystem(self.staging.folder)\n        write_manifest",
-        "        write_manifest", "test_power_cut.py",
+        "the disk is synced before the rename", "sealing.py",
+        "    sync_filesystem(staging.folder)\n    write_manifest",
+        "    write_manifest", "test_power_cut.py",
     ),
     Mutation(
         "the new name is synced", "storage/publish.py",
@@ -147,7 +147,8 @@ MUTATIONS = (
     ),
     Mutation(
         "one run at a time", "storage/lock.py",
-        "            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n", "            pass\n",
+        "            fcntl.flock(descriptor, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)\n",
+        "            pass\n",
         "test_processes.py -k ten_runs",
     ),
     Mutation(
