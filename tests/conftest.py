@@ -131,11 +131,11 @@ def run_without_powers(*arguments: object) -> "subprocess.CompletedProcess[str]"
 
 
 def manifest_rows(output: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (output / "rebalance.jsonl").read_text().splitlines()[1:]]
+    return [json.loads(line) for line in (output / "rebalance.jsonl").read_bytes().splitlines()[1:]]
 
 
 def manifest_head(output: Path) -> dict[str, Any]:
-    head: dict[str, Any] = json.loads((output / "rebalance.jsonl").read_text().splitlines()[0])
+    head: dict[str, Any] = json.loads((output / "rebalance.jsonl").read_bytes().splitlines()[0])
     return head
 
 

@@ -7,7 +7,7 @@ import click
 from rebalance.cli import options
 from rebalance.cli.asked import is_on_command_line
 from rebalance.cli.audit_report import audit_report, print_audit
-from rebalance.cli.option_types import Path
+from rebalance.cli.option_types import Between, Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import displayed, emit, print_json, say, tell
 from rebalance.errors import UsageError
@@ -80,7 +80,7 @@ def _treatment(output: str | None) -> "Treatment":
 )
 @click.option(
     "--fail-leak",
-    type=click.FloatRange(0, 1),
+    type=Between(0, 1),
     metavar="X",
     help="Exit 1 where a leak beyond chance passes X, from 0 to 1.",
 )

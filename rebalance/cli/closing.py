@@ -76,7 +76,8 @@ def _told_rest(outcome: Outcome, *, is_up_to_date: bool) -> Iterator[str]:
     plan = outcome.plan
     n_images = sum(plan.class_counts.values())
     if n_left_out := n_images - sum(target.n_current for target in plan.targets):
-        yield f"left out {n_left_out} of {n_images} images"
+        where = f" of {plan.targets[0].split}" if plan.carried else ""
+        yield f"left out {n_left_out} of {n_images} images{where}"
     if outcome.unusable:
         yield f"{len(outcome.unusable)} bad, named above"
     if outcome.n_reused and not is_up_to_date:

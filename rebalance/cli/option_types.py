@@ -71,6 +71,17 @@ class Positive(click.ParamType[float]):
         return number
 
 
+class Between(click.FloatRange):
+    """A number in a range, which NaN is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
+
+
 class Unit(click.ParamType[float]):
     """A number from 0 to below 1."""
 

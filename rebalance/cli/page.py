@@ -33,7 +33,11 @@ def report(output: str, page: str, source: str | None) -> int:
     check_page_asked(page, [output, *([source] if source else [])])
     from rebalance.page.files import write_output_page  # noqa: PLC0415  with what it imports, nothing for --help
 
-    write_output_page(page, output, source)
+    gallery = write_output_page(page, output, source)
+    if gallery.unread:
+        first = gallery.unread[0]
+        where = f"{first.path!r} of {first.tree.upper()} first"
+        say(f"note: {len(gallery.unread)} pictures are not there to be shown, {where}")
     emit(displayed(page))
     return 0
 

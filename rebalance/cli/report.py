@@ -19,6 +19,9 @@ from rebalance.storage.names import encode_names
 _ROWS = 10_000
 """That are in memory together."""
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_SHOWN = _CONTROLS | {
+    code: f"\\u{code:04x}" for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
 
 
 class StdoutError(Exception):
@@ -58,8 +61,8 @@ def _silence(stream: TextIO) -> None:
 
 
 def displayed(name: str) -> str:
-    """Return a name that no terminal takes for a command."""
-    return name.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode()
+    """Return a name that no terminal takes for a command, nor writes from right to left."""
+    return name.translate(_SHOWN).encode("utf-8", "backslashreplace").decode()
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], bars: Sequence[int] = ()) -> None:

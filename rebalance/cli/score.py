@@ -9,7 +9,7 @@ import click
 
 from rebalance.cli import options
 from rebalance.cli.asked import is_on_command_line
-from rebalance.cli.option_types import Names, Path
+from rebalance.cli.option_types import Between, Names, Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import tell
 from rebalance.cli.score_report import (
@@ -36,6 +36,8 @@ class _FilesAfterCompare(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take each for a value of its own."""
+        if ctx.resilient_parsing:  # to complete it
+            return super().parse_args(ctx, args)
         taking = {name for option in self.params for name in option.opts if not getattr(option, "is_flag", True)}
         return super().parse_args(ctx, _arranged(args, taking))
 
@@ -103,7 +105,7 @@ def _is_before_value(argument: str, taking: Collection[str]) -> bool:
 )  # fmt: skip
 @click.option(
     "--f-beta",
-    type=click.FloatRange(0.001, 1000),
+    type=Between(0.001, 1000),
     metavar="BETA",
     default=2,
     show_default=True,

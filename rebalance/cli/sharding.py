@@ -56,8 +56,8 @@ def _checked(index: str, number: int, asked: int | None, told: int | None) -> Sh
 
 def _number(name: str) -> int:
     text = os.environ.get(name, "0" if name.endswith("MIN") else "1")
-    if not re.fullmatch(r"\d{1,9}", text):
-        raise UsageError(f"--shard auto: {name} is {text!r}, which is no number: say I/N")
+    if not re.fullmatch(r"\d{1,9}", text) or (name.endswith("STEP") and not int(text)):
+        raise UsageError(f"--shard auto: {name} is {text!r}, which is no such number: say I/N")
     return int(text)
 
 

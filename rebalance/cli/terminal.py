@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -153,7 +154,9 @@ def _parts(cells: Sequence[Sequence[str]], columns: int) -> list[list[list[str]]
 def _part_lines(cells: Sequence[Sequence[str]], bars: Sequence[int], columns: int, stream: TextIO | None) -> list[str]:
     others = _table_width([row[1:] for row in cells])
     room = max(_SHORTEST_NAME, columns - others - 2)
-    shown = [[cut(row[0], room, stream), *row[1:]] for row in cells]
+    shown = [
+        [name, *row[1:]] for name, row in zip(_cut_apart([row[0] for row in cells], room, stream), cells, strict=True)
+    ]
     widths = [max(map(display_width, column)) for column in zip(*shown, strict=True)]
     lines = ["  ".join(_padded(row, list(map(display_width, row)), widths)) for row in shown]
     length = columns - 1 - _table_width(shown) - 2
@@ -161,6 +164,21 @@ def _part_lines(cells: Sequence[Sequence[str]], bars: Sequence[int], columns: in
         drawn = (_BARS_TITLE, *(painted(_bar(size, max(bars), length, stream), "cyan", stream) for size in bars))
         lines = [f"{line}  {bar}" for line, bar in zip(lines, drawn, strict=True)]
     return [line.rstrip() for line in lines]
+
+
+def _cut_apart(names: Sequence[str], width: int, stream: TextIO | None) -> list[str]:
+    """Return names that take at most so many columns, those that would be cut alike with a number."""
+    short = [cut(name, width, stream) for name in names]
+    alike = Counter(short)
+    numbers: Counter[str] = Counter()
+    found = []
+    for name, cut_name in zip(names, short, strict=True):
+        if name != cut_name and alike[cut_name] > 1:
+            numbers[cut_name] += 1
+            mark = f"~{numbers[cut_name]}"
+            cut_name = cut(name, max(1, width - len(mark)), stream) + mark  # noqa: PLW2901  it is told apart
+        found.append(cut_name)
+    return found
 
 
 def _table_width(cells: Sequence[Sequence[str]]) -> int:

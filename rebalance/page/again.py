@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from rebalance.dataset import to_bytes
 from rebalance.plan import MAX_PIXELS
 from rebalance.recipes import FILL_SETTINGS
 from rebalance.storage.names import decode_key, decode_name
@@ -28,10 +29,28 @@ def command_again(request: Request, most_copies: int) -> str:
 
     `most_copies` is how often the image that is copied most is. Patterns of --exclude are in no manifest either.
     """
-    source = "LIST.csv" if "method" not in request.get("labels", {"method": ""}) else "SOURCE"
-    arguments = ["rebalance", request["command"], source, "-o", "OUTPUT", *_options(request, most_copies)]
-    command = " ".join(argument if argument.isupper() else shlex.quote(argument) for argument in arguments)
-    return _with_settings(request) + command
+    is_listed = "method" not in request.get("labels", {"method": ""})
+    source = [Yours("LIST.csv"), "--images", Yours("ROOT")] if is_listed else [Yours("SOURCE")]
+    arguments = ["rebalance", request["command"], *source, "-o", Yours("OUTPUT"), *_options(request, most_copies)]
+    return _with_settings(request) + " ".join(map(_quoted, arguments))
+
+
+class Yours(str):
+    """What stands for something that a manifest does not name."""
+
+    __slots__ = ()
+
+
+def _quoted(argument: str) -> str:
+    """Return an argument as a shell takes it, whatever bytes it is made of."""
+    if isinstance(argument, Yours):
+        return argument
+    if argument.isprintable():
+        return shlex.quote(argument)
+    escaped = (
+        chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in to_bytes(argument)
+    )
+    return f"$'{''.join(escaped)}'"
 
 
 def _options(request: Request, most_copies: int) -> Arguments:
@@ -81,7 +100,7 @@ def _choice(request: Request) -> Arguments:
     if "window" in chosen:
         yield from ("--window", str(chosen["window"]), "--order", chosen["order"])
     if "similarity" in chosen:
-        yield from ("--similarity", f"{chosen['similarity']:g}")
+        yield from ("--similarity", _number(chosen["similarity"]))
 
 
 def _smote(request: Request) -> Arguments:
@@ -92,7 +111,7 @@ def _smote(request: Request) -> Arguments:
             yield from (_option(key), str(value))
     showing = request["showing"]
     if showing["render"] not in ("nearest", "none"):
-        yield from ("--render", "decoder:MODEL.onnx" if showing["render"] == "decoder" else showing["render"])
+        yield from ("--render", Yours("decoder:MODEL") if showing["render"] == "decoder" else showing["render"])
     if showing["render"] == "nearest":
         yield from ("--candidates", str(showing["n_candidates"]))
 
@@ -113,10 +132,15 @@ def _setting(key: str, value: Any) -> Arguments:
     if value is True:
         yield _option(key)
     elif isinstance(value, list):
-        texts = [f"{part:.12g}" for part in value]
+        texts = [_number(part) for part in value]
         yield from (_option(key), *([",".join(texts)] if _is_joined(key) else texts))
     else:
-        yield from (_option(key), f"{value:.12g}" if isinstance(value, float) else str(value))
+        yield from (_option(key), _number(value))
+
+
+def _number(value: Any) -> str:
+    """Return a number, or a word, such that nothing is lost."""
+    return f"{value:.0f}" if isinstance(value, float) and value == round(value) and abs(value) < 1e6 else str(value)
 
 
 def _is_joined(key: str) -> bool:
@@ -132,11 +156,17 @@ def _with_settings(request: Request) -> str:
     lines = [f"[{request['command']}]", "rotation_range = 0", *_toml(general)]
     for name, own in request["class_recipes"].items():
         neutral = {key: BY_KEY[key].neutral for key in general if key in BY_KEY and key not in own}
-        lines += [f"[{request['command']}.class.{json.dumps(decode_key(name), ensure_ascii=False)}]"]
+        lines += [f"[{request['command']}.class.{_text(decode_key(name))}]"]
         lines += _toml({**{key: value for key, value in neutral.items() if value is not None}, **own})
     if "rotation_range" in general:
         lines.remove("rotation_range = 0")
     return "\n".join([f"cat > {_SETTINGS} <<'END'", *lines, "END", ""])
+
+
+def _text(name: str) -> str:
+    """Return a text as TOML holds it."""
+    escaped = json.dumps(name, ensure_ascii=False)
+    return "".join(f"\\u{ord(letter):04x}" if 127 <= ord(letter) < 160 else letter for letter in escaped)
 
 
 def _toml(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -169,7 +199,7 @@ def _arranging(request: Request) -> Arguments:
         yield from ("--holdout", _decimal(request["holdout"]["share"]))
     if "group_by" in request:
         grouping = request["group_by"]
-        yield from ("--group-by", decode_name(grouping["pattern"]) if "pattern" in grouping else "GROUPS.csv")
+        yield from ("--group-by", decode_name(grouping["pattern"]) if "pattern" in grouping else Yours("GROUPS.csv"))
     if request.get("write") is not None:
         yield from ("--write", request["write"])
     yield from _labels(request.get("labels", {}))
@@ -181,7 +211,7 @@ def _labels(labels: Mapping[str, Any]) -> Arguments:
         for role, name in labels.get("columns", {}).items():
             yield from ("--column", f"{role}={decode_name(name)}")
         return
-    yield from ("--labels", "folders" if "folders" in labels else "LABELS.csv")
+    yield from ("--labels", "folders" if "folders" in labels else Yours("LABELS.csv"))
     yield from _label_columns(labels) if "columns" in labels else ()
     if labels["method"] == "repeat-factor":
         yield from ("--method", "repeat-factor")
@@ -205,4 +235,4 @@ def _vectors(request: Request) -> Arguments:
     if name in ("descriptor", "pixels"):
         yield from ("--embedder", name)
     else:
-        yield from ("--embeddings", "EMBEDDINGS")
+        yield from ("--embeddings", Yours("EMBEDDINGS"))

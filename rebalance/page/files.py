@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from rebalance.dataset import Dataset, to_bytes
+from rebalance.errors import SourceTreeError
 from rebalance.labels import Labels
 from rebalance.page.content import Page
 from rebalance.page.html import START, render
@@ -23,15 +24,17 @@ def check_page(path: str, trees: list[str]) -> None:
     check_side_file(path, trees, START, "page of rebalance")
 
 
-def write_output_page(path: str, output: str, source: str | None = None) -> None:
+def write_output_page(path: str, output: str, source: str | None = None) -> Gallery:
     """Write the page of an OUTPUT; of SOURCE, where it is at hand, are the pictures that are not in OUTPUT.
 
-    Raises ManifestError, StorageError.
+    Raises ManifestError, StorageError, SourceTreeError where SOURCE is no folder.
     """
+    if source is not None and not os.path.isdir(to_bytes(source)):
+        raise SourceTreeError(f"{source}: is no folder that is there")
     manifest = read_manifest(to_bytes(output))
     trees = {"output": output} | ({} if source is None else {"source": source})
     name = os.path.basename(os.path.abspath(output))
-    write_page(path, page_of_output(manifest, output=name), trees)
+    return write_page(path, page_of_output(manifest, output=name), trees)
 
 
 def write_source_page(path: str, report: Mapping[str, Any], dataset: Dataset, titles: Mapping[str, str]) -> None:
@@ -48,8 +51,10 @@ def write_labels_page(
     write_page(path, page_of_labels(report, labels, dataset, titles, name), {"source": dataset.root})
 
 
-def write_page(path: str, page: Page, trees: Mapping[str, str], max_pixels: int = MAX_PIXELS) -> None:
-    """Write a page, with the pictures of the trees that are there."""
+def write_page(path: str, page: Page, trees: Mapping[str, str], max_pixels: int = MAX_PIXELS) -> Gallery:
+    """Write a page, with the pictures of the trees that are there; return what has shown them."""
     albums = thinned(at_hand(page.albums, trees))
     n_pictures = sum(len(strip.pictures) for album in albums for strip in album.strips)
-    replace_file(path, render(replace(page, albums=tuple(albums)), Gallery(trees, n_pictures, max_pixels).show))
+    gallery = Gallery(trees, n_pictures, max_pixels)
+    replace_file(path, render(replace(page, albums=tuple(albums)), gallery.show))
+    return gallery

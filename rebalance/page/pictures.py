@@ -57,6 +57,8 @@ class Gallery:
         self.trees, self.max_pixels = trees, max_pixels
         self.side = next((side for most, side in _SIDES if n_pictures <= most), _LEAST_SIDE)
         self.n_bytes = 0
+        self.unread: list[Picture] = []
+        """Those of which there is no file that can be read."""
 
     def show(self, picture: Picture) -> str | None:
         """Return a picture within an address; None where it cannot be read or decoded, or there is no room."""
@@ -66,7 +68,10 @@ class Gallery:
             data = render_thumbnail(
                 read_file(to_bytes(self.trees[picture.tree]), picture.path), self.side, self.max_pixels
             )
-        except (OSError, BadImageError):
+        except OSError:
+            self.unread.append(picture)
+            return None
+        except BadImageError:
             return None
         self.n_bytes += len(data)
         return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"

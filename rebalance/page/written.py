@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rebalance.errors import listed
+from rebalance.errors import ManifestError, listed
 from rebalance.page.again import command_again
 from rebalance.page.content import Album, Page, Row, Section
 from rebalance.page.tally import Tally, Told, tallied
@@ -36,9 +36,19 @@ def page_of_output(manifest: Manifest, *, output: str) -> Page:
         rows=tuple(_label_rows(head) if is_labeled else map(_row, counted)),
         albums=tuple(_albums(counted, is_labeled=is_labeled)),
         sections=tuple(_sections(reasons, notes)),
-        command=command_again(head["request"], max((tally.most_copies for tally in tallies), default=0)),
+        command=_command(head["request"], max((tally.most_copies for tally in tallies), default=0)),
         facts=tuple(_facts(head)),
     )
+
+
+def _command(request: Mapping[str, Any], most_copies: int) -> str:
+    """Return what makes it again. Raises ManifestError where the request is none that this program writes."""
+    if request.get("command") not in ("augment", "undersample", "smote"):
+        raise ManifestError(f"its request is of no command of rebalance: {request.get('command')!r}")
+    try:
+        return command_again(request, most_copies)
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise ManifestError(f"its request is not one that rebalance writes: {error!r}") from None
 
 
 Counted = tuple[str, int, Tally]

@@ -223,6 +223,7 @@ def test_synthetic_samples_are_audited_too(run: Run, lopsided: Path, tmp_path: P
         (("{out}", "--source", "{tmp}/nothing"), "no such folder: --source is to be"),
         (("{out}", "--twins", "{out}"), "--twins takes -o DIR"),
         (("{out}", "--fail-leak", "2"), "0<=x<=1"),
+        (("{out}", "--fail-leak", "nan"), "'nan' is no number"),
         (("--twins", "{out}", "-o", "{tmp}/x", "--at", "64"), "--at is for an audit, and --twins makes none"),
     ],
 )

@@ -88,7 +88,7 @@ def test_of_splits_both_parts_are_told(run: Run, make_tree: MakeTree, output: Pa
     lines = closing(run("undersample", tree, "-o", output, "--holdout", "0.2").err)
     assert lines[:2] == [
         f"{output}: 16 images of 2 classes in train, 6 beside it; imbalance ratio 2.00 -> 1.00",
-        "left out 8 of 24 images",
+        "left out 8 of 24 images of train",
     ]
 
 

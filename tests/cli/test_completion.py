@@ -60,6 +60,8 @@ def test_commands_options_and_choices_are_completed() -> None:
     assert completed("augment", "--link", "h") == ["plain,hardlink"]
     assert completed("augment", "--embedder", "p") == ["plain,pixels"]
     assert completed("completion", "") == ["plain,bash", "plain,zsh", "plain,fish"]
+    assert completed("score", "p.csv", "--format", "j") == ["plain,json"]
+    assert completed("score", "p.csv", "--compare", "") == ["file,"]
 
 
 def test_configurations_are_completed_and_else_files() -> None:

@@ -278,6 +278,8 @@ def test_a_missing_matplotlib_is_named_with_its_extra(
         (["{test}", "-o", "{test}"], 2, "is given twice"),
         (["{test}", "-o", "{other}"], 5, "is there and is no CSV of predictions"),
         (["{test}", "--resamples", "10"], 2, "10 is not in the range"),
+        (["{test}", "--f-beta", "nan"], 2, "'nan' is no number"),
+        (["{test}", "--f-beta", "1e200"], 2, "is not in the range"),
         (["absent.csv"], 3, "absent.csv: cannot be read: No such file or directory"),
         (["{test}", "--groups", "patient"], 3, "has no column 'patient'"),
         (["{test}", "--prior-correct", "absent"], 1, "not a tree that rebalance made"),

@@ -151,6 +151,16 @@ def test_a_text_is_cut_in_its_middle(text: str, width: int, told: str) -> None:
     assert cut(text, width, io.TextIOWrapper(io.BytesIO(), "utf-8")) == told
 
 
+def test_names_that_would_be_cut_alike_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "18")
+    names = ["class", "one rather long name", "one rattle song name", "one rationing long name", "short"]
+    cells = [[name, "1"] for name in names]
+    shown = [line.split("  ")[0] for line in fitted_lines(cells, (), io.TextIOWrapper(io.BytesIO(), "utf-8"))]
+    assert len(set(shown)) == 5
+    assert any("…" in name and name.endswith("~2") for name in shown)
+    assert (shown[0], shown[4]) == ("class", "short")
+
+
 def test_a_cut_is_marked_by_what_can_be_shown() -> None:
     assert cut("Tomato_late_blight", 12, io.TextIOWrapper(io.BytesIO(), "ascii")) == "Tomat..light"
 

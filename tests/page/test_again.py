@@ -2,10 +2,12 @@
 
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from rebalance.dataset import to_text
 from rebalance.page.again import command_again
 from rebalance.page.tally import tallied
 from rebalance.storage.manifest import read_manifest
@@ -43,6 +45,12 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, lines in tables.items():
         (root / name).write_text("\n".join(lines) + "\n")
     (root / "own.toml").write_text(OWN)
+    (root / "odd.toml").write_text(
+        '[augment]\nrotation_range = 3\n[augment.class."del\\u007f\\u0085😀"]\nshear_range = 9\n'
+    )
+    for class_name in ("MY CAT", "A>B", "bad\udcff", "del\x7f\x85😀"):
+        for number in range(3):
+            write_image(root / "loud" / "TRAIN IN" / class_name / f"{number}X.png", number)
     return root
 
 
@@ -65,6 +73,11 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "augment src --group-by ^(.)",
         "augment src --group-by groups.csv",
         "augment list.csv --images src --column path=file --write list -s 12",
+        "augment loud -s 'MY CAT=6' -s 'A>B=4' --split 'TRAIN IN' --group-by '^(.*/)[0-9]?X'",
+        "augment loud -s $'bad\udcff=5' --split 'TRAIN IN'",
+        "augment src --rotation-range 3.14159265358979 --zoom-range 0.123456789012345",
+        "augment src --cap 3 --cap-method diverse --embedder pixels --similarity 0.98765432101",
+        "augment loud --split 'TRAIN IN' --config odd.toml",
         "augment src --crop-range 0.5 0.9 --gaussian-noise 3,5 --random-erasing 0.1 0.2 --erasing-fill constant",
         "augment src --channel-shift-range 20 --vertical-flip --fill-mode constant --crop-box 0.1,0.1,0.9,0.9",
         "augment src --gaussian-blur 1 --rotation-range 10 --fill-mode median",
@@ -91,7 +104,7 @@ def test_the_command_of_a_manifest_makes_it_again(
 ) -> None:
     monkeypatch.chdir(here)
     arguments = given.replace(" ; ", " ';' ").replace("^(.)", "'^(.)'")
-    words = shlex.split(arguments)
+    words = [word.removeprefix("$") if "\udcff" in word else word for word in shlex.split(arguments)]
     assert run(*words, "-o", tmp_path / "first", "-q").code == 0
     told = _told(tmp_path / "first")
     settings, _, command = told.rpartition("END\n")
@@ -99,10 +112,11 @@ def test_the_command_of_a_manifest_makes_it_again(
         (here / "settings.toml").write_text(settings.split("\n", 1)[1])
     stands_for = {
         "SOURCE": words[1], "LIST.csv": words[1], "GROUPS.csv": "groups.csv", "OUTPUT": str(tmp_path / "again"),
-        "LABELS.csv": "tags.csv" if "tags.csv" in given else "labels.csv",
+        "LABELS.csv": "tags.csv" if "tags.csv" in given else "labels.csv", "ROOT": "src",
     }  # fmt: skip
-    again = [stands_for.get(word, word) for word in shlex.split(command)[1:]]
-    beside = [part for name in ("--images", "--exclude") if name in words for part in words[words.index(name) :][:2]]
+    printed = subprocess.run(["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True).stdout
+    again = [stands_for.get(word, word) for word in map(to_text, printed.split(b"\0")[1:-1])]
+    beside = words[words.index("--exclude") :][:2] if "--exclude" in words else []
     ran = run(*again, *beside, "-q")
     assert ran.code == 0, ran.err
     assert manifest_head(tmp_path / "again") == manifest_head(tmp_path / "first")

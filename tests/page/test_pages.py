@@ -1,5 +1,7 @@
 """Pages as files: what they tell, that nothing in a name is markup, and how large they get."""
 
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -215,3 +217,47 @@ def test_inspect_shows_what_looks_odd(run: Run, make_tree: MakeTree, tmp_path: P
     assert "1 classes of a single image: 'dog'" in seen.text
     assert "1 images cannot be used, 'cat/bad.png' first" in seen.text
     assert "Advice" in seen.text
+
+
+def test_pictures_that_are_not_there_are_told_and_a_source_that_is_none_is_refused(
+    run: Run, source: Path, tmp_path: Path
+) -> None:
+    output, page = tmp_path / "out", tmp_path / "page.html"
+    assert run("undersample", source, "-o", output, "-s", "2", "-q").code == 0
+    for wrong in (tmp_path / "absent", output / "rebalance.jsonl"):
+        ran = run("report", output, "-o", page, "--source", wrong)
+        assert (ran.code, ran.out) == (3, "")
+        assert "is no folder that is there" in ran.err
+    (tmp_path / "other").mkdir()
+    ran = run("report", output, "-o", page, "--source", tmp_path / "other")
+    assert ran.code == 0
+    assert "note: 7 pictures are not there to be shown, 'cat/" in ran.err
+    assert run("report", output, "-o", page).err == ""
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"command": "augment]\nEND\ntouch /tmp/evil\n["},
+        {"sampling_strategy": "1/0"},
+        {"rendering": {"originals": "keep"}},
+        {"recipe": None},
+    ],
+)
+def test_a_manifest_that_was_sealed_by_someone_else_ends_in_a_line(
+    run: Run, source: Path, tmp_path: Path, edited: dict[str, object]
+) -> None:
+    output, page = tmp_path / "out", tmp_path / "page.html"
+    assert run("augment", source, "-o", output, "-q").code == 0
+    manifest = output / "rebalance.jsonl"
+    first, rest = manifest.read_bytes().split(b"\n", 1)
+    head = json.loads(first)
+    del head["head_sha256"]
+    head["request"] |= edited
+    content = json.dumps(head, separators=(",", ":")).encode().removesuffix(b"}")
+    seal = hashlib.sha256(content).hexdigest()
+    manifest.write_bytes(content + f',"head_sha256":"{seal}"}}\n'.encode() + rest)
+    ran = run("report", output, "-o", page)
+    assert (ran.code, ran.out) == (1, "")
+    assert "its request is " in ran.err
+    assert not page.exists()
