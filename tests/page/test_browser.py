@@ -15,8 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-from rebalance.cli.main import run as run_program
-from tests.conftest import write_image
+from tests.conftest import start, write_image
 
 NAMES = ("<img src=x onerror=alert(1)>", '"><svg onload=alert(2)>', "cat", "dog", "Émile")
 FLAGS = (
@@ -50,7 +49,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
             write_image(root / "source" / name / f"{copy}{name}.png", 20 * number + copy, size=(160, 120))
     report = root / "report.html"
     arguments = ["augment", root / "source", "-o", root / "out", "-s", "sqrt", "-q", "--report", report]
-    assert run_program([str(argument) for argument in arguments]) == 0
+    started = start(*arguments)
+    _, remarks = started.communicate(timeout=60)
+    assert started.returncode == 0, remarks
     return report.as_uri()
 
 
