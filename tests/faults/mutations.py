@@ -162,7 +162,7 @@ MUTATIONS = (
     ),
     Mutation(
         "controls reach no terminal", "cli/report.py",
-        "return name.translate(_CONTROLS).encode(\"utf-8\", \"backslashreplace\").decode()",
+        "return name.translate(_SHOWN).encode(\"utf-8\", \"backslashreplace\").decode()",
         "return name.encode(\"utf-8\", \"backslashreplace\").decode()", "test_names.py -k terminal",
     ),
     Mutation(
