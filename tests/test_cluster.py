@@ -136,6 +136,19 @@ def n_staged(place: Path, output: str) -> int:
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
+def end_by(victim: Callable[[], "subprocess.Popen[bytes]"], machines: Machines, place: Path, output: str) -> str:
+    """Let a run with one worker end since someone is killed in its midst, and nothing stand; return what it says."""
+    machines.add_worker(SLOW)
+    machines.wait(1)
+    started = program(place, "augment", "source", "-o", output, *on(machines), patch=PATIENT)
+    until(lambda: n_staged(Path(output).parent, "out") > 20)
+    kill(victim())
+    code, err = ended(started)
+    assert code == 8, err
+    assert not Path(output).exists()
+    return err
+
+
 @pytest.mark.parametrize("victim", ["nobody", "one worker"])
 def test_the_tree_is_that_of_local_workers_even_where_one_is_killed(
     machines: Machines, place: Path, tmp_path: Path, victim: str
@@ -167,16 +180,9 @@ def test_other_commands_are_done_there_too(machines: Machines, place: Path, tmp_
 def test_where_all_workers_are_gone_the_run_ends_and_is_resumed(
     machines: Machines, place: Path, tmp_path: Path
 ) -> None:
-    machines.add_worker(SLOW)
-    machines.wait(1)
     output = str(tmp_path / "out")
-    started = program(place, "augment", "source", "-o", output, *on(machines), patch=PATIENT)
-    until(lambda: n_staged(tmp_path, "out") > 20)
-    kill(machines.workers[0])
-    code, err = ended(started)
-    assert code == 8, err
+    err = end_by(lambda: machines.workers[0], machines, place, output)
     assert "no worker has been there for 2 s; start some, and run again to resume" in err
-    assert not Path(output).exists()
     code, err = ended(program(place, "augment", "source", "-o", output))
     assert code == 0, err
     assert "reused " in err
@@ -186,17 +192,10 @@ def test_where_all_workers_are_gone_the_run_ends_and_is_resumed(
 def test_where_the_scheduler_is_gone_the_run_ends_and_is_resumed(
     machines: Machines, place: Path, tmp_path: Path
 ) -> None:
-    machines.add_worker(SLOW)
-    machines.wait(1)
     output = str(tmp_path / "out")
-    started = program(place, "augment", "source", "-o", output, *on(machines), patch=PATIENT)
-    until(lambda: n_staged(tmp_path, "out") > 20)
-    kill(machines.scheduler)
-    code, err = ended(started)
-    assert code == 8, err
+    err = end_by(lambda: machines.scheduler, machines, place, output)
     assert len(err.strip().splitlines()[-1].split("rebalance: error: ")) == 2
     assert "Traceback" not in err
-    assert not Path(output).exists()
     code, err = ended(program(place, "augment", "source", "-o", output))
     assert code == 0, err
     assert digest_of(Path(output)) == digest_of(place / "serial")

@@ -1,12 +1,13 @@
 """The kill sweep: SIGKILL at every call that changes the disk, of a whole run or of one process, then once more."""
 
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.faults.conftest import Tally
-from tests.faults.faults import Fault, WarmProgram
+from tests.faults.faults import Ended, Fault, WarmProgram
 from tests.faults.scenarios import SCENARIOS, SLOW, Scenario, Stage
 
 _ONE = ("kill first", "kill one")
@@ -17,21 +18,30 @@ _CASES = [
 ]
 
 
+def each_kill(
+    stage: Stage, *more: str, who: str = "kill all", before: Callable[[], object] = lambda: None
+) -> Iterator[tuple[int, Ended]]:
+    """Run a scenario again and again, after what comes before it, killed at one call later each time."""
+    for at in count(1):
+        stage.reset()
+        before()
+        ended = stage.run(Fault(at, action=who), *more)
+        if not ended.n_fired:
+            break
+        yield at, ended
+    assert at > 5
+
+
 @pytest.mark.threat(54)
 @pytest.mark.parametrize(("scenario", "who"), _CASES, ids=[f"{scenario.name}-{who}" for scenario, who in _CASES])
 def test_a_run_that_is_killed_at_any_call_is_resumed_to_the_same_tree(
     program: WarmProgram, room: Path, tally: Tally, scenario: Scenario, who: str
 ) -> None:
     stage = Stage(program, room, scenario)
-    for at in count(1):
-        stage.reset()
-        ended = stage.run(Fault(at, action=who))
-        if not ended.n_fired:
-            break
+    for _, ended in each_kill(stage, who=who):
         tally("points killed")
         stage.check_killed(ended)
         stage.check_resumed(stage.run())
-    assert at > 5
 
 
 @pytest.mark.threat(54)
@@ -63,16 +73,10 @@ def test_so_is_a_resumed_run_that_is_killed_at_any_call(
     stage = Stage(program, room, scenario)
     stage.reset()
     first = Fault(round(share * stage.run(Fault()).n_calls), action="kill all")
-    for at in count(1):
-        stage.reset()
-        stage.run(first)
-        ended = stage.run(Fault(at, action="kill all"))
-        if not ended.n_fired:
-            break
+    for _, ended in each_kill(stage, before=lambda: stage.run(first)):
         tally("points killed in a resumed run")
         stage.check_killed(ended)
         stage.check_resumed(stage.run())
-    assert at > 5
 
 
 @pytest.mark.threat(54)
@@ -80,18 +84,13 @@ def test_shards_that_are_killed_at_any_call_are_run_again_or_made_up_for(
     program: WarmProgram, room: Path, tally: Tally
 ) -> None:
     stage = Stage(program, room, SCENARIOS[0])
-    for at in count(1):
-        stage.reset()
-        ended = stage.run(Fault(at, action="kill all"), "--shard", "1/2")
-        if not ended.n_fired:
-            break
+    for at, _ in each_kill(stage, "--shard", "1/2"):
         tally("points killed in a shard")
         assert stage.run(None, "--shard", "2/2").code == 0
         assert not stage.output.exists()
         if at % 2:
             assert stage.run(None, "--shard", "1/2").code == 0
         stage.check_resumed(stage.run())
-    assert at > 5
 
 
 @pytest.mark.threat(54)
@@ -99,14 +98,12 @@ def test_a_run_that_is_killed_while_it_takes_over_from_shards_is_resumed(
     program: WarmProgram, room: Path, tally: Tally
 ) -> None:
     stage = Stage(program, room, SCENARIOS[0])
-    for at in count(1):
-        stage.reset()
+
+    def stage_shares() -> None:
         for shard in ("1/2", "2/2"):
             assert stage.run(None, "--shard", shard).code == 0
-        ended = stage.run(Fault(at, action="kill all"))
-        if not ended.n_fired:
-            break
+
+    for _, ended in each_kill(stage, before=stage_shares):
         tally("points killed while shards are gathered")
         stage.check_killed(ended)
         stage.check_resumed(stage.run())
-    assert at > 5
