@@ -12,14 +12,8 @@ from rebalance.cli.asked import is_on_command_line
 from rebalance.cli.option_types import Between, Names, Path
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.report import tell
-from rebalance.cli.score_report import (
-    Scored,
-    compared,
-    print_comparison,
-    print_score,
-    score_remarks,
-    scored_of,
-)
+from rebalance.cli.score_comparison import compared, print_comparison
+from rebalance.cli.score_report import Scored, print_score, score_remarks, scored_of
 from rebalance.cli.scored import decide, read_all, settings_asked
 from rebalance.cli.side_files import check_distinct, check_picture
 from rebalance.dataset import to_bytes

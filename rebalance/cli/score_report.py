@@ -1,10 +1,11 @@
-"""What `score` prints: the measures with their intervals, or what is better about one way than about another."""
+"""What `score` prints of one way: the measures with their intervals, and what was done to the predictions."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table
+from rebalance.cli.score_differences import as_row, judged, number, print_differences
 from rebalance.cli.scored import Decided, Runs
 from rebalance.scoring.titles import title_of
 
@@ -18,7 +19,6 @@ _SHOWN = ("precision", "recall", "specificity", "f1", "average_precision")
 _AGAINST_THE_REST = (
     "geometric_mean", "index_balanced_accuracy", "optimized_precision", "adjusted_geometric_mean"
 )  # fmt: skip
-_MODELS = "one run a side: the intervals are for these two models, not for the two ways of making them"
 
 
 class Scored(NamedTuple):
@@ -31,15 +31,6 @@ class Scored(NamedTuple):
     judging: "Judging"
 
 
-class Compared(NamedTuple):
-    """Two ways and what differs."""
-
-    first: Runs
-    second: Runs
-    differences: "Sequence[Difference]"
-    judging: "Judging"
-
-
 def scored_of(decided: Decided, judging: "Judging") -> Scored:
     """Measure predictions, and what was gained by what was done to them."""
     from rebalance.scoring.scores import compare, score  # noqa: PLC0415  with what it imports, nothing for --help
@@ -47,13 +38,6 @@ def scored_of(decided: Decided, judging: "Judging") -> Scored:
     found = score(decided.runs, judging)
     is_changed = decided.runs is not decided.as_read
     return Scored(decided, found, list(compare(decided.as_read, decided.runs, judging)) if is_changed else [], judging)
-
-
-def compared(first: Runs, second: Runs, judging: "Judging") -> Compared:
-    """Compare two ways."""
-    from rebalance.scoring.scores import compare  # noqa: PLC0415  the same
-
-    return Compared(first, second, list(compare(first, second, judging)), judging)
 
 
 def score_remarks(scored: Scored) -> Iterator[str]:
@@ -87,7 +71,7 @@ def _report(scored: Scored) -> dict[str, Any]:
         "schema": 1,
         "predictions": [run.told for run in decided.as_read],
         "n_images": len(decided.runs[0].paths),
-        **_judged(scored.judging, decided.runs),
+        **judged(scored.judging, decided.runs),
         "overall": {name: _as_json(estimate) for name, estimate in score.overall.items()},
         "classes": [
             {
@@ -102,25 +86,7 @@ def _report(scored: Scored) -> dict[str, Any]:
         "confusion": score.confusion.tolist(),
         **({"prior_ratios": dict(decided.ratios)} if decided.ratios else {}),
         **_thresholds(decided),
-        **({"changes": [_difference(one) for one in scored.changes]} if scored.changes else {}),
-    }
-
-
-def _judged(judging: "Judging", runs: Runs) -> dict[str, Any]:
-    """Return how the intervals came about."""
-    settings, resampling = judging.settings, judging.resampling
-    weights = settings.class_weights
-    return {
-        "intervals": {
-            "level": 0.95,
-            "resamples": resampling.n_resamples,
-            "seed": resampling.seed,
-            "drawn": "images" if runs[0].groups is None else "groups",
-        },
-        "f_beta": settings.f_beta,
-        "alpha": settings.alpha,
-        "correction": settings.correction,
-        **({"class_weights": dict(zip(runs[0].names, weights, strict=True))} if weights is not None else {}),
+        **({"changes": [as_row(one) for one in scored.changes]} if scored.changes else {}),
     }
 
 
@@ -129,29 +95,12 @@ def _thresholds(decided: Decided) -> dict[str, Any]:
         return {}
     tuned = decided.tuned
     thresholds = dict(zip(decided.runs[0].names, tuned.thresholds.tolist(), strict=True))
-    told = {"before": _number(tuned.before), "held_out": _number(tuned.held_out)}
+    told = {"before": number(tuned.before), "held_out": number(tuned.held_out)}
     return {"thresholds": thresholds, "power_of_shares": tuned.power, "on_validation": told}
 
 
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _as_json(estimate: "Estimate") -> dict[str, float | None]:
-    return {name: _number(value) for name, value in estimate._asdict().items()}
-
-
-def _difference(one: "Difference") -> dict[str, Any]:
-    return {
-        "measure": one.measure,
-        "class": one.class_name,
-        "first": _number(one.first),
-        "second": _number(one.second),
-        "difference": _number(one.difference.value),
-        "low": _number(one.difference.low),
-        "high": _number(one.difference.high),
-        "verdict": one.verdict,
-    }
+    return {name: number(value) for name, value in estimate._asdict().items()}
 
 
 def _rows(scored: Scored) -> Iterator[list[Any]]:
@@ -214,26 +163,7 @@ def _print_changes(scored: Scored) -> None:
         before, after = (f"{value:.3f}" if math.isfinite(value) else "-" for value in decided.tuned[2:4])
         emit(f"on held-out fifths of the validation data: {before} -> {after}")
     if scored.changes:
-        _print_differences(scored.changes, ("as read", "now"), scored.judging)
-
-
-def _print_differences(differences: "Sequence[Difference]", sides: tuple[str, str], judging: "Judging") -> None:
-    rows = (
-        [
-            title_of(one.measure, judging.settings.f_beta) + (f" of {one.class_name}" if one.class_name else ""),
-            f"{one.first:.3f}",
-            f"{one.second:.3f}",
-            *_told_difference(one.difference),
-            one.verdict,
-        ]
-        for one in differences
-    )
-    print_table(("measure", *sides, "difference", "95 % interval", ""), rows)
-
-
-def _told_difference(difference: "Estimate") -> tuple[str, str]:
-    value, low, high = (f"{number:+.3f}".replace("-0.000", "+0.000") for number in difference)
-    return value, f"{low} to {high}"
+        print_differences(scored.changes, ("as read", "now"), scored.judging)
 
 
 _WITH_INTERVAL = ("precision", "recall", "f1", "average_precision")
@@ -264,40 +194,3 @@ def _told_judging(judging: "Judging", runs: Runs, n_classes: int) -> str:
         f"{len(runs[0].paths)} images of {n_classes} classes{several}; intervals by {judging.resampling.n_resamples} "
         f"resamples of {drawn}{' and of runs' if len(runs) > 1 else ''}{', of shares by Wilson' if is_wilson else ''}"
     )
-
-
-def print_comparison(found: Compared, report_format: str) -> None:
-    """Print what is better about the second way."""
-    if report_format == "json":
-        print_json(
-            {
-                "schema": 1,
-                "first": [run.told for run in found.first],
-                "second": [run.told for run in found.second],
-                "n_images": len(found.first[0].paths),
-                "intervals_are_for": "models" if _is_of_models(found) else "ways",
-                **_judged(found.judging, found.first),
-                "differences": [_difference(one) for one in found.differences],
-            }
-        )
-        return
-    if report_format == "csv":
-        rows: list[Mapping[str, Any]] = [_difference(one) for one in found.differences]
-        print_csv(tuple(rows[0]), [tuple(row.values()) for row in rows])
-        return
-    _print_differences(found.differences, ("first", "second"), found.judging)
-    drawn = "images" if found.first[0].groups is None else "groups"
-    emit(
-        f"{len(found.first[0].paths)} images; runs: {len(found.first)} against {len(found.second)}; intervals by "
-        f"{found.judging.resampling.n_resamples} resamples of {drawn} and runs, the same images on both sides"
-    )
-    answer = next(one for one in found.differences if one.measure == "balanced_accuracy")
-    difference, interval = _told_difference(answer.difference)
-    emit(f"did it help? balanced accuracy {difference} ({interval}): {answer.verdict}")
-    if _is_of_models(found):
-        emit(_MODELS)
-
-
-def _is_of_models(found: Compared) -> bool:
-    """Return whether nothing is known of how runs of the same way differ."""
-    return len(found.first) == 1 or len(found.second) == 1
