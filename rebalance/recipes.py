@@ -58,6 +58,11 @@ def draw_values(recipe: Recipe, seed: int, path: str, copy_number: int, attempt:
     }
 
 
+def told_recipe(recipe: Recipe) -> str:
+    """Return what is drawn, in a line."""
+    return ", ".join(f"{key} {value}" for key, value in recipe.items()) or "nothing drawn"
+
+
 def told_values(values: Mapping[str, float | bool]) -> list[str]:
     """Return drawn values in words, what is left as it is aside."""
     return [

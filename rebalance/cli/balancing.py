@@ -18,7 +18,7 @@ from rebalance.cli.leakage import check_leakage
 from rebalance.cli.page import check_page_asked, write_page_asked
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, group_remarks, plan_remarks
-from rebalance.cli.report import StdoutError, print_plan, print_summary, say
+from rebalance.cli.report import StdoutError, print_plan, print_summary, say, tell
 from rebalance.cli.sharding import check_shard, tell_share
 from rebalance.cli.signals import ignore_signals
 from rebalance.cli.sources import Source, files_read, hold_out_asked, open_source
@@ -64,19 +64,9 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     if source is None or (output is None and not given["dry_run"]):
         raise UsageError(f"{'SOURCE is' if source is None else '-o OUTPUT is'} missing; see --help")
     started = time.monotonic()
-    if given["write"] == "list":
-        check_list_options(given)
-    check_shard(given, is_looking=balancing.is_looking)
     output = output and located(output)
-    opened = balancing.opened or open_source(source, given)
-    raise_problems(opened.dataset)
-    check_leakage(opened, given, output)
-    opened = hold_out_asked(opened, given)
-    if given["write"] == "list":
-        check_listable(opened.dataset)
+    opened = _open(source, output, given, balancing)
     dataset = opened.dataset
-    balancing.check(dataset)
-    check_page_asked(given["report"], [dataset.root, *([output] if output else [])], is_dry_run=given["dry_run"])
     is_there = output is not None and check_output(dataset, output, files_read(source, given))
     seen = look(dataset, given, is_looking=balancing.is_looking)
     visible = balancing.visible(seen)
@@ -85,17 +75,44 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
     plan_all = partial(_plan, planned, dataset, given["write"])
     planner = _planning_once(lambda unusable: balancing.written(plan_all(unusable), seen))
     plan = planner(seen.unusable)
-    _say_remarks(plan, dataset, balancing, given)
+    remarks = balancing.remarks(plan, dataset), dataset_remarks(dataset), plan_remarks(plan), group_remarks(plan)
+    tell(given, chain.from_iterable(remarks))
     if given["dry_run"] or output is None:
         print_plan(plan, given["format"])
         return 0
     if is_there and _is_up_to_date(output, plan, dataset, given):
         remove_leftovers(to_bytes(output))
         outcome = _tell_standing(planner, output, given)
-        balancing.afterwards(outcome.plan, dataset, seen)
-        write_page_asked(given["report"], output, dataset.root)
-        return 0
-    run_options = RunOptions(
+    else:
+        outcome = _execute(planner, opened, output, _run_options(seen, visible, given), given)
+        if given["shard"] is not None:
+            tell_share(outcome, given["shard"], given)
+            return 0
+        _tell(outcome, output, given, time.monotonic() - started)
+    balancing.afterwards(outcome.plan, dataset, seen)
+    write_page_asked(given["report"], output, dataset.root)
+    return 0
+
+
+def _open(source: str, output: str | None, given: Given, balancing: Balancing) -> Source:
+    """Return what is balanced, once all is checked that can be before any picture is looked at."""
+    if given["write"] == "list":
+        check_list_options(given)
+    check_shard(given, is_looking=balancing.is_looking)
+    opened = balancing.opened or open_source(source, given)
+    raise_problems(opened.dataset)
+    check_leakage(opened, given, output)
+    opened = hold_out_asked(opened, given)
+    if given["write"] == "list":
+        check_listable(opened.dataset)
+    balancing.check(opened.dataset)
+    trees = [opened.dataset.root, *([output] if output else [])]
+    check_page_asked(given["report"], trees, is_dry_run=given["dry_run"])
+    return opened
+
+
+def _run_options(seen: Look, visible: Any, given: Given) -> RunOptions:
+    return RunOptions(
         n_workers=options.n_workers(given),
         link=given["link"],
         is_overwriting=given["overwrite"],
@@ -103,28 +120,12 @@ def balance(source: str | None, output: str | None, given: Given, balancing: Bal
         visible=visible,
         shard=given["shard"],
     )
-    outcome = _execute(planner, opened, output, run_options, given)
-    if run_options.shard is not None:
-        tell_share(outcome, run_options.shard, given)
-        return 0
-    _tell(outcome, output, given, time.monotonic() - started)
-    balancing.afterwards(outcome.plan, dataset, seen)
-    write_page_asked(given["report"], output, dataset.root)
-    return 0
 
 
 def _plan(planner: Planner, dataset: Dataset, write: str, unusable: Mapping[str, Unusable]) -> Plan:
     """Plan what is balanced, and beside it what is carried over."""
     plan = with_carried(planner(unusable), dataset, unusable)
     return as_list(plan) if write == "list" else plan
-
-
-def _say_remarks(plan: Plan, dataset: Dataset, balancing: Balancing, given: Given) -> None:
-    if given["quiet"]:
-        return
-    remarks = balancing.remarks(plan, dataset), dataset_remarks(dataset), plan_remarks(plan), group_remarks(plan)
-    for remark in chain.from_iterable(remarks):
-        say(remark)
 
 
 def _planning_once(planner: Planner) -> Planner:
@@ -144,8 +145,7 @@ def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> b
 
     difference = find_difference(to_bytes(output), request_of(plan, dataset), dataset)
     if difference is None:
-        if not given["quiet"]:
-            say(f"{output}: up to date, nothing to do")
+        tell(given, [f"{output}: up to date, nothing to do"])
         return True
     if not given["overwrite"]:
         raise OutputRefusedError(

@@ -1,6 +1,7 @@
 """`rebalance inspect`: what a tree holds, how lopsided it is, what is odd about it."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ from rebalance.cli.option_types import POSITIVE, Path
 from rebalance.cli.page import check_page_asked, page_option
 from rebalance.cli.progress import progress_bar
 from rebalance.cli.remarks import dataset_remarks, told_leak, told_leaks, told_unread
-from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say
+from rebalance.cli.report import displayed, emit, print_csv, print_json, print_table, say, tell
 from rebalance.cli.sources import open_source
 from rebalance.cli.weighting import (
     check_exports,
@@ -87,9 +88,7 @@ def inspect(source: str, **given: Any) -> int:
     report |= found | _all_bad(report, {"bad_images": unusable} if _is_looking(given) else {})
     _print(report, given)
     _write_page(report, opened.dataset, given)
-    if not given["quiet"]:
-        for remark in (*dataset_remarks(opened.dataset), *weight_remarks(opened.dataset.class_counts, given)):
-            say(remark)
+    tell(given, chain(dataset_remarks(opened.dataset), weight_remarks(opened.dataset.class_counts, given)))
     if not (code := _exit_code(opened.dataset, report, given)):
         export_weights(opened.dataset, seen, given)
     return code

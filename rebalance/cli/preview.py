@@ -8,14 +8,13 @@ import click
 from rebalance.cli import options
 from rebalance.cli.asked import class_recipes_asked
 from rebalance.cli.option_types import Path
-from rebalance.cli.remarks import told_recipe
 from rebalance.cli.report import displayed, emit
 from rebalance.cli.side_files import check_picture
 from rebalance.dataset import Dataset, ImageFile
 from rebalance.errors import UsageError, did_you_mean
 from rebalance.images.choice import choose_engine
 from rebalance.plan import SOURCE_LIKE
-from rebalance.recipes import make_recipe
+from rebalance.recipes import make_recipe, told_recipe
 from rebalance.storage.scan import raise_problems, scan
 from rebalance.storage.single import replace_file
 

@@ -7,9 +7,10 @@ from typing import Any
 from rebalance.cli.report import class_rows
 from rebalance.dataset import Dataset, Leak
 from rebalance.plan import Plan
-from rebalance.planning.augment import MANY_COPIES
+from rebalance.planning.augment import MANY_COPIES, UNEVEN
 from rebalance.planning.groups import count_groups, has_groups
 from rebalance.planning.naming import all_differ, all_portable, is_portable, look_alikes
+from rebalance.recipes import told_recipe
 from rebalance.storage.manifest import NAME as MANIFEST_NAME
 
 _SHOWN = 3
@@ -62,11 +63,6 @@ def told_settings(plan: Plan) -> str:
     classes = f"; {n_own} {'class' if n_own == 1 else 'classes'} with other settings" if n_own else ""
     engine, originals = request["rendering"]["engine"], request["rendering"]["originals"]
     return f"seed {request['seed']}, engine {engine}, originals {originals}; {told_recipe(request['recipe'])}{classes}"
-
-
-def told_recipe(recipe: Mapping[str, Any]) -> str:
-    """Return what is drawn, in a line."""
-    return ", ".join(f"{key} {value}" for key, value in recipe.items()) or "nothing drawn"
 
 
 _ORDINARY = {"fill_mode": "reflect", "cval": 0, "erasing_fill": "noise"}
@@ -172,7 +168,7 @@ def plan_remarks(plan: Plan) -> Iterator[str]:
                 f"warning: class {target.class_name!r}: {target.n_current} sources -> {target.n_target} files, "
                 f"{plan.most_copies[target.class_name]} copies of one image: copies multiply pictures, not information"
             )
-    if shares and max(shares) - min(shares) > 0.5:
+    if shares and max(shares) - min(shares) > UNEVEN:
         yield (
             f"note: {min(shares):.0%} to {max(shares):.0%} of a class is generated: a network may learn what generated "
             "files look like instead of the class: see `rebalance audit`, or augment all classes alike while training"

@@ -13,7 +13,6 @@ from rebalance.page.html import START, render
 from rebalance.page.inspected import page_of_labels, page_of_source
 from rebalance.page.pictures import Gallery, at_hand, thinned
 from rebalance.page.written import page_of_output
-from rebalance.plan import MAX_PIXELS
 from rebalance.storage.manifest import read_manifest
 from rebalance.storage.output import check_side_file
 from rebalance.storage.single import replace_file
@@ -51,10 +50,10 @@ def write_labels_page(
     write_page(path, page_of_labels(report, labels, dataset, titles, name), {"source": dataset.root})
 
 
-def write_page(path: str, page: Page, trees: Mapping[str, str], max_pixels: int = MAX_PIXELS) -> Gallery:
+def write_page(path: str, page: Page, trees: Mapping[str, str]) -> Gallery:
     """Write a page, with the pictures of the trees that are there; return what has shown them."""
     albums = thinned(at_hand(page.albums, trees))
     n_pictures = sum(len(strip.pictures) for album in albums for strip in album.strips)
-    gallery = Gallery(trees, n_pictures, max_pixels)
+    gallery = Gallery(trees, n_pictures)
     replace_file(path, render(replace(page, albums=tuple(albums)), gallery.show))
     return gallery

@@ -52,9 +52,9 @@ def thinned(albums: Sequence[Album]) -> list[Album]:
 class Gallery:
     """What shows pictures until there is no more room."""
 
-    def __init__(self, trees: Trees, n_pictures: int, max_pixels: int) -> None:
+    def __init__(self, trees: Trees, n_pictures: int) -> None:
         """Take how many are to be shown."""
-        self.trees, self.max_pixels = trees, max_pixels
+        self.trees = trees
         self.side = next((side for most, side in _SIDES if n_pictures <= most), _LEAST_SIDE)
         self.n_bytes = 0
         self.unread: list[Picture] = []
@@ -65,9 +65,7 @@ class Gallery:
         if self.n_bytes > _MOST_BYTES:
             return None
         try:
-            data = render_thumbnail(
-                read_file(to_bytes(self.trees[picture.tree]), picture.path), self.side, self.max_pixels
-            )
+            data = render_thumbnail(read_file(to_bytes(self.trees[picture.tree]), picture.path), self.side)
         except OSError:
             self.unread.append(picture)
             return None

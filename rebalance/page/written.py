@@ -7,13 +7,13 @@ from rebalance.errors import ManifestError, listed
 from rebalance.page.again import command_again
 from rebalance.page.content import Album, Page, Row, Section
 from rebalance.page.tally import Tally, Told, tallied
-from rebalance.planning.augment import MANY_COPIES
+from rebalance.planning.augment import MANY_COPIES, UNEVEN
+from rebalance.recipes import told_recipe
 from rebalance.storage.manifest import Manifest
 from rebalance.storage.names import decode_name
 
 _MOSTLY = 0.95
 """The share of generated files from which a class is little else."""
-_UNEVEN = 0.5
 _N_NAMED = 5
 
 
@@ -119,7 +119,7 @@ def _warnings(counted: Sequence[Counted], head: Mapping[str, Any]) -> Iterator[s
             f"{_classes(many)} made with more than {MANY_COPIES} copies of one image, which multiply pictures, not "
             f"information: {listed(many, _N_NAMED)}"
         )
-    if shares and max(shares.values()) - min(shares.values()) > _UNEVEN:
+    if shares and max(shares.values()) - min(shares.values()) > UNEVEN:
         yield (
             f"{min(shares.values()):.0%} to {max(shares.values()):.0%} of a class is generated: a network may learn "
             "what generated files look like instead of the class; rebalance audit measures that"
@@ -148,9 +148,9 @@ def _facts(head: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     request = head["request"]
     yield "seed", str(request["seed"])
     if recipe := request.get("recipe"):
-        yield "drawn", ", ".join(f"{key} {value}" for key, value in recipe.items())
+        yield "drawn", told_recipe(recipe)
     for name, own in request.get("class_recipes", {}).items():
-        yield f"drawn for {name}", ", ".join(f"{key} {value}" for key, value in own.items()) or "nothing"
+        yield f"drawn for {name}", told_recipe(own) if own else "nothing"
     if request["command"] != "undersample":
         yield "originals", request["rendering"]["originals"]
     yield "engine", head["engine"]

@@ -25,6 +25,8 @@ MAX_COPIES = 100
 """Copies of one source above which a plan is refused unless `--max-copies` allows them."""
 MANY_COPIES = 20
 """Copies of one source above which a plan warns."""
+UNEVEN = 0.5
+"""How far apart the generated shares of classes may be before someone is warned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def test_pictures_end_where_there_is_no_more_room(tmp_path: Path) -> None:
     from rebalance.page.pictures import Gallery  # noqa: PLC0415
 
     write_image(tmp_path / "a.png", 1, size=(700, 700))
-    gallery = Gallery({"output": str(tmp_path)}, 600, 10**9)
+    gallery = Gallery({"output": str(tmp_path)}, 600)
     addresses = [gallery.show(Picture("output", "a.png")) for _ in range(600)]
     assert sum(len(address) for address in addresses if address) < 3_700_000
     assert addresses[0] is not None
