@@ -1,6 +1,5 @@
 """Which files of a tree an audit looks at: some of each class, what of them is generated, and of what."""
 
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,11 +7,10 @@ from heapq import heappush, heappushpop
 from typing import NamedTuple
 
 from rebalance.dataset import to_bytes
-from rebalance.errors import SourceTreeError
 from rebalance.planning.selection import selection_key
 from rebalance.storage.manifest import Manifest, has_manifest, read_manifest
 from rebalance.storage.request import Request
-from rebalance.storage.scan import scan
+from rebalance.storage.scan import check_folder, scan
 
 _MOST_FILES, _MOST_CLASSES = 12_000, 50
 """What a minute is enough for."""
@@ -85,8 +83,8 @@ def read_audited(output: str, source: str | None, n_sampled: int, seed: int) -> 
     are those that the manifest names; without a manifest every file stands for itself, and SOURCE is scanned. Raises
     ManifestError where a manifest contradicts itself, SourceTreeError where there is no tree.
     """
-    if source is not None and not os.path.isdir(to_bytes(source)):
-        raise SourceTreeError(f"{source}: no such folder: --source is to be what OUTPUT was made from")
+    if source is not None:
+        check_folder(source)
     tree = _opened(output)
     counts = _counted(tree)
     classes = _spread(counts.made_shares())

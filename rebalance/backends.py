@@ -9,10 +9,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from typing import Protocol
+from typing import Any, Protocol
 
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -46,6 +46,28 @@ class Backend(Protocol):
 
     def prove(self, files: Sequence[bytes], /) -> None:
         """Raise WorkerError where a worker does not see files as this process does."""
+
+
+class InThisProcess:
+    """A backend for what no other process sees: everything is done at once where it is asked for."""
+
+    def executor(self, _n_workers: int, /) -> Executor:
+        """Return what runs functions."""
+        return _AtOnce()
+
+    def prove(self, files: Sequence[bytes], /) -> None:
+        """Do nothing: this process sees what it sees."""
+
+
+class _AtOnce(Executor):
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Run a function."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001  whoever waits for it raises it
+            future.set_exception(error)
+        return future
 
 
 class LostBatchError(Exception):

@@ -18,6 +18,7 @@ from rebalance.backends import LostBatchError, choose_backend
 from rebalance.dataset import to_text
 from rebalance.errors import UsageError, WorkerError
 from rebalance.images.codec import library_versions
+from rebalance.storage.transfer import read_start
 
 Result = TypeVar("Result")
 
@@ -63,22 +64,26 @@ def _versions() -> tuple[tuple[str, str], ...]:
 
 def _digest(path: bytes) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.sha256(file.read(_PROVED)).hexdigest()
+        return hashlib.sha256(read_start(path, _PROVED)).hexdigest()
     except OSError as error:
         return str(error.strerror)
 
 
-@cache
 def use_cluster(scheduler: str) -> int:
     """Let the workers of a scheduler do the work of this process from now on; return how much they do at once.
 
     Raises UsageError without Dask, WorkerError.
     """
-    cluster = Cluster(scheduler)
-    cluster.prove(())
+    cluster = _joined(scheduler)
     choose_backend(cluster)
     return cluster.n_threads
+
+
+@cache
+def _joined(scheduler: str) -> "Cluster":
+    cluster = Cluster(scheduler)
+    cluster.prove(())
+    return cluster
 
 
 class Cluster:

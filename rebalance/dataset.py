@@ -1,9 +1,10 @@
 """What a source tree holds: files, classes, and how lopsided they are."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self, overload
+from typing import NamedTuple, Protocol, Self, overload
 
 
 def to_bytes(path: str) -> bytes:
@@ -13,12 +14,34 @@ def to_bytes(path: str) -> bytes:
 
 def for_any_process(path: str | bytes) -> bytes:
     """Return a path as one means it who works in another folder."""
-    return os.path.join(os.getcwdb(), path if isinstance(path, bytes) else to_bytes(path))
+    path = path if isinstance(path, bytes) else to_bytes(path)
+    return path if is_address(path) else os.path.join(os.getcwdb(), path)
+
+
+def is_address(path: str | bytes) -> bool:
+    """Return whether a path is that of object storage, as `s3://bucket/prefix` is, and lies on no disk."""
+    return _ADDRESS.match(path if isinstance(path, bytes) else to_bytes(path)) is not None
+
+
+_ADDRESS = re.compile(rb"[a-z][a-z0-9+.-]+://+[^/]")
 
 
 def to_text(path: bytes) -> str:
     """Return a path as text; bytes that are not UTF-8 survive as lone surrogates."""
     return path.decode("utf-8", "surrogateescape")
+
+
+class Status(Protocol):
+    """What is known of a file that was not opened: of `os.stat_result` what is asked for."""
+
+    @property
+    def st_size(self) -> int: ...  # noqa: D102
+    @property
+    def st_mtime_ns(self) -> int: ...  # noqa: D102
+    @property
+    def st_ctime_ns(self) -> int: ...  # noqa: D102
+    @property
+    def st_ino(self) -> int: ...  # noqa: D102
 
 
 class Stamp(NamedTuple):
@@ -30,7 +53,7 @@ class Stamp(NamedTuple):
     inode: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Self:
+    def of(cls, status: Status) -> Self:
         """Return the stamp of a file from what the system says of it."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 

@@ -27,14 +27,11 @@ from rebalance.preflight import check_disk
 from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
 from rebalance.sealing import seal
-from rebalance.storage.lock import exclusive_lock, shared_lock
 from rebalance.storage.manifest import digest, request_of
-from rebalance.storage.output import check_link, check_output
+from rebalance.storage.output import check_link, check_output, check_replaceable
 from rebalance.storage.previous import read_previous
-from rebalance.storage.publish import publish
 from rebalance.storage.request import rendering_of
-from rebalance.storage.shares import claim_share, finish_share, gather_shares
-from rebalance.storage.staging import Staging, boot_id, claim_staging, lock_path
+from rebalance.storage.stage import Stage, held, held_by_shards, open_shared_stage, open_stage
 from rebalance.tasks import Tasks
 
 
@@ -53,24 +50,24 @@ def execute(
     """
     path = to_bytes(output)
     check_link(dataset, output, options.link)
-    with exclusive_lock(lock_path(path)):
+    with held(path):
         is_replacing = _check_replaced(dataset, output, options)
         previous = read_previous(path) if is_replacing else None
-        staging = claim_staging(path)
-        if left := gather_shares(staging):
-            listener.warn(f"{listed((shard.told() for shard in left), 8)} not done: what they lack is made now")
-        run = _Run(dataset, options, listener, staging, EarlierWork(staging, previous, boot_id()))
-        try:
-            plan, unusable = run.make_all(planner)
-        except RebalanceError:
-            staging.remove_if_empty()
-            raise
-        run.settle(plan)
-        check_source_stands(dataset, rescan(), listener.warn)
-        notes = seal(plan, dataset, staging, run.versions)
-        listener.publishing()
-        publish(staging.tree, path, is_replacing=is_replacing)
-        staging.remove()
+        with open_stage(path, lambda: digest(request_of(planner(options.unusable), dataset))) as staging:
+            if left := staging.gather_shares():
+                listener.warn(f"{listed((shard.told() for shard in left), 8)} not done: what they lack is made now")
+            run = _Run(dataset, options, listener, staging, EarlierWork(staging, previous, staging.boot))
+            try:
+                plan, unusable = run.make_all(planner)
+            except RebalanceError:
+                staging.remove_if_empty()
+                raise
+            run.settle(plan)
+            check_source_stands(dataset, rescan(), listener.warn)
+            notes = seal(plan, dataset, staging, run.versions)
+            listener.publishing()
+            staging.publish(path, is_replacing=is_replacing)
+            staging.remove()
     return Outcome(plan, run.n_reused, unusable, notes)
 
 
@@ -92,13 +89,13 @@ def execute_share(
     check_link(dataset, output, options.link)
     plan = planner(options.unusable)
     request = digest(request_of(plan, dataset))
-    with shared_lock(lock_path(path)):
+    with held_by_shards(path):
         previous = read_previous(path) if _check_replaced(dataset, output, options) else None
-        with claim_share(output, options.shard, request) as staging:
-            run = _Run(dataset, options, listener, staging, EarlierWork(staging, previous, boot_id()))
+        with open_shared_stage(path, lambda: request, options.shard) as staging:
+            run = _Run(dataset, options, listener, staging, EarlierWork(staging, previous, staging.boot))
             unusable = run.make_share(plan)
             check_source_stands(dataset, rescan(), listener.warn)
-            finish_share(staging, request)
+            staging.finish_share(request)
     return Outcome(plan, run.n_reused, unusable, n_staged=run.n_planned)
 
 
@@ -107,6 +104,8 @@ def _check_replaced(dataset: Dataset, output: str, options: RunOptions) -> bool:
     is_replacing = check_output(dataset, output)
     if is_replacing and not options.is_overwriting:
         raise OutputRefusedError(f"{output}: has appeared since this run began; run again to see whether it will do")
+    if is_replacing:
+        check_replaceable(output)
     return is_replacing
 
 
@@ -115,7 +114,7 @@ class _Run:
     dataset: Dataset
     options: RunOptions
     listener: Listener
-    staging: Staging
+    staging: Stage
     earlier: EarlierWork
     versions: Mapping[str, str] = field(default_factory=dict)
     n_planned: int = 0

@@ -1,14 +1,14 @@
 """Whether OUTPUT already is what a run would make, so that nothing need be touched."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rebalance.dataset import Dataset, ImageFile, to_bytes
+from rebalance.dataset import Dataset, ImageFile, is_address, to_bytes
 from rebalance.errors import BadImageError, StorageError
 from rebalance.plan import Unusable
 from rebalance.storage.manifest import Manifest, digest, read_manifest, refused_if_spoilt
+from rebalance.storage.sizes import sizes_of
 from rebalance.storage.transfer import read_file, read_source
 from rebalance.survey import hash_files
 
@@ -16,6 +16,9 @@ _FEW = 64
 """Files that are hashed sooner than workers start."""
 _CLOCK_GRAIN_NS = 2 * 10**9
 """A source must be older than what was made of it by this for its stamp to prove that it has not changed since."""
+
+_CLOCKS_APART_NS = 15 * 60 * 10**9
+"""The same where the clock is that of a storage: S3 answers nobody whose clock differs from its own by more."""
 
 
 def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset) -> str | None:
@@ -32,8 +35,9 @@ def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset)
 
 def touched_since(dataset: Dataset, written_ns: int) -> Iterator[ImageFile]:
     """Yield the images whose stamps do not prove that they are what they were when a file was written."""
+    grain_ns = _CLOCKS_APART_NS if is_address(dataset.root) else _CLOCK_GRAIN_NS
     for image in dataset.images():
-        if max(image.stamp.mtime_ns, image.stamp.ctime_ns) > written_ns - _CLOCK_GRAIN_NS:
+        if max(image.stamp.mtime_ns, image.stamp.ctime_ns) > written_ns - grain_ns:
             yield image
 
 
@@ -96,14 +100,15 @@ def _other_source(manifest: Manifest, dataset: Dataset) -> str:
 
 def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | None:
     """Return the first file of OUTPUT or SOURCE that is not what the manifest says."""
+    size_of = sizes_of(output)
     suspects = {image.path: image for image in touched_since(dataset, manifest.mtime_ns)}
     if manifest.list_row and (what := _content_of_list(output, manifest.list_row)):
         return f"its {manifest.list_row['path']!r} {what}"
     for whole in manifest.rows_of_all:
-        if what := _size_problem(output, whole):
+        if what := _size_problem(size_of, whole):
             return f"its {whole['path']!r} {what}"
     for row in manifest.rows():
-        if "path" in row and (what := _size_problem(output, row)):
+        if "path" in row and (what := _size_problem(size_of, row)):
             return f"its {row['path']!r} {what}"
         suspect = suspects.pop(row["source"], None)
         depends_on_content = row["kind"] not in ("listed", "vector") and row.get("is_bad", True)
@@ -112,9 +117,9 @@ def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | 
     return None
 
 
-def _size_problem(output: bytes, row: Mapping[str, Any]) -> str | None:
+def _size_problem(size_of: Callable[[str], int], row: Mapping[str, Any]) -> str | None:
     try:
-        size = os.stat(os.path.join(output, to_bytes(row["path"]))).st_size
+        size = size_of(row["path"])
     except OSError:
         return "is missing"
     return None if size == row["bytes"] else f"has {size} bytes where {row['bytes']} were written"

@@ -22,7 +22,8 @@ from rebalance.matrices import Values
 from rebalance.plan import NOTES, Augment, Failed, Finished, Interpolate, Keep, Made, Recipe, Written
 from rebalance.planning.naming import format_of
 from rebalance.recipes import draw_attempt, draw_candidate
-from rebalance.storage.transfer import SourceBytes, StagedTree, read_file, read_source
+from rebalance.storage.stage import WorkTree
+from rebalance.storage.transfer import SourceBytes, read_file, read_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Worker:
     """What all tasks of a run have in common."""
 
     root: bytes
-    staged: StagedTree
+    staged: WorkTree
     visible: Visible | None = None
     """How synthetic samples are made visible, where there are such."""
 

@@ -8,10 +8,8 @@ from rebalance.errors import TargetError, listed
 from rebalance.keys import is_encoded
 from rebalance.plan import Made, Plan, Rendering
 from rebalance.planning.naming import is_portable, look_alikes
-from rebalance.storage.output import check_path_lengths
 from rebalance.storage.request import rendering_of
-from rebalance.storage.space import room_of
-from rebalance.storage.staging import Staging
+from rebalance.storage.stage import Stage
 
 _ROWS = 1200
 """Bytes that a file takes in journal and manifest together."""
@@ -20,15 +18,15 @@ _BYTES_A_PIXEL = {".png": 1.5, ".bmp": 3.0, ".ppm": 3.0, ".tif": 3.0, ".tiff": 3
 _OF_A_JPEG = 0.25
 
 
-def check_disk(plan: Plan, dataset: Dataset, staging: Staging, link: str) -> None:
+def check_disk(plan: Plan, dataset: Dataset, staging: Stage, link: str) -> None:
     """Raise TargetError where the disk of OUTPUT takes not all planned names, StorageError where it has no room."""
     needed = _estimate(plan, dataset, staging, link)
-    check_path_lengths(staging.tree, needed.longest)
+    staging.check_length(needed.longest)
     if not staging.takes_any_name():
         _check_taken(plan, staging)
     if not staging.tells_names_apart():
         _check_apart(plan)
-    room_of(staging.folder).check(needed.n_files, needed.n_bytes)
+    staging.room().check(needed.n_files, needed.n_bytes)
 
 
 class _Needed(NamedTuple):
@@ -40,9 +38,9 @@ class _Needed(NamedTuple):
     n_bytes: int
 
 
-def _estimate(plan: Plan, dataset: Dataset, staging: Staging, link: str) -> _Needed:
+def _estimate(plan: Plan, dataset: Dataset, staging: Stage, link: str) -> _Needed:
     """Return what a plan needs beyond what is staged; an estimate, since no source has been opened."""
-    rendering, block = rendering_of(plan.request), room_of(staging.folder).block
+    rendering, block = rendering_of(plan.request), staging.room().block
     is_linked = link in ("hardlink", "symlink") or (link == "auto" and staging.clones(dataset))
     longest, n_files, n_bytes = 0, 0, 0
     for target in plan.all_targets:
@@ -68,14 +66,14 @@ def _encoded_size(made: Made, rendering: Rendering) -> int:
     return min(made.source.stamp.size, round(a_pixel * width * height))
 
 
-def _check_taken(plan: Plan, staging: Staging) -> None:
+def _check_taken(plan: Plan, staging: Stage) -> None:
     paths = [target.directory for target in plan.all_targets]
     paths += (made.output for target in plan.all_targets for made in plan.made(target))
     if refused := [repr(path) for path in paths if not _is_taken(path.rpartition("/")[2], staging)]:
         raise TargetError(f"the disk of OUTPUT takes nothing named {listed(refused)}: rename or --exclude it")
 
 
-def _is_taken(name: str, staging: Staging) -> bool:
+def _is_taken(name: str, staging: Stage) -> bool:
     return (name.isascii() and is_portable(name)) or staging.takes(name)
 
 

@@ -7,14 +7,14 @@ from rebalance.perform import Candidate
 from rebalance.plan import Augment, Finished, Interpolate, Made
 from rebalance.storage.previous import PreviousOutput
 from rebalance.storage.request import recipe_of, rendering_of
-from rebalance.storage.staging import Staging
+from rebalance.storage.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierWork:
     """Where finished files may be found."""
 
-    staging: Staging
+    staging: Stage
     previous: PreviousOutput | None
     boot: str
 

@@ -11,18 +11,17 @@ from rebalance.storage.heads import head_of, label_entries
 from rebalance.storage.labels import FILE_NAME as LABELS_NAME
 from rebalance.storage.labels import render_made
 from rebalance.storage.lists import LIST_NAME, render_list
-from rebalance.storage.manifest import Line, decoded, request_of, row_of, row_without_file, write_manifest
+from rebalance.storage.manifest import Line, decoded, request_of, row_of, row_without_file
 from rebalance.storage.names import decode_name
-from rebalance.storage.publish import sync_filesystem
 from rebalance.storage.request import rendering_of
 from rebalance.storage.rows import ROWS_NAME, render_index, write_rows
-from rebalance.storage.staging import Staging
+from rebalance.storage.stage import Stage
 
 Notes = dict[str, tuple[int, str]]
 """What is noted of files -> how many they are, and the first of them."""
 
 
-def seal(plan: Plan, dataset: Dataset, staging: Staging, versions: Mapping[str, str]) -> Notes:
+def seal(plan: Plan, dataset: Dataset, staging: Stage, versions: Mapping[str, str]) -> Notes:
     """Make a staged tree durable and write its manifest; return what this notes.
 
     Raises StorageError where a file is not there as it was written.
@@ -31,8 +30,7 @@ def seal(plan: Plan, dataset: Dataset, staging: Staging, versions: Mapping[str, 
     engine = rendering_of(plan.request).engine
     head = head_of(plan, request_of(plan, dataset), engine=engine, versions=versions)
     head |= sealing.write_list() | sealing.write_vectors() | sealing.write_labels()
-    sync_filesystem(staging.folder)
-    write_manifest(staging.tree, head, _counted(sealing.lines(), notes), staging.temporary)
+    staging.seal(head, _counted(sealing.lines(), notes))
     return notes
 
 
@@ -50,7 +48,7 @@ class _Sealing:
     """A plan and the staged tree that holds what it asks for; what is written there is told as a head has it."""
 
     plan: Plan
-    staging: Staging
+    staging: Stage
 
     def write_list(self) -> dict[str, Any]:
         """Write the list that OUTPUT is, where it is one."""

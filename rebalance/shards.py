@@ -1,5 +1,6 @@
 """A share of the work of a run: which sources one of several processes on a shared folder takes."""
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -20,3 +21,13 @@ class Shard(NamedTuple):
     def told(self) -> str:
         """Return it for people."""
         return f"shard {self.number} of {self.n_shards}"
+
+
+def not_done(done: Mapping[Shard, bool]) -> list[Shard]:
+    """Return the shards that are not done, and those that have not begun, of as many as others say there are."""
+    return [
+        shard
+        for n_shards in sorted({shard.n_shards for shard in done})
+        for number in range(1, n_shards + 1)
+        if not done.get(shard := Shard(number, n_shards))
+    ]

@@ -17,6 +17,7 @@ from rebalance.storage.lists import LIST_NAME, render_list
 from rebalance.storage.manifest import NAME, Manifest, digest, read_manifest
 from rebalance.storage.request import recipe_of, rendering_of
 from rebalance.storage.rows import render_index
+from rebalance.storage.sizes import sizes_of
 from rebalance.survey import hash_files
 
 
@@ -49,6 +50,7 @@ def verify(
     sound: dict[str, str] = {}
     listed: set[bytes] = set()
     source_sums: dict[str, str] = {}
+    size_of = sizes_of(root)
     for row in _files(manifest, source_sums):
         if isinstance(row, Finding):
             yield row
@@ -56,7 +58,7 @@ def verify(
         if to_bytes(row["path"]) in listed:
             yield Finding("manifest", row["path"], "stands in it twice")
         listed.add(to_bytes(row["path"]))
-        if finding := _check_presence(root, row):
+        if finding := _check_presence(size_of, row):
             yield finding
         else:
             sound[row["path"]] = row["sha256"]
@@ -178,9 +180,9 @@ def _lies_in_its_class(row: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
     return "labels" in head["request"] or folder == row["class"]
 
 
-def _check_presence(root: bytes, row: Mapping[str, Any]) -> Finding | None:
+def _check_presence(size_of: Callable[[str], int], row: Mapping[str, Any]) -> Finding | None:
     try:
-        size = os.stat(os.path.join(root, to_bytes(row["path"]))).st_size
+        size = size_of(row["path"])
     except OSError:
         return Finding("missing", row["path"], "is not there")
     if size != row["bytes"]:
@@ -191,12 +193,13 @@ def _check_presence(root: bytes, row: Mapping[str, Any]) -> Finding | None:
 def _check_sizes(source: bytes, manifest: Manifest) -> Iterator[Finding]:
     """Compare every source of a file with the size it had."""
     looked_at: set[str] = set()
+    size_of = sizes_of(source)
     for row in manifest.rows():
         if row["kind"] == "removed" or row["source"] in looked_at:
             continue
         looked_at.add(row["source"])
         as_source = {"path": row["source"], "bytes": row.get("source_bytes", row["bytes"])}
-        if finding := _check_presence(source, as_source):
+        if finding := _check_presence(size_of, as_source):
             yield Finding("source", finding.path, finding.reason)
 
 

@@ -177,6 +177,7 @@ def test_other_commands_are_done_there_too(machines: Machines, place: Path, tmp_
     assert ended(program(place, "verify", "serial", "--source", "source", *on(machines)))[0] == 0
 
 
+@pytest.mark.threat(67)
 def test_where_all_workers_are_gone_the_run_ends_and_is_resumed(
     machines: Machines, place: Path, tmp_path: Path
 ) -> None:
@@ -189,6 +190,7 @@ def test_where_all_workers_are_gone_the_run_ends_and_is_resumed(
     assert digest_of(Path(output)) == digest_of(place / "serial")
 
 
+@pytest.mark.threat(67)
 def test_where_the_scheduler_is_gone_the_run_ends_and_is_resumed(
     machines: Machines, place: Path, tmp_path: Path
 ) -> None:
@@ -220,6 +222,7 @@ def test_a_picture_that_ends_its_workers_costs_no_other(machines: Machines, tmp_
     assert int(err.split("reused ")[1].split()[0]) >= 235
 
 
+@pytest.mark.threat(66)
 def test_a_worker_of_other_versions_is_named_before_anything_is_made(
     machines: Machines, place: Path, tmp_path: Path
 ) -> None:
@@ -233,6 +236,7 @@ def test_a_worker_of_other_versions_is_named_before_anything_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.threat(66)
 def test_a_worker_that_does_not_see_the_folder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     path.write_text("one")

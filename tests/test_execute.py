@@ -24,7 +24,7 @@ def output(tmp_path: Path) -> Path:
 def interrupted(run: Run, source: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Leave a staging that only lacks its publication."""
     with monkeypatch.context() as patched:
-        patched.setattr("rebalance.execute.publish", _failing)
+        patched.setattr("rebalance.storage.staging.publish", _failing)
         assert run("augment", source, "-o", output).code == 7
     assert not output.exists()
     return output.parent / ".out.rebalance"
@@ -81,7 +81,7 @@ def test_a_row_of_the_journal_does_not_outlive_its_file(
             image.save(path.with_suffix(".bmp"))
         path.unlink()
     with monkeypatch.context() as patched:
-        patched.setattr("rebalance.execute.publish", _failing)
+        patched.setattr("rebalance.storage.staging.publish", _failing)
         assert run("augment", source, "-o", output).code == 7
     with monkeypatch.context() as patched:
         patched.setattr("rebalance.storage.journal.Journal.append", _failing)
@@ -98,14 +98,14 @@ def test_what_another_policy_staged_is_looked_at_again(
     write_image(source / "owl" / "half.bmp", 1)
     (source / "owl" / "half.bmp").write_bytes((source / "owl" / "half.bmp").read_bytes()[:700])
     with monkeypatch.context() as patched:
-        patched.setattr("rebalance.execute.publish", _failing)
+        patched.setattr("rebalance.storage.staging.publish", _failing)
         assert run("augment", source, "-o", output, "--bad-images", "carry").code == 7
     ran = run("augment", source, "-o", output)
     assert ran.code == 4
     assert "'owl/bad.png'" in ran.err
     (source / "owl" / "bad.png").unlink()
     with monkeypatch.context() as patched:
-        patched.setattr("rebalance.execute.publish", _failing)
+        patched.setattr("rebalance.storage.staging.publish", _failing)
         assert run("augment", source, "-o", output, "-s", "cat=5").code == 7
     assert run("augment", source, "-o", output, "-s", "cat=5", "--check", "full").code == 4
 
@@ -117,7 +117,7 @@ def test_after_another_boot_staged_files_are_hashed_again(
     """A power cut may have left blocks of zeros where the journal saw files."""
     victim = next((interrupted / "tree" / "dog").glob("*aug*"))
     victim.write_bytes(bytes(victim.stat().st_size))
-    monkeypatch.setattr("rebalance.execute.boot_id", lambda: "another boot")
+    monkeypatch.setattr("rebalance.storage.staging.boot_id", lambda: "another boot")
     ran = run("augment", source, "-o", output)
     assert ran.code == 0
     assert "reused 20 of 21" in ran.err
@@ -212,14 +212,14 @@ def test_an_output_that_appears_meanwhile_is_left_alone(
 def test_a_signal_while_output_gets_its_name_comes_too_late(source: Path, output: Path) -> None:
     code = """
 import os, signal, sys
-import rebalance.execute
+import rebalance.storage.staging
 from rebalance.__main__ import main
-publish = rebalance.execute.publish
+publish = rebalance.storage.staging.publish
 def interrupted(*arguments, **settings):
     os.kill(os.getpid(), signal.SIGTERM)
     publish(*arguments, **settings)
     os.kill(os.getpid(), signal.SIGINT)
-rebalance.execute.publish = interrupted
+rebalance.storage.staging.publish = interrupted
 if __name__ == "__main__":
     sys.argv[1:] = ["augment", sys.argv[1], "-o", sys.argv[2]]
     main()
@@ -288,7 +288,7 @@ def test_a_disk_without_room_is_refused_before_any_work(source: Path, tmp_path: 
 def test_what_is_staged_needs_no_more_room(
     run: Run, source: Path, output: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rebalance.preflight.room_of", lambda folder: Room(folder, 0, 0, 4096))
+    monkeypatch.setattr("rebalance.storage.staging.room_of", lambda folder: Room(folder, 0, 0, 4096))
     ran = run("augment", source, "-o", output.parent / "other")
     assert ran.code == 7
     assert "are needed and 0 bytes are free" in ran.err

@@ -22,7 +22,7 @@ from rebalance.cli.report import StdoutError, print_plan, print_summary, say, te
 from rebalance.cli.sharding import check_shard, tell_share
 from rebalance.cli.signals import ignore_signals
 from rebalance.cli.sources import Source, files_read, hold_out_asked, open_source
-from rebalance.dataset import Dataset, to_bytes
+from rebalance.dataset import Dataset, is_address, to_bytes
 from rebalance.errors import OutputRefusedError, UsageError
 from rebalance.plan import Plan, Unusable
 from rebalance.planning.carrying import with_carried
@@ -32,7 +32,7 @@ from rebalance.storage.lists import LIST_NAME, check_listable
 from rebalance.storage.manifest import request_of
 from rebalance.storage.output import check_output, located
 from rebalance.storage.scan import raise_problems
-from rebalance.storage.staging import remove_leftovers
+from rebalance.storage.stage import remove_leftovers
 
 Given = Mapping[str, Any]
 
@@ -148,9 +148,8 @@ def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> b
         tell(given, [f"{output}: up to date, nothing to do"])
         return True
     if not given["overwrite"]:
-        raise OutputRefusedError(
-            f"{output}: is there and not what this run makes: {difference}; --overwrite replaces it"
-        )
+        way_out = "choose another, or delete it first" if is_address(output) else "--overwrite replaces it"
+        raise OutputRefusedError(f"{output}: is there and not what this run makes: {difference}; {way_out}")
     return False
 
 

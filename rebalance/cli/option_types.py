@@ -31,7 +31,7 @@ class Path(click.ParamType[str]):
         """Return the path."""
         if not value or "\0" in value:
             self.fail(f"{value!r} is no path", param, ctx)
-        return str(value)
+        return str(value).removeprefix("file://")
 
 
 class SettingType(click.ParamType[Any]):

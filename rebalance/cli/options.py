@@ -18,6 +18,7 @@ from rebalance.images.choice import EMBEDDERS, RENDERS
 from rebalance.planning.methods import CLEANING, COUNTED, SINGLETONS, SMOTE_CLEANERS, SMOTE_METHODS
 from rebalance.planning.selection import ORDERS
 from rebalance.planning.targets import LEGAL
+from rebalance.storage.bucket import is_of_this_process
 from rebalance.storage.tables import ROLES
 from rebalance.storage.transfer import LINKS
 
@@ -162,12 +163,14 @@ print_config = click.option("--print-config", is_flag=True, help="Print the sett
 
 def n_workers(given: Mapping[str, Any]) -> int:
     """Return how many workers are to be used; each is given the time asked for an image."""
-    from rebalance.backends import limit_time, usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
+    from rebalance.backends import InThisProcess, choose_backend, limit_time, usable_cores  # noqa: PLC0415  with what it imports, nothing for --help
 
     if given["backend"] == "dask":
         return _n_threads_there(given)
     if given["scheduler"] is not None:
         raise UsageError("--scheduler is of --backend dask: give that, too")
+    is_here = any(is_of_this_process(str(value)) for value in click.get_current_context().params.values())
+    choose_backend(InThisProcess() if is_here else None)
     limit_time(given["time_limit"])
     return int(given["workers"] or usable_cores())
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from rebalance.dataset import Dataset, to_bytes
-from rebalance.errors import SourceTreeError
 from rebalance.labels import Labels
 from rebalance.page.content import Page
 from rebalance.page.html import START, render
@@ -15,6 +14,7 @@ from rebalance.page.pictures import Gallery, at_hand, thinned
 from rebalance.page.written import page_of_output
 from rebalance.storage.manifest import read_manifest
 from rebalance.storage.output import check_side_file
+from rebalance.storage.scan import check_folder
 from rebalance.storage.single import replace_file
 
 
@@ -28,8 +28,8 @@ def write_output_page(path: str, output: str, source: str | None = None) -> Gall
 
     Raises ManifestError, StorageError, SourceTreeError where SOURCE is no folder.
     """
-    if source is not None and not os.path.isdir(to_bytes(source)):
-        raise SourceTreeError(f"{source}: is no folder that is there")
+    if source is not None:
+        check_folder(source)
     manifest = read_manifest(to_bytes(output))
     trees = {"output": output} | ({} if source is None else {"source": source})
     name = os.path.basename(os.path.abspath(output))

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rebalance.dataset import Stamp, to_bytes, to_text
@@ -52,11 +52,11 @@ class Journal:
         self._write({"done": request})
         os.fsync(self._descriptor)
 
-    def take_over(self, path: bytes) -> bool:
+    def take_over(self, lines: Iterable[bytes]) -> bool:
         """Add the good rows of another journal, durable when this returns; return whether it ends with a share done."""
         row: dict[str, Any] = {}
-        with open(path, "rb") as file, contextlib.suppress(ValueError, KeyError, TypeError):
-            for line in file:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            for line in lines:
                 row = _checked(line)
                 self._take_in(line)
                 self._write_line(line)
@@ -96,6 +96,10 @@ class Journal:
         """Return whether an output, which has a row, was made before this journal was opened."""
         found = self.find(output)
         return self._places[to_bytes(output)] < self._end_of_earlier_runs or (found is not None and found[0].is_reused)
+
+    def is_begun(self) -> bool:
+        """Return whether there is any row."""
+        return self._end > 0
 
     def close(self) -> None:
         """Close the file."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import Any
 
-from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, Stamp, to_bytes, to_text
+from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, Stamp, is_address, to_bytes, to_text
 from rebalance.errors import SourceTreeError, TargetError, did_you_mean
 from rebalance.planning.naming import NAME_MAX, Place
+from rebalance.storage.bucket import Listing
 from rebalance.storage.manifest import NAME as MANIFEST_NAME
 from rebalance.storage.names import encode_name
 from rebalance.storage.scan import is_excluded, is_image_name, link_problem, told_splits
@@ -34,11 +35,13 @@ def read_list(
     A column `split` asks for the `split` that is balanced; the others are carried over. Raises SourceTreeError for
     what contradicts itself: two labels, groups or splits of one image, two images that would have one name in OUTPUT.
     """
-    if not os.path.isdir(to_bytes(root)):
+    if not (is_address(root) or os.path.isdir(to_bytes(root))):
         raise SourceTreeError(f"{root}: no such folder: --images is to be where the paths of {table.path} begin")
     gathered = _Gathered(
         table.path, to_bytes(root), tuple(pattern.rstrip("/") for pattern in exclude), follow_symlinks, below
     )
+    if is_address(root):
+        gathered.listing = Listing(to_bytes(root), n_folders=None)
     for line, cells in table.rows():
         gathered.take(line, cells)
     splits = sorted({key[1] for key in gathered.images if key[1] is not None})
@@ -84,6 +87,8 @@ class _Gathered:
     folders: dict[bytes, str | None] = field(default_factory=dict)
     ignored: list[Remark] = field(default_factory=list)
     problems: list[Remark] = field(default_factory=list)
+    listing: Listing | None = None
+    """Of object storage: what lies below the root, folder by folder as rows name them."""
 
     def take(self, line: int, cells: Mapping[str, str]) -> None:
         """Take a row in. Raises SourceTreeError where it cannot be meant."""
@@ -143,6 +148,8 @@ class _Gathered:
         """Return how a file looks, or why it cannot be taken."""
         if not is_image_name(path):
             return "is not an image by its name"
+        if self.listing is not None:
+            return self._stamp_of_object(self.listing, path)
         if reason := self._folder_problem(os.path.dirname(to_bytes(path))):
             return reason
         full = os.path.join(self.root, to_bytes(path))
@@ -155,6 +162,12 @@ class _Gathered:
         except OSError as error:
             return f"cannot be looked at below {to_text(self.root)}: {error.strerror}"
         return Stamp.of(status) if stat.S_ISREG(status.st_mode) else "is not a regular file"
+
+    def _stamp_of_object(self, listing: Listing, path: str) -> Stamp | str:
+        try:
+            return Stamp.of(listing.status_of(path))
+        except OSError as error:
+            return f"cannot be looked at below {to_text(self.root)}: {error.strerror}"
 
     def _folder_problem(self, folder: bytes) -> str | None:
         """Return why nothing is taken from a folder, which links may lead elsewhere, or None."""

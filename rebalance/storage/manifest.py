@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from rebalance import __version__
-from rebalance.dataset import Dataset, to_bytes, to_text
+from rebalance.dataset import Dataset, is_address, to_bytes, to_text
 from rebalance.errors import OF_THE_MACHINE, ManifestError, OutputRefusedError, StorageError
 from rebalance.plan import ClassTarget, Drop, Plan, Repeat, Row, Written
+from rebalance.storage.bucket import Bucket, Listing
 from rebalance.storage.names import decode_name, encode_name, encode_names
 
 NAME = "rebalance.jsonl"
@@ -87,24 +88,22 @@ def row_without_file(operation: Drop | Repeat | Row, target: ClassTarget) -> dic
     return row | ({"source_sha256": operation.sha256} if operation.sha256 else {})
 
 
-def write_manifest(tree: bytes, head: Mapping[str, Any], rows: Iterable[Line], scratch: bytes) -> None:
-    """Write head and lines to a new file of a tree, durable when this returns; `scratch` is a folder for the lines."""
-    body = os.path.join(scratch, b"lines")
+def write_manifest(manifest: BinaryIO, head: Mapping[str, Any], rows: Iterable[Line], scratch: bytes) -> None:
+    """Write head and lines to a new file, durable when this returns; `scratch` is a path for the lines till then."""
     lines, n_lines = hashlib.sha256(), 0
-    with open(body, "w+b") as file:
+    with open(scratch, "w+b") as body:
         for row in rows:
             line = _json(row) + b"\n"
-            file.write(line)
+            body.write(line)
             lines.update(line)
             n_lines += 1
-        file.seek(0)
-        with open(os.path.join(tree, NAME.encode()), "wb") as manifest:
-            manifest.write(_sealed({**head, "lines": n_lines, "lines_sha256": lines.hexdigest()}))
-            while piece := file.read(2**20):
-                manifest.write(piece)
-            manifest.flush()
-            os.fsync(manifest.fileno())
-    os.unlink(body)
+        body.seek(0)
+        manifest.write(_sealed({**head, "lines": n_lines, "lines_sha256": lines.hexdigest()}))
+        while piece := body.read(2**20):
+            manifest.write(piece)
+        manifest.flush()
+        os.fsync(manifest.fileno())
+    os.unlink(scratch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ def read_manifest(output: bytes) -> Manifest:
         for line in file:
             lines.update(line)
             n_lines += 1
-        mtime_ns = os.fstat(file.fileno()).st_mtime_ns
+        mtime_ns = _mtime_ns(output, file)
     if n_lines != head["lines"]:
         raise ManifestError(f"{to_text(path)}: has {n_lines} lines where its head says {head['lines']}")
     if lines.hexdigest() != head["lines_sha256"]:
@@ -222,6 +221,10 @@ _WHOLE_TYPES = {"bytes": int, "sha256": str}
 @contextlib.contextmanager
 def _opened(path: bytes) -> Iterator[BinaryIO]:
     """Open a manifest, which is a regular file and nothing that would keep us waiting. Raises ManifestError."""
+    if is_address(path):
+        with _opened_object(path) as file:
+            yield file
+        return
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
@@ -235,6 +238,25 @@ def _opened(path: bytes) -> Iterator[BinaryIO]:
         raise ManifestError(f"{to_text(path)}: is not a file: not a tree that rebalance made")
     with open(descriptor, "rb") as file:
         yield file
+
+
+@contextlib.contextmanager
+def _opened_object(path: bytes) -> Iterator[BinaryIO]:
+    try:
+        file = Bucket(os.path.dirname(path)).opened(NAME)
+    except OSError as error:
+        raise ManifestError(
+            f"{to_text(path)}: cannot be read: {error.strerror}: not a tree that rebalance made"
+        ) from None
+    with file:
+        yield file
+
+
+def _mtime_ns(output: bytes, file: BinaryIO) -> int:
+    """Return when a manifest was written, of a disk by its clock and of a storage by that of the storage."""
+    if is_address(output):
+        return Listing(output).status_of(NAME).st_mtime_ns
+    return os.fstat(file.fileno()).st_mtime_ns
 
 
 def _sealed(head: Mapping[str, Any]) -> bytes:

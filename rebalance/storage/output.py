@@ -3,16 +3,20 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from rebalance.dataset import Dataset, to_bytes, to_text
+from rebalance.dataset import Dataset, is_address, to_bytes, to_text
 from rebalance.errors import OutputRefusedError, TargetError
 from rebalance.planning.naming import NAME_MAX
+from rebalance.storage.bucket import Bucket
 from rebalance.storage.manifest import NAME, has_manifest
+from rebalance.storage.prefix import OWN
 
 _PATH_MAX = 4095
 
 
 def located(output: str) -> str:
     """Return OUTPUT as the kernel finds it, where `..` behind a link would make its text mean another place."""
+    if is_address(output):
+        return output.rstrip("/")
     parent, name = os.path.split(to_bytes(output).rstrip(b"/"))
     if name in (b"", b".", b".."):
         return to_text(os.path.realpath(to_bytes(output)))
@@ -27,6 +31,8 @@ def check_output(dataset: Dataset, output: str, files_read: Iterable[str] = ()) 
     there, where OUTPUT and SOURCE lie in each other, or where nothing can be written; TargetError where its name is too
     long. Nothing is followed at OUTPUT itself.
     """
+    if is_address(output):
+        return _check_prefix(dataset, output)
     _check_place(dataset, output, files_read)
     path = os.path.abspath(to_bytes(output))
     if is_there := os.path.lexists(path):
@@ -34,8 +40,39 @@ def check_output(dataset: Dataset, output: str, files_read: Iterable[str] = ()) 
     return is_there
 
 
+def check_replaceable(output: str) -> None:
+    """Raise OutputRefusedError where no tree can be replaced as a whole."""
+    if is_address(output):
+        raise OutputRefusedError(
+            f"{output}: object storage replaces no tree as a whole: choose another OUTPUT, or delete this one first"
+        )
+
+
+def _check_prefix(dataset: Dataset, output: str) -> bool:
+    """Do what `check_output` does where OUTPUT is an address."""
+    check_apart(dataset.root, output)
+    bucket = Bucket(output)
+    above = output
+    while not (above := above.rpartition("/")[0]).endswith("/"):
+        if has_manifest(to_bytes(above)):
+            raise OutputRefusedError(f"{output}: lies in {above}, which rebalance made: choose another place")
+    try:
+        names = {to_text(entry.name) for entry in bucket.entries()}
+    except FileNotFoundError:
+        names = set()
+    except OSError as error:
+        raise OutputRefusedError(f"{output}: cannot be looked at: {error.strerror}: choose another place") from None
+    is_there = NAME in names
+    if (is_there and not has_manifest(to_bytes(output))) or (names and not is_there and OWN not in names):
+        raise OutputRefusedError(
+            f"{output}: is there and holds no {NAME} of ours, so it is not ours to fill: choose another OUTPUT"
+        )
+    return is_there
+
+
 def check_new_tree(dataset: Dataset, output: str) -> None:
     """Raise what `check_output` raises of where OUTPUT would lie; OutputRefusedError where anything stands there."""
+    check_on_disk(output)
     _check_place(dataset, output, ())
     if os.path.lexists(to_bytes(output)):
         raise OutputRefusedError(f"{output}: is there already: move it away, or choose another name")
@@ -43,6 +80,7 @@ def check_new_tree(dataset: Dataset, output: str) -> None:
 
 def check_output_file(dataset: Dataset, output: str, files_read: Iterable[str] = ()) -> bool:
     """Do the same where OUTPUT is a single file; whether it is ours is for its reader to say."""
+    check_on_disk(output)
     _check_place(dataset, output, files_read)
     path = os.path.abspath(to_bytes(output))
     if is_there := os.path.lexists(path):
@@ -57,6 +95,7 @@ def check_side_file(path: str, trees: Sequence[str], start: bytes, kind: str) ->
 
     The trees are these and every one that rebalance made. A file is of the kind where it starts so.
     """
+    check_on_disk(path)
     if path == "-":
         raise OutputRefusedError("-: is written to no stream; name a file (./- if it is to be called so)")
     for tree in trees:
@@ -74,6 +113,12 @@ def check_side_file(path: str, trees: Sequence[str], start: bytes, kind: str) ->
         with open(full, "rb") as file:
             if file.read(len(start)) != start:
                 raise OutputRefusedError(f"{path}: is there and is no {kind}: choose another name")
+
+
+def check_on_disk(path: str) -> None:
+    """Raise OutputRefusedError for an address: only trees of images are written to object storage."""
+    if is_address(path):
+        raise OutputRefusedError(f"{path}: is written to a disk only: name a file or folder of this machine")
 
 
 def _check_place(dataset: Dataset, output: str, files_read: Iterable[str]) -> None:
@@ -102,7 +147,9 @@ def _check_in_no_output(path: str, folder: bytes) -> None:
 
 
 def check_link(dataset: Dataset, output: str, link: str) -> None:
-    """Raise OutputRefusedError where hard links are asked for and OUTPUT lies on another disk than SOURCE."""
+    """Raise OutputRefusedError where links are asked for that cannot be had between SOURCE and OUTPUT."""
+    if link in ("hardlink", "symlink") and (is_address(dataset.root) or is_address(output)):
+        raise OutputRefusedError(f"{output}: --link {link} is of disks, and object storage has no links; take auto")
     if link != "hardlink":
         return
     disk = os.stat(os.path.dirname(os.path.abspath(to_bytes(output)))).st_dev
@@ -148,6 +195,9 @@ def check_apart(tree: str, path: str, folders: Iterable[str] = ()) -> None:
 
     Devices and inodes are compared, which neither links nor `..` nor bind mounts can disguise.
     """
+    if is_address(tree) or is_address(path):
+        _check_apart_as_text(tree, path)
+        return
     root, real = os.path.realpath(to_bytes(tree)), os.path.realpath(to_bytes(path))
     if not os.path.isdir(root):
         return
@@ -157,6 +207,17 @@ def check_apart(tree: str, path: str, folders: Iterable[str] = ()) -> None:
             f"{path}: lies in {tree}, or is it; nothing is ever written there: choose another place"
         )
     if os.path.isdir(real) and any(_identity(folder) == _identity(real) for folder in _upwards(root)):
+        raise OutputRefusedError(f"{path}: {tree} lies in it: choose another place")
+
+
+def _check_apart_as_text(tree: str, path: str) -> None:
+    """Do the same of addresses, which have no other names."""
+    own, other = tree.rstrip("/") + "/", path.rstrip("/") + "/"
+    if other.startswith(own):
+        raise OutputRefusedError(
+            f"{path}: lies in {tree}, or is it; nothing is ever written there: choose another place"
+        )
+    if own.startswith(other):
         raise OutputRefusedError(f"{path}: {tree} lies in it: choose another place")
 
 

@@ -1,16 +1,14 @@
 """Vectors of a balanced set: an array for each class, and an index that says what each row is."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from rebalance.dataset import to_bytes
 from rebalance.storage.names import encode_name
+from rebalance.storage.stage import WorkTree
 from rebalance.storage.tables import render_table
-from rebalance.storage.transfer import StagedTree
 from rebalance.vectors import Rows
 
 ROWS_NAME = "vectors.npy"
@@ -18,17 +16,27 @@ ROWS_NAME = "vectors.npy"
 _COLUMNS = ("split", "class", "row", "kind", "source", "neighbor", "step", "path")
 
 
-def write_rows(staged: StagedTree, name: str, n_rows: int, blocks: Iterator[Rows]) -> dict[str, Any]:
+def write_rows(staged: WorkTree, name: str, n_rows: int, blocks: Iterator[Rows]) -> dict[str, Any]:
     """Write an array of vectors into a staged tree; return its path, bytes, sha256 and rows as a manifest has them."""
     with staged.made(name) as file:
-        _write_array(file, n_rows, blocks)
-    with open(os.path.join(staged.tree, to_bytes(name)), "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        n_bytes = file.seek(0, os.SEEK_END)
-    return {"path": encode_name(name), "bytes": n_bytes, "sha256": sha256, "rows": n_rows}
+        hashing = _Hashing(file)
+        _write_array(hashing, n_rows, blocks)
+    return {"path": encode_name(name), "bytes": hashing.n_bytes, "sha256": hashing.sha256.hexdigest(), "rows": n_rows}
 
 
-def _write_array(file: BinaryIO, n_rows: int, blocks: Iterator[Rows]) -> None:
+class _Hashing:
+    """A file that is written on, and the sum of what was."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.sha256, self.n_bytes = file, hashlib.sha256(), 0
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        self.n_bytes += len(data)
+        return self.file.write(data)
+
+
+def _write_array(file: _Hashing, n_rows: int, blocks: Iterator[Rows]) -> None:
     """Write blocks of rows as one .npy of little-endian float32."""
     n_written = 0
     for block in blocks:

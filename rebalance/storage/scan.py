@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 
-from rebalance.dataset import ClassFolder, Dataset, ImageFile, NamedImages, Remark, Stamp, to_bytes, to_text
+from rebalance.dataset import ClassFolder, Dataset, ImageFile, NamedImages, Remark, Stamp, is_address, to_bytes, to_text
 from rebalance.errors import SourceTreeError, did_you_mean
+from rebalance.storage.bucket import Bucket, Entry
 from rebalance.storage.manifest import NAME
 
 IMAGE_SUFFIXES = frozenset({
@@ -45,8 +46,7 @@ def scan(
     Raises SourceTreeError where the root is no folder of class folders at all, or has no such split.
     """
     root = to_bytes(source)
-    if not os.path.isdir(root):
-        raise SourceTreeError(f"{source}: no such folder" if not os.path.lexists(root) else f"{source}: not a folder")
+    check_folder(source)
     scanned = _Scan(root, tuple(pattern.rstrip("/") for pattern in exclude), follow_symlinks, is_counting)
     splits: list[str] = []
     if split is not None:
@@ -65,11 +65,21 @@ def scan(
     return dataset
 
 
+def check_folder(path: str) -> None:
+    """Raise SourceTreeError where a folder is to be and is none; what lies in object storage is listed later."""
+    place = to_bytes(path)
+    if not is_address(place) and not os.path.isdir(place):
+        raise SourceTreeError(f"{path}: not a folder" if os.path.lexists(place) else f"{path}: no such folder")
+
+
 def find_images(root: bytes) -> Iterator[ImageFile | str]:
     """Yield every regular file below a folder that is an image by its name, however deep, hidden ones aside.
 
     A file or folder that cannot be looked at is yielded as its path.
     """
+    if is_address(root):
+        yield from _images_of_bucket(root)
+        return
     unread: list[bytes] = []
     for folder, folders, names in os.walk(root, onerror=lambda error: unread.append(error.filename)):
         folders[:] = sorted(name for name in folders if not name.startswith(b"."))
@@ -87,12 +97,20 @@ def find_images(root: bytes) -> Iterator[ImageFile | str]:
     yield from (to_text(os.path.relpath(path, root)) for path in unread)
 
 
+def _images_of_bucket(root: bytes) -> Iterator[ImageFile]:
+    for path, status in Bucket(root).walk():
+        if not any(name.startswith(b".") for name in path.split(b"/")) and is_image_name(to_text(path)):
+            yield ImageFile(to_text(path), Stamp.of(status))
+
+
 def find_held_back(source: str, output: str | None = None) -> list[str]:
     """Return the validation and test folders that lie beside a source, or beside the link to it, and are not OUTPUT.
 
     Each as a path from the source: `../val`, or an absolute one. Where it cannot be seen what lies beside the source,
     the folder around it stands for that.
     """
+    if is_address(source):
+        return _held_back_in_bucket(source, output)
     root = os.path.realpath(to_bytes(source))
     link = os.path.abspath(to_bytes(source))
     seen = {root, os.path.realpath(to_bytes(output or source))}
@@ -104,6 +122,19 @@ def find_held_back(source: str, output: str | None = None) -> list[str]:
                 seen.add(path)
                 found.append(to_text(os.path.join(shown, name)))
     return found
+
+
+def _held_back_in_bucket(source: str, output: str | None) -> list[str]:
+    """Return the same of what begins as the address of a source does, but for its last name."""
+    above, _, own = source.rstrip("/").rpartition("/")
+    if above.endswith("/"):  # a source that is a whole bucket
+        return []
+    try:
+        names = sorted(to_text(entry.name) for entry in Bucket(above).entries() if entry.is_dir())
+    except OSError:
+        return []
+    others = {own, output.rstrip("/").removeprefix(f"{above}/") if output else own}
+    return [f"../{name}" for name in names if name.lower() in HELD_BACK and name not in others]
 
 
 def _names_in(folder: bytes) -> list[bytes]:
@@ -127,6 +158,9 @@ def raise_problems(dataset: Dataset) -> None:
     n_more = len(dataset.problems) - 1
     others = f" (and {n_more} more, listed by `rebalance inspect`)" if n_more else ""
     raise SourceTreeError(f"{path!r} {reason}{others}: mend it, or leave it out with --exclude")
+
+
+_Entry = os.DirEntry[bytes] | Entry
 
 
 @dataclass(slots=True)
@@ -171,8 +205,8 @@ class _Scan:
 
     def _names_of_images(self, folder: bytes) -> list[str]:
         """Return the names of the images of a class; where all are plain ones, none is looked at for itself."""
-        files: list[os.DirEntry[bytes]] = []
-        others: list[os.DirEntry[bytes]] = []
+        files: list[_Entry] = []
+        others: list[_Entry] = []
         for entry in self._entries(folder):
             (files if entry.is_file(follow_symlinks=False) else others).append(entry)
         names = [entry.name for entry in files]
@@ -181,7 +215,7 @@ class _Scan:
         odd = [image.path.rpartition("/")[2] for image in self._images(folder, others)]
         return [*(to_text(b"\0".join(names)).split("\0") if names else ()), *odd]
 
-    def _images(self, folder: bytes, entries: Iterable["os.DirEntry[bytes]"]) -> Iterator[ImageFile]:
+    def _images(self, folder: bytes, entries: Iterable[_Entry]) -> Iterator[ImageFile]:
         """Yield the images among what lies in a class; remark on everything else."""
         for entry in entries:
             path = _joined(folder, entry.name)
@@ -192,10 +226,13 @@ class _Scan:
             elif self._is_image(path) and (image := self._image(entry, path)):
                 yield image
 
-    def _entries(self, folder: bytes) -> Iterator["os.DirEntry[bytes]"]:
+    def _entries(self, folder: bytes) -> Iterator[_Entry]:
         """Yield what lies in a folder; that it cannot be read or entered is a problem, of the root an error."""
         path = os.path.join(self.root, folder)
         try:
+            if is_address(path):
+                yield from Bucket(self.root).entries(folder)
+                return
             if not os.access(path, os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             with os.scandir(path) as entries:
@@ -205,7 +242,7 @@ class _Scan:
                 raise SourceTreeError(f"{to_text(self.root)}: cannot be read: {error.strerror}") from None
             self.problems.append(Remark(to_text(folder), f"is a folder that cannot be read: {error.strerror}"))
 
-    def _is_ignored(self, entry: "os.DirEntry[bytes]", path: str) -> bool:
+    def _is_ignored(self, entry: _Entry, path: str) -> bool:
         """Remark on what is no part of the data whatever it holds; a link that stays is a problem, not ignored."""
         name = path.rpartition("/")[2]
         if self.exclude and is_excluded(path, self.exclude):
@@ -226,7 +263,7 @@ class _Scan:
             self.ignored.append(Remark(path, "not an image by its name"))
         return is_image
 
-    def _image(self, entry: "os.DirEntry[bytes]", path: str) -> ImageFile | None:
+    def _image(self, entry: _Entry, path: str) -> ImageFile | None:
         """Return a regular file as an image; a pipe, socket or device is a problem and is never opened."""
         try:
             status = entry.stat(follow_symlinks=self.is_following)

@@ -1,4 +1,4 @@
-"""A staging that several processes fill at once, each its share: what is whose, and what one run makes of all."""
+"""A staging that several processes fill at once, each its share: what is whose."""
 
 import contextlib
 import json
@@ -6,22 +6,22 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rebalance.dataset import to_bytes, to_text
+from rebalance.dataset import to_text
 from rebalance.errors import LockedError, OutputRefusedError
 from rebalance.shards import Shard
 from rebalance.storage.journal import Journal
-from rebalance.storage.publish import rename_to_new, sync_filesystem
-from rebalance.storage.staging import OF_A_SHARE, STATE, Staging, check_ours, staging_path
+from rebalance.storage.publish import rename_to_new
+from rebalance.storage.staging import STATE, Staging, check_ours, staging_path
 
 
 @contextlib.contextmanager
-def claim_share(output: str, shard: Shard, request: str) -> Iterator[Staging]:
+def claim_share(output: bytes, shard: Shard, request: str) -> Iterator[Staging]:
     """Yield the staging of an OUTPUT to a shard: its own journal and temporary folder, and the tree of all.
 
     Call with the lock shared. Nothing of others is deleted. Raises OutputRefusedError where the staging is of another
     request or no shards', LockedError where the same shard runs already.
     """
-    folder = staging_path(to_bytes(output))
+    folder = staging_path(output)
     tree = os.path.join(folder, b"tree")
     os.makedirs(tree, exist_ok=True)
     check_ours(folder)
@@ -56,27 +56,3 @@ def _stated(folder: bytes, own: bytes, state: Mapping[str, Any]) -> Mapping[str,
         found = json.load(file)
         return found if isinstance(found, dict) else {}
     return {}
-
-
-def finish_share(staging: Staging, request: str) -> None:
-    """Make durable what a shard has staged, and then say in its journal that it is done."""
-    sync_filesystem(staging.folder)
-    staging.journal.finish(request)
-
-
-def gather_shares(staging: Staging) -> list[Shard]:
-    """Take over what shards have staged, with the lock held alone; return those that are not done."""
-    done: dict[int, set[int]] = {}
-    for name in sorted(os.listdir(staging.folder)):
-        if match := OF_A_SHARE.fullmatch(name):
-            path = os.path.join(staging.folder, name)
-            of_all = done.setdefault(int(match[2]), set())
-            if staging.journal.take_over(path):
-                of_all.add(int(match[1]))
-            os.unlink(path)
-    return [
-        Shard(number, n_shards)
-        for n_shards, numbers in done.items()
-        for number in range(1, n_shards + 1)
-        if number not in numbers
-    ]

@@ -9,15 +9,20 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from rebalance.dataset import Dataset, to_bytes, to_text
 from rebalance.errors import LockedError, OutputRefusedError, StorageError
 from rebalance.planning.naming import NAME_MAX
+from rebalance.shards import Shard, not_done
 from rebalance.storage.journal import Journal
 from rebalance.storage.lock import exclusive_lock
+from rebalance.storage.manifest import NAME, Line, write_manifest
+from rebalance.storage.output import check_path_lengths
+from rebalance.storage.publish import publish, sync_filesystem
+from rebalance.storage.space import Room, room_of
 from rebalance.storage.transfer import HERE, StagedTree, clone
 
 _OF_A_NAME = frozenset({errno.EINVAL, errno.ENOENT, errno.EILSEQ, errno.ENAMETOOLONG, errno.ENOTSUP})
@@ -39,6 +44,11 @@ class Staging:
     journal: Journal
     own: bytes
     """The folder among the temporary ones that is this run's: late workers of another find theirs no more."""
+
+    @property
+    def boot(self) -> str:
+        """What tells this boot of the machine from others: after another, what was written is looked at again."""
+        return boot_id()
 
     @property
     def tree(self) -> bytes:
@@ -65,6 +75,14 @@ class Staging:
             return os.stat(os.path.join(self.tree, to_bytes(output))).st_size == n_bytes
         except OSError:
             return False
+
+    def room(self) -> Room:
+        """Return what is free on its disk."""
+        return room_of(self.folder)
+
+    def check_length(self, longest: int) -> None:
+        """Raise TargetError where a path of so many bytes is too long here."""
+        check_path_lengths(self.tree, longest)
 
     def tells_names_apart(self) -> bool:
         """Return whether the disk tells upper from lower case, and the forms of one Unicode text."""
@@ -137,6 +155,32 @@ class Staging:
         """Delete what a worker left that was stopped in the middle of a file."""
         for name in os.listdir(self.temporary):
             delete(os.path.join(self.temporary, name))
+
+    def gather_shares(self) -> list[Shard]:
+        """Take over what shards have staged, with the lock held alone; return those that are not done."""
+        done: dict[Shard, bool] = {}
+        for name in sorted(os.listdir(self.folder)):
+            if match := OF_A_SHARE.fullmatch(name):
+                path = os.path.join(self.folder, name)
+                with open(path, "rb") as file:
+                    done[Shard(int(match[1]), int(match[2]))] = self.journal.take_over(file)
+                os.unlink(path)
+        return not_done(done)
+
+    def finish_share(self, request: str) -> None:
+        """Make durable what a shard has staged, and then say in its journal that it is done."""
+        sync_filesystem(self.folder)
+        self.journal.finish(request)
+
+    def seal(self, head: Mapping[str, Any], lines: Iterable[Line]) -> None:
+        """Make durable what is staged, and then its manifest."""
+        sync_filesystem(self.folder)
+        with open(os.path.join(self.tree, NAME.encode()), "wb") as manifest:
+            write_manifest(manifest, head, lines, os.path.join(self.temporary, b"lines"))
+
+    def publish(self, output: bytes, *, is_replacing: bool) -> None:
+        """Make OUTPUT of it. Raises what `publish` raises."""
+        publish(self.tree, output, is_replacing=is_replacing)
 
     def remove_if_empty(self) -> None:
         """Delete the folder where no file was finished in it."""

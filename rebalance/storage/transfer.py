@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
 
-from rebalance.dataset import ImageFile, Stamp, to_bytes, to_text
+from rebalance.dataset import ImageFile, Stamp, is_address, to_bytes, to_text
 from rebalance.errors import (
     OF_THE_MACHINE,
     BadImageError,
@@ -21,6 +21,7 @@ from rebalance.errors import (
     StorageError,
     UnreadableError,
 )
+from rebalance.storage.bucket import Bucket
 
 LINKS = ("auto", "copy", "hardlink", "symlink")
 _numbers = itertools.count()
@@ -28,6 +29,7 @@ _numbers = itertools.count()
 HERE = os.urandom(6).hex().encode()
 """What tells this process and its forks from those of other machines that make files in the same folder."""
 _FICLONE = 0x40049409
+_END = 4096
 _OF_ONE_FILE = frozenset({errno.EIO, errno.ENODATA, errno.EBADMSG, errno.EUCLEAN})
 """How a disk says that a part of it is damaged."""
 
@@ -114,11 +116,7 @@ def read_source(root: bytes, image: ImageFile) -> SourceBytes:
     """
     path = os.path.join(root, to_bytes(image.path))
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            data = file.read() if stat.S_ISREG(status.st_mode) else b""
-            before, after = Stamp.of(status), Stamp.of(os.fstat(descriptor))
+        data, before, after = _read_object(root, image) if is_address(root) else _read_regular(path)
     except PermissionError:
         raise BadImageError("permission denied") from None
     except OSError as error:
@@ -132,10 +130,37 @@ def read_source(root: bytes, image: ImageFile) -> SourceBytes:
     return SourceBytes(data, hashlib.sha256(data).hexdigest(), path, after)
 
 
+def _read_regular(path: bytes) -> tuple[bytes, Stamp, Stamp]:
+    """Return what a file holds, and its stamps before and after that was read. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        data = file.read() if stat.S_ISREG(status.st_mode) else b""
+        return data, Stamp.of(status), Stamp.of(os.fstat(descriptor))
+
+
+def _read_object(root: bytes, image: ImageFile) -> tuple[bytes, Stamp, Stamp]:
+    """Return the same of an object; that it is not another one than was listed, the listing at the end shows."""
+    data = Bucket(root).read(image.path)
+    stamp = image.stamp._replace(size=len(data))
+    return data, stamp, stamp
+
+
 def read_file(root: bytes, path: str) -> bytes:
     """Read a file of a tree whole, without waiting for a pipe. Raises OSError."""
+    if is_address(place := os.path.join(root, to_bytes(path))):
+        folder, name = os.path.split(place)
+        return Bucket(folder).read(to_text(name))
     with _opened(root, path) as file:
         return file.read()
+
+
+def read_start(path: bytes, n_bytes: int) -> bytes:
+    """Read the first bytes of a file. Raises OSError."""
+    if is_address(path):
+        return read_file(b"", to_text(path))[:n_bytes]
+    with open(path, "rb") as file:
+        return file.read(n_bytes)
 
 
 def read_picture(root: bytes, path: str) -> bytes:
@@ -152,8 +177,10 @@ def read_picture(root: bytes, path: str) -> bytes:
 
 def read_end(root: bytes, path: str) -> bytes:
     """Read the last bytes of a file of a tree, 4 KiB at most. Raises OSError."""
+    if is_address(root):
+        return Bucket(root).read_end(path, _END)
     with _opened(root, path) as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
         return file.read()
 
 

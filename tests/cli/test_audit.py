@@ -220,7 +220,7 @@ def test_synthetic_samples_are_audited_too(run: Run, lopsided: Path, tmp_path: P
         ((), "OUTPUT is missing"),
         (("{out}", "-o", "{tmp}/x"), "-o DIR goes with --twins VAL"),
         (("{tmp}/nothing",), "no such folder"),
-        (("{out}", "--source", "{tmp}/nothing"), "no such folder: --source is to be"),
+        (("{out}", "--source", "{tmp}/nothing"), "no such folder"),
         (("{out}", "--twins", "{out}"), "--twins takes -o DIR"),
         (("{out}", "--fail-leak", "2"), "0<=x<=1"),
         (("{out}", "--fail-leak", "nan"), "'nan' is no number"),

@@ -78,9 +78,9 @@ MUTATIONS = (
         "test_error_sweep.py -k undersample-read",
     ),
     Mutation(
-        "the disk is synced before the rename", "sealing.py",
-        "    sync_filesystem(staging.folder)\n    write_manifest",
-        "    write_manifest", "test_power_cut.py",
+        "the disk is synced before the rename", "storage/staging.py",
+        "        sync_filesystem(self.folder)\n        with open",
+        "        with open", "test_power_cut.py",
     ),
     Mutation(
         "the new name is synced", "storage/publish.py",

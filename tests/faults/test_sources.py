@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalance import embed, execute
+from rebalance import embed
+from rebalance.storage import staging
 from tests.conftest import Run, contents, run_without_powers, write_image
 from tests.faults.commands import COMMANDS, TREES, asked, output_of
 from tests.faults.machine import need_root
@@ -214,7 +215,7 @@ def test_a_file_that_is_another_one_when_it_is_read_ends_the_run(
 
 def between(monkeypatch: pytest.MonkeyPatch, command: str, happen: Callable[[], object]) -> None:
     """Let something happen once, after the plan and before a source is read."""
-    where, name = (embed, "describe_images") if command == "embed" else (execute, "claim_staging")
+    where, name = (embed, "describe_images") if command == "embed" else (staging, "claim_staging")
     go_on = getattr(where, name)
 
     def happen_and_go_on(*arguments: object, **settings: object) -> object:

@@ -39,7 +39,8 @@ def output(tmp_path: Path) -> Path:
     tree, scratch = tmp_path / "tree", tmp_path / "scratch"
     tree.mkdir()
     scratch.mkdir()
-    write_manifest(bytes(tree), HEAD, iter(ROWS), bytes(scratch))
+    with open(tree / "rebalance.jsonl", "wb") as file:
+        write_manifest(file, HEAD, iter(ROWS), bytes(scratch / "lines"))
     assert list(scratch.iterdir()) == []
     return tree
 

@@ -1,0 +1,342 @@
+"""A place in object storage, by way of fsspec: whole objects are listed, read, made, copied and deleted by name."""
+
+import contextlib
+import errno
+import io
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from hashlib import blake2b
+from posixpath import normpath
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from rebalance.dataset import to_bytes, to_text
+from rebalance.errors import RebalanceError, StorageError, UsageError
+
+_ATTEMPTS = 8
+"""To make an object that is refused for another of its name, which then is not there."""
+_PAUSE = 0.05
+"""Seconds before the second of them; each later one is twice as long."""
+_WHOLE = {"chunksize": 5 * 2**30}
+"""Of S3: what is smaller is made by a single request."""
+_STREAMED = 2**24
+"""Bytes that are asked for at once of an object that is read line by line."""
+_TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
+_VERSIONS = ("ETag", "etag", "md5Hash", "content_md5")
+"""What the libraries of the storages call when an object was made, and what tells its content from others."""
+_IN_THIS_PROCESS = "memory://"
+
+
+def is_of_this_process(path: str) -> bool:
+    """Return whether an address is of what no other process sees."""
+    return path.startswith(_IN_THIS_PROCESS)
+
+
+class ObjectStatus(NamedTuple):
+    """What `os.stat` would say of an object; what tells its content from others stands for the inode."""
+
+    st_size: int
+    st_mtime_ns: int
+    st_ino: int
+    st_ctime_ns: int = 0
+    st_mode: int = stat.S_IFREG
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What `os.scandir` would yield of a name: of an object, or of what several names begin with."""
+
+    path: bytes
+    name: bytes
+    status: ObjectStatus | None
+    """None: it is what names begin with."""
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002  as os.DirEntry has it
+        """Return whether names go on from here."""
+        return self.status is None
+
+    def is_file(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002  the same
+        """Return whether it is an object."""
+        return self.status is not None
+
+    def is_symlink(self) -> bool:
+        """Return that it is no link."""
+        return False
+
+    def stat(self, *, follow_symlinks: bool = True) -> ObjectStatus:  # noqa: ARG002  the same
+        """Return what is known of an object."""
+        if self.status is None:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return self.status
+
+
+class Bucket:
+    """The objects below an address."""
+
+    def __init__(self, address: str | bytes) -> None:
+        """Open what the address is of. Raises UsageError where nothing is installed that could."""
+        text = address if isinstance(address, str) else to_text(address)
+        self.address = text.rstrip("/")
+        try:
+            from fsspec.core import url_to_fs  # noqa: PLC0415  an extra, and nothing for --help
+
+            self._files, root = url_to_fs(self.address, **_settings(self.address))
+        except (ImportError, ValueError) as error:
+            raise UsageError(
+                f"{self.address}: cannot be opened ({_first_line(error)}): pip install 'rebalance-images[s3]', or what "
+                "fsspec needs for such addresses"
+            ) from None
+        self._root = _without_dots(str(root).rstrip("/"))
+        self.is_s3 = "s3" in self._files.protocol
+        if self.is_s3:
+            from s3fs.core import set_custom_error_handler  # noqa: PLC0415  the same
+
+            set_custom_error_handler(_is_passing)
+
+    def __reduce__(self) -> tuple[type["Bucket"], tuple[str]]:
+        """Let another process open it anew."""
+        return Bucket, (self.address,)
+
+    def entries(self, folder: bytes = b"") -> Iterator[Entry]:
+        """Yield what lies in a folder, one level deep. Raises OSError, FileNotFoundError where nothing does."""
+        place = self._name(to_text(folder)) if folder else self._root
+        with self._said(to_text(folder)):
+            found = self._files.ls(place, detail=True, refresh=True)
+        for info in found:
+            full, is_folder = str(info["name"]), info["type"] == "directory"
+            if full.endswith("/") and not is_folder:
+                continue  # an empty object that stands for a folder
+            if full == place and not is_folder:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._told(to_text(folder)))
+            if name := to_bytes(full.rstrip("/").removeprefix(place).lstrip("/")):
+                yield Entry(os.path.join(folder, name), name, None if is_folder else _status(info))
+
+    def walk(self, folder: bytes = b"") -> Iterator[tuple[bytes, ObjectStatus]]:
+        """Yield path and status of every object below a folder, whatever its depth. Raises OSError."""
+        for entry in sorted(self.entries(folder), key=lambda entry: entry.name):
+            if entry.status is None:
+                yield from self.walk(entry.path)
+            else:
+                yield entry.path, entry.status
+
+    def has(self, path: str) -> bool:
+        """Return whether there is an object of this name."""
+        with self._said(path):
+            return bool(self._files.isfile(self._name(path)))
+
+    def read(self, path: str) -> bytes:
+        """Read an object whole. Raises OSError."""
+        with self._said(path):
+            return bytes(self._files.cat_file(self._name(path)))
+
+    def read_end(self, path: str, n_bytes: int) -> bytes:
+        """Read the last bytes of an object. Raises OSError."""
+        with self._said(path):
+            return bytes(self._files.cat_file(self._name(path), start=-n_bytes))
+
+    def opened(self, path: str) -> BinaryIO:
+        """Open an object, to read it from its beginning on. Raises OSError, at every reading."""
+        return cast("BinaryIO", io.BufferedReader(_Reader(self, path), _STREAMED))
+
+    def read_part(self, path: str, start: int, end: int) -> bytes:
+        """Read the bytes of an object from one place to before another. Raises OSError."""
+        with self._said(path):
+            return bytes(self._files.cat_file(self._name(path), start=start, end=end))
+
+    def size(self, path: str) -> int:
+        """Return how many bytes an object has. Raises OSError."""
+        with self._said(path):
+            return int(self._files.size(self._name(path)))
+
+    def create(self, path: str, data: bytes) -> None:
+        """Make an object, whole or not at all; one that is there already and has these bytes is as good.
+
+        Raises FileExistsError where another is there, OSError.
+        """
+        more = _WHOLE if self.is_s3 else {}
+        make = partial(self._files.pipe_file, self._name(path), data, mode="create", **more)
+        if not self._create(path, make) and self.read(path) != data:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._told(path))
+
+    def create_from(self, file: str, path: str) -> bool:
+        """Make an object of a file of any size; return whether it was made and not there already. Raises OSError."""
+        return self._create(path, partial(self._files.put_file, file, self._name(path), mode="create"))
+
+    def _create(self, path: str, make: Callable[[], object]) -> bool:
+        """Make an object where there is none; return whether there was none.
+
+        One that is refused for another, which then is not there, was refused for one in the making: it is tried again.
+        """
+        for attempt in range(_ATTEMPTS):
+            with self._said(path), contextlib.suppress(_Taken), _taken():
+                make()
+                return True
+            if self.has(path):
+                return False
+            time.sleep(_PAUSE * 2**attempt)
+        raise StorageError(f"{self._told(path)}: is refused as if it were there, and is not; run again to resume")
+
+    def copy(self, source: bytes, path: str) -> bool:
+        """Make an object of another one of the same storage, there; return whether it was made.
+
+        It is not where there is one already, or the storage does not copy; `source` is a whole address.
+        """
+        other = Bucket(source)
+        if other._files is not self._files:
+            return False
+        more = {"IfNoneMatch": "*"} if self.is_s3 else {}
+        try:
+            with self._said(path), _taken():
+                self._files.cp_file(other._root, self._name(path), **more)
+        except (_Taken, OSError, StorageError):
+            return False
+        return True
+
+    def delete(self, path: str) -> None:
+        """Delete an object, which may be gone already. Raises OSError."""
+        with self._said(path), contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self._name(path))
+
+    def _name(self, path: str) -> str:
+        return _without_dots(f"{self._root}/{path}")
+
+    @contextlib.contextmanager
+    def _said(self, path: str) -> Iterator[None]:
+        """Raise what the libraries of storages raise as OSError where it is of one object, else as StorageError."""
+        try:
+            yield
+        except (_Taken, RebalanceError):
+            raise
+        except OSError as error:
+            for kind, code in _CODES:
+                if isinstance(error, kind):
+                    raise kind(code, os.strerror(code), self._told(path)) from None
+            raise self._failure(path, error) from None
+        except Exception as error:  # noqa: BLE001  each library has its own
+            raise self._failure(path, error) from None
+
+    def _told(self, path: str) -> str:
+        return f"{self.address}/{path}" if path else self.address
+
+    def _failure(self, path: str, error: Exception) -> StorageError:
+        return StorageError(f"{self._told(path)}: storage fails: {_first_line(error)}; run again to resume")
+
+
+class _Reader(io.RawIOBase):
+    """An object that is read part by part."""
+
+    def __init__(self, bucket: Bucket, path: str) -> None:
+        self._bucket, self._path = bucket, path
+        self._place, self._end = 0, bucket.size(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self._place + len(buffer), self._end)
+        data = self._bucket.read_part(self._path, self._place, end) if end > self._place else b""
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+
+class Listing:
+    """What lies below an address as it was when its folder was listed; the folders looked at last are remembered."""
+
+    def __init__(self, address: bytes, n_folders: int | None = 1) -> None:
+        """Take the address, and how many folders are remembered; None: all of them."""
+        self._bucket, self._n_folders = Bucket(address), n_folders
+        self._folders: dict[bytes, dict[bytes, ObjectStatus | None]] = {}
+
+    def status_of(self, path: str) -> ObjectStatus:
+        """Return what is known of an object. Raises OSError."""
+        folder, name = os.path.split(to_bytes(path))
+        status = self.folder(folder).get(name)
+        if status is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return status
+
+    def folder(self, folder: bytes) -> dict[bytes, ObjectStatus | None]:
+        """Return what lies in a folder, by name; None of what are folders in it. Raises OSError."""
+        if folder not in self._folders:
+            if self._n_folders is not None and len(self._folders) >= self._n_folders:
+                del self._folders[next(iter(self._folders))]
+            try:
+                self._folders[folder] = {entry.name: entry.status for entry in self._bucket.entries(folder)}
+            except FileNotFoundError:
+                self._folders[folder] = {}
+        return self._folders[folder]
+
+    def forget(self, folder: bytes) -> None:
+        """Look at a folder anew the next time."""
+        self._folders.pop(folder, None)
+
+
+class _Taken(Exception):  # noqa: N818  it is caught where it is raised
+    """There is an object of that name, or there was one in the making."""
+
+
+@contextlib.contextmanager
+def _taken() -> Iterator[None]:
+    """Raise _Taken for all the ways in which storages say it."""
+    try:
+        yield
+    except FileExistsError:
+        raise _Taken from None
+    except OSError as error:
+        if _answer(error.__cause__).get("Error", {}).get("Code") in _TAKEN:
+            raise _Taken from None
+        raise
+
+
+_TAKEN = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"})
+"""What S3 says of a name that is taken, or is being taken."""
+_CODES = (
+    (FileNotFoundError, errno.ENOENT), (PermissionError, errno.EACCES), (NotADirectoryError, errno.ENOTDIR),
+    (FileExistsError, errno.EEXIST), (IsADirectoryError, errno.EISDIR),
+)  # fmt: skip
+
+
+def _is_passing(error: Exception) -> bool:
+    """Return whether S3 is asked again although the library would not: for whatever the storage is to blame for."""
+    return bool(_answer(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500)
+
+
+def _answer(error: BaseException | None) -> dict[str, Any]:
+    """Return what S3 has answered, where an error is made of that."""
+    return getattr(error, "response", None) or {}
+
+
+def _without_dots(name: str) -> str:
+    """Return a name without the `..` that a path beside the root has: a storage takes it for a name."""
+    return normpath(name) if "/../" in f"{name}/" else name
+
+
+def _settings(address: str) -> dict[str, Any]:
+    """Return how a storage is opened: nothing is remembered of listings, and one request reads an object of S3."""
+    is_s3 = address.startswith(("s3://", "s3a://"))
+    return {"use_listings_cache": False} | ({"max_concurrency": 1} if is_s3 else {})
+
+
+def _status(info: dict[str, Any]) -> ObjectStatus:
+    time_made = next((info[key] for key in _TIMES if info.get(key)), 0)
+    version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
+    number = int.from_bytes(blake2b(version.encode(), digest_size=6).digest()) if version else 0
+    return ObjectStatus(int(info["size"] or 0), _nanoseconds(time_made), number)
+
+
+def _nanoseconds(moment: Any) -> int:
+    """Return a moment since 1970; whole seconds and what is beyond them apart, so that nothing is rounded."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    if isinstance(moment, datetime):
+        return int(moment.replace(microsecond=0).timestamp()) * 10**9 + moment.microsecond * 1000
+    return int(moment * 10**9)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,0 +1,318 @@
+"""The staging of an OUTPUT in object storage: its files have their names at once, and OUTPUT stands with its manifest.
+
+Every object is made once and never replaced. What a run needs till then lies below `.rebalance` of the same prefix:
+the claim, which names the request that OUTPUT is filled for, and the journals of all who fill it. They may be many at
+once, since each would make the same objects.
+"""
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from rebalance.dataset import Dataset, to_bytes, to_text
+from rebalance.errors import LockedError, OutputRefusedError, StorageError, TargetError
+from rebalance.plan import INDEX_NAME
+from rebalance.shards import Shard, not_done
+from rebalance.storage.bucket import Bucket, Listing
+from rebalance.storage.journal import Journal
+from rebalance.storage.manifest import NAME, Line, write_manifest
+from rebalance.storage.space import Room
+from rebalance.storage.transfer import HERE, SourceBytes
+
+OWN = ".rebalance"
+"""What lies below OUTPUT until it stands, and then no more."""
+_CLAIM = f"{OWN}/claim.json"
+_WHOLE_FILES = frozenset({"labels.csv", "rebalance.csv", INDEX_NAME, "vectors.npy"})
+"""Files of which no journal has a row; they are made last, and anew."""
+_OF_A_SHARE = re.compile(rb"(\d+)-of-(\d+)\..*\.jsonl")
+_ROWS = 500
+"""Rows of a journal that are kept together: as many files at most are made in vain where a run is killed."""
+_LONGEST_KEY = 1024
+"""Bytes, in S3."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixTree:
+    """What a worker writes to: objects below an address, each whole and under its own name at once."""
+
+    tree: bytes
+    link: str = "auto"
+
+    def put(self, output: str, data: bytes) -> None:
+        """Make an object. Raises StorageError where another has its name."""
+        try:
+            Bucket(self.tree).create(output, data)
+        except FileExistsError:
+            raise StorageError(
+                f"{to_text(self.tree)}/{output}: is there with other bytes than are made now (SOURCE or a library has "
+                "changed since): nothing is replaced; delete what lies below OUTPUT, and run again"
+            ) from None
+
+    @contextlib.contextmanager
+    def made(self, output: str) -> Iterator[BinaryIO]:
+        """Open a file that becomes an object when it is whole."""
+        file = BytesIO()
+        yield file
+        self.put(output, file.getvalue())
+
+    def carry(self, source: SourceBytes, output: str) -> None:
+        """Bring an original over: copied by the storage itself, where both are there and no copy is asked for."""
+        if not (self.link == "auto" and Bucket(self.tree).copy(source.path, output)):
+            self.put(output, source.data)
+
+
+class _KeptJournal(Journal):
+    """A journal on this machine, of which each portion is kept in the bucket, too."""
+
+    def __init__(self, bucket: Bucket, own: str) -> None:
+        """Begin with nothing; `own` begins the names of the portions."""
+        descriptor, path = tempfile.mkstemp(prefix="rebalance-")
+        os.close(descriptor)
+        super().__init__(to_bytes(path))
+        os.unlink(path)  # it lives as long as it is open
+        self._bucket, self._own = bucket, own
+        self._lines: list[bytes] = []
+        self._n_portions = 0
+
+    def take_over(self, lines: Iterable[bytes]) -> bool:
+        """Add the good rows of another journal, which is kept already."""
+        is_done = super().take_over(lines)
+        self._lines.clear()
+        return is_done
+
+    def keep(self) -> None:
+        """Keep the rows since the last time. Raises LockedError where OUTPUT is not filled any more."""
+        if not self._lines:
+            return
+        if not self._bucket.has(_CLAIM):
+            raise LockedError(f"{self._bucket.address}: has been finished or given up by another run meanwhile")
+        name = f"{OWN}/{self._own}.{self._n_portions:06}.jsonl"
+        self._bucket.create(name, b"".join(self._lines))
+        self._lines.clear()
+        self._n_portions += 1
+
+    def _write(self, row: Mapping[str, object]) -> None:
+        super()._write(row)
+        if len(self._lines) >= _ROWS:
+            self.keep()
+
+    def _write_line(self, line: bytes) -> None:
+        super()._write_line(line)
+        self._lines.append(line)
+
+
+@dataclass(slots=True)
+class Prefix:
+    """The objects below an address that will be OUTPUT."""
+
+    tree: bytes
+    journal: _KeptJournal
+    listing: Listing
+    settled: set[bytes] = field(default_factory=set)
+    """Folders that hold what is planned, in the sizes in which it was made."""
+    manifest: str = ""
+    """The path of the manifest on this machine, once there is one."""
+    left: list[Shard] = field(default_factory=list)
+
+    boot = "stored"
+    """What is written is durable at once, whatever becomes of the machine."""
+
+    @property
+    def bucket(self) -> Bucket:
+        """The same, to work with."""
+        return Bucket(self.tree)
+
+    @property
+    def state(self) -> bytes:
+        """The object that says what it is."""
+        return os.path.join(self.tree, _CLAIM.encode())
+
+    def for_workers(self, link: str) -> PrefixTree:
+        """Return what a worker needs of it."""
+        return PrefixTree(self.tree, link)
+
+    def holds(self, output: str, n_bytes: int) -> bool:
+        """Return whether an object of this size is there."""
+        if os.path.dirname(to_bytes(output)) in self.settled or not self.journal.is_of_earlier_run(output):
+            return True  # as the listing before or at the end says
+        try:
+            return self.listing.status_of(output).st_size == n_bytes
+        except OSError:
+            return False
+
+    def room(self) -> Room:
+        """Return that there is room for all."""
+        return Room(self.tree, 2**63, None, 1)
+
+    def check_length(self, longest: int) -> None:
+        """Raise TargetError where a key with a path of so many bytes is too long."""
+        n_bytes = len(self.tree.partition(b"://")[2].partition(b"/")[2]) + 1 + longest
+        if n_bytes > _LONGEST_KEY:
+            raise TargetError(
+                f"a key of OUTPUT would have {n_bytes} bytes, {_LONGEST_KEY} fit: take a shorter prefix or names"
+            )
+
+    def tells_names_apart(self) -> bool:
+        """Return that names are bytes."""
+        return True
+
+    def takes_any_name(self) -> bool:
+        """Return that names are text."""
+        return False
+
+    def takes(self, name: str) -> bool:
+        """Return whether a name is text without control characters, which no listing gives back as they are."""
+        return not any(unicodedata.category(character) in ("Cc", "Cs", "Cn") for character in name)
+
+    def clones(self, dataset: Dataset) -> bool:  # noqa: ARG002  as of a disk
+        """Return that nothing is shared with SOURCE."""
+        return False
+
+    def write(self, name: str, data: bytes) -> dict[str, Any]:
+        """Write a file of the root; return path, bytes and sha256 as a manifest has them."""
+        self.for_workers("copy").put(name, data)
+        return {"path": name, "bytes": len(data), "sha256": sha256(data).hexdigest()}
+
+    def settle(self, directory: str, outputs: Iterable[str]) -> None:
+        """Delete what a folder holds of ours beside these outputs.
+
+        Raises StorageError where one is missing or has another size, OutputRefusedError for what is not ours.
+        """
+        folder = to_bytes(directory)
+        self.listing.forget(folder)
+        present = dict(self.listing.folder(folder))
+        for output in outputs:
+            status, found = present.pop(os.path.basename(to_bytes(output)), None), self.journal.find(output)
+            if status is None or found is None or status.st_size != found[0].written.n_bytes:
+                self.journal.forget(output)
+                raise StorageError(f"{output!r}: is not there as it was made; run again to make it anew")
+        self._delete(folder, present)
+        self.settled.add(folder)
+
+    def settle_directories(self, directories: Iterable[str]) -> None:
+        """Delete what lies beside these folders, in the root and in the folders of splits, where it is ours."""
+        expected: dict[bytes, set[bytes]] = {b"": {to_bytes(OWN), NAME.encode()}}
+        for directory in directories:
+            split, _, class_name = to_bytes(directory).rpartition(b"/")
+            expected.setdefault(split, set()).add(class_name)
+            expected[b""].add(split or class_name)
+        for folder, names in expected.items():
+            self.listing.forget(folder)
+            self._delete(folder, self.listing.folder(folder).keys() - names)
+
+    def _delete(self, folder: bytes, names: Iterable[bytes]) -> None:
+        """Delete objects and whatever lies below names, where there is a row of each."""
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if to_text(name) in _WHOLE_FILES:
+                continue
+            below = [inner for inner, _ in self.bucket.walk(path)] if self._is_folder(folder, name) else [path]
+            for inner in map(to_text, below):
+                if inner not in self.journal:
+                    raise OutputRefusedError(
+                        f"{to_text(self.tree)}/{inner}: is below OUTPUT and not of our making: move it away"
+                    )
+                self.journal.forget(inner)
+                self.bucket.delete(inner)
+
+    def _is_folder(self, folder: bytes, name: bytes) -> bool:
+        return self.listing.folder(folder)[name] is None
+
+    def clear_temporary(self) -> None:
+        """Do nothing: nothing has a name before it is whole."""
+
+    def gather_shares(self) -> list[Shard]:
+        """Return the shards that are not done, of those that have been at work."""
+        return self.left
+
+    def finish_share(self, request: str) -> None:
+        """Say in the journal that a share is done."""
+        self.journal.finish(request)
+        self.journal.keep()
+
+    def seal(self, head: Mapping[str, Any], lines: Iterable[Line]) -> None:
+        """Make the manifest, on this machine."""
+        descriptor, self.manifest = tempfile.mkstemp(prefix="rebalance-")
+        with open(descriptor, "wb") as file:
+            write_manifest(file, head, lines, to_bytes(f"{self.manifest}.lines"))
+
+    def publish(self, output: bytes, *, is_replacing: bool) -> None:
+        """Make OUTPUT stand, by its manifest. Raises OutputRefusedError where another stands there meanwhile."""
+        assert not is_replacing
+        if self.bucket.create_from(self.manifest, NAME):
+            return
+        with open(self.manifest, "rb") as ours, self.bucket.opened(NAME) as theirs:
+            if ours.readline() != theirs.readline():  # which has the sum of all other lines
+                raise OutputRefusedError(f"{to_text(output)}: has appeared since this run began; run again")
+
+    def remove(self) -> None:
+        """Delete what was needed till OUTPUT stood; what cannot be deleted now, a later run finds and deletes."""
+        self.journal.close()
+        with contextlib.suppress(OSError, StorageError):
+            remove_own(self.tree)
+
+    def remove_if_empty(self) -> None:
+        """Give OUTPUT up where no file was made for it."""
+        with contextlib.suppress(OSError, StorageError):
+            if {entry.name for entry in self.bucket.entries()} == {to_bytes(OWN)} and not self.journal.is_begun():
+                remove_own(self.tree)
+
+
+@contextlib.contextmanager
+def claim_prefix(output: bytes, request: str, own: str) -> Iterator[Prefix]:
+    """Yield an OUTPUT in object storage that is filled for a request, with what all others have made for it.
+
+    `own` begins the names of the journal of this process, with what no other process has in its name. Raises
+    OutputRefusedError where it is filled for another request, or nothing may be made there.
+    """
+    bucket = Bucket(output)
+    try:
+        bucket.create(_CLAIM, json.dumps({"rebalance": "claim", "request": request}).encode())
+    except FileExistsError:
+        raise OutputRefusedError(
+            f"{to_text(output)}: holds what a run with other options, or of another SOURCE, has begun: finish it with "
+            "the command of that run, or delete what lies below it"
+        ) from None
+    except OSError as error:
+        why = "there is no such bucket" if isinstance(error, FileNotFoundError) else error.strerror
+        raise OutputRefusedError(f"{to_text(output)}: nothing can be made there: {why}") from None
+    journal = _KeptJournal(bucket, f"{own}.{os.getpid()}-{HERE.decode()}")
+    prefix = Prefix(output, journal, Listing(output))
+    try:
+        prefix.left = not_done(_taken_over(bucket, journal))
+        yield prefix
+    finally:
+        with contextlib.suppress(OSError, StorageError, LockedError):
+            journal.keep()
+        with contextlib.suppress(OSError):
+            os.unlink(prefix.manifest)
+
+
+def _taken_over(bucket: Bucket, journal: Journal) -> dict[Shard, bool]:
+    """Take over the rows of all who fill an OUTPUT; return the shards among them, and whether each is done."""
+    done: dict[Shard, bool] = {}
+    for name in sorted(entry.name for entry in bucket.entries(to_bytes(OWN))):
+        if name.endswith(b".jsonl"):
+            with BytesIO(bucket.read(f"{OWN}/{to_text(name)}")) as lines:
+                is_done = journal.take_over(lines)
+            if match := _OF_A_SHARE.fullmatch(name):
+                shard = Shard(int(match[1]), int(match[2]))
+                done[shard] = done.get(shard, False) or is_done
+    return done
+
+
+def remove_own(output: bytes) -> None:
+    """Delete what a run needed until its OUTPUT stood: the claim last, which the journals are of. Raises OSError."""
+    bucket = Bucket(output)
+    with contextlib.suppress(FileNotFoundError):
+        names = sorted(to_text(entry.name) for entry in bucket.entries(to_bytes(OWN)))
+        for name in sorted(names, key=lambda name: f"{OWN}/{name}" == _CLAIM):
+            bucket.delete(f"{OWN}/{name}")

@@ -1,0 +1,148 @@
+"""A server that speaks the protocol of S3, and fails as it is told: `python -m tests.buckets.server`.
+
+It prints its port, and ends when its stdin does. Requests with the header `x-spared: yes` meet no fault and are not
+counted.
+"""
+
+import json
+import os
+import re
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.test import run_wsgi_app
+
+Start = Callable[..., Any]
+Environment = dict[str, Any]
+
+_ERRORS = {
+    "500": ("500 Internal Server Error", "InternalError"),
+    "503": ("503 Slow Down", "SlowDown"),
+    "409": ("409 Conflict", "ConditionalRequestConflict"),
+    "412": ("412 Precondition Failed", "PreconditionFailed"),
+}
+
+
+class Failing:
+    """An application that fails some requests, by a number and a seed, and counts all."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self.application = application
+        self.lock = threading.Lock()
+        self.counts: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.faults: dict[str, Any] = {}
+
+    def __call__(self, environment: Environment, start: Start) -> Iterable[bytes]:
+        if environment["PATH_INFO"] == "/_control":
+            return self._control(environment, start)
+        if environment.get("HTTP_X_SPARED"):
+            return self._passed_on(environment, start)
+        time.sleep(self.faults.get("delay", 0))
+        return self._failing(self._fault(environment), environment, start)
+
+    def _failing(self, kind: str | None, environment: Environment, start: Start) -> Iterable[bytes]:
+        """Answer, or fail to."""
+        if kind in _ERRORS:
+            status, code = _ERRORS[kind]
+            start(status, [("Content-Type", "application/xml")])
+            return [f"<Error><Code>{code}</Code><Message>as it was told</Message></Error>".encode()]
+        if kind == "drop before":
+            return self._dropped(environment)
+        answer, status, headers = run_wsgi_app(self._passed_on, environment, buffered=True)
+        body = b"".join(answer)
+        if kind == "drop after":
+            return self._dropped(environment)
+        start(status, list(headers))
+        if kind == "cut" and body:
+            environment["werkzeug.socket"].settimeout(1)
+            return _cut(body, environment)
+        return [body]
+
+    def _control(self, environment: Environment, start: Start) -> Iterable[bytes]:
+        """Take faults, or say what has been asked for since that."""
+        if environment["REQUEST_METHOD"] == "POST":
+            self.faults = json.loads(environment["wsgi.input"].read(int(environment["CONTENT_LENGTH"])))
+            self.counts.clear()
+            self.failed.clear()
+        start("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps({"requests": self.counts, "failed": self.failed}).encode()]
+
+    def _fault(self, environment: Environment) -> str | None:
+        """Count a request, and return how it fails."""
+        with self.lock:
+            name = _name_of(environment)
+            self.counts[name] += 1
+            faults, number = self.faults, self.counts.total()
+            is_meant = faults and name in faults.get("names", [name])
+            if not is_meant or not re.search(faults.get("match", ""), environment["PATH_INFO"]):
+                return None
+            if self.failed.total() >= faults.get("most", 10**9):
+                return None
+            drawn = blake2b(b"%d %d" % (faults.get("seed", 0), number), digest_size=4).digest()
+            if int.from_bytes(drawn) >= faults["rate"] * 2**32:
+                return None
+            kind: str = faults["kinds"][drawn[0] % len(faults["kinds"])]
+            self.failed[kind] += 1
+            return kind
+
+    def _passed_on(self, environment: Environment, start: Start) -> Iterable[bytes]:
+        """Let the server answer; a copy is refused where its name is taken, as S3 does it."""
+        is_copy = "HTTP_X_AMZ_COPY_SOURCE" in environment
+        if is_copy and environment.get("HTTP_IF_NONE_MATCH") == "*":
+            looking = {**environment, "REQUEST_METHOD": "HEAD"}
+            del looking["HTTP_X_AMZ_COPY_SOURCE"], looking["HTTP_IF_NONE_MATCH"]
+            _, status, _ = run_wsgi_app(self.application, looking, buffered=True)
+            if status.startswith("200"):
+                start(_ERRORS["412"][0], [("Content-Type", "application/xml")])
+                return [b"<Error><Code>PreconditionFailed</Code><Message>it is there</Message></Error>"]
+        return self.application(environment, start)
+
+    def _dropped(self, environment: Environment) -> Iterable[bytes]:
+        environment["werkzeug.socket"].shutdown(2)
+        return []
+
+
+def _cut(body: bytes, environment: Environment) -> Iterable[bytes]:
+    yield body[: len(body) // 2]
+    environment["werkzeug.socket"].shutdown(2)
+
+
+def _name_of(environment: Environment) -> str:
+    method: str = environment["REQUEST_METHOD"]
+    if "HTTP_X_AMZ_COPY_SOURCE" in environment:
+        return "COPY"
+    return "LIST" if method == "GET" and "list-type" in environment["QUERY_STRING"] else method
+
+
+class _Silent(WSGIRequestHandler):
+    def log(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+    def handle(self) -> None:
+        """Do not mind that a connection ends in the middle."""
+        try:
+            super().handle()
+        except (OSError, AssertionError):
+            self.close_connection = True
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    application = Failing(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)
+    print(server.port, flush=True)  # noqa: T201
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Trees in a storage of fsspec that is no S3: `memory://`, which only this process sees."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from rebalance.storage.bucket import Bucket
+from tests.conftest import Run, contents
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    files = fsspec.filesystem("memory")
+    yield files
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+
+
+@pytest.fixture
+def address(memory: Any, source: Path) -> str:
+    """The source, in memory."""
+    for path in source.rglob("*.png"):
+        memory.pipe_file(f"/above/data/{path.relative_to(source)}", path.read_bytes())
+    return "memory://above/data"
+
+
+def contents_of(memory: Any, folder: str) -> dict[str, bytes]:
+    return {name.removeprefix(f"/{folder}/"): memory.cat_file(name) for name in memory.find(f"/{folder}")}
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("command", [("augment",), ("undersample",), ("smote",), ("augment", "--holdout", "0.25")])
+def test_the_tree_is_the_one_of_a_disk(
+    run: Run, source: Path, address: str, memory: Any, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    assert run(*command, source, "-o", tmp_path / "out").code == 0
+    ran = run(*command, address, "-o", "memory://made/out")
+    assert ran.code == 0, ran.err
+    assert contents_of(memory, "made/out") == tree(tmp_path / "out")
+    assert run(*command, address, "-o", tmp_path / "from").code == 0
+    assert contents(tmp_path / "from") == contents(tmp_path / "out")
+    assert run(*command, source, "-o", "memory://to").code == 0
+    assert contents_of(memory, "to") == tree(tmp_path / "out")
+    assert "up to date" in run(*command, address, "-o", "memory://made/out").err
+
+
+def test_inspect_counts_and_decodes(run: Run, address: str, memory: Any) -> None:
+    assert run("inspect", address, "--format", "json").document["classes"][2]["count"] == 7
+    memory.pipe_file("/above/data/cat/broken.png", b"nothing of a picture")
+    ran = run("inspect", address, "--check", "--format", "json")
+    assert [bad["path"] for bad in ran.document["bad_images"]] == ["cat/broken.png"]
+
+
+def test_a_tree_is_verified(run: Run, address: str, memory: Any) -> None:
+    assert run("augment", address, "-o", "memory://out").code == 0
+    assert run("verify", "memory://out", "--source", address).code == 0
+    memory.pipe_file("/out/cat/000.png", b"another")
+    memory.pipe_file("/out/cat/foreign.png", b"of somebody else")
+    memory.rm_file("/out/owl/000.png")
+    ran = run("verify", "memory://out", "--format", "json")
+    assert ran.code == 1
+    found = {(finding["kind"], finding["path"]) for finding in ran.document["findings"]}
+    assert found == {("changed", "cat/000.png"), ("foreign", "cat/foreign.png"), ("missing", "owl/000.png")}
+
+
+def test_what_is_odd_in_a_source_is_told_as_on_a_disk(run: Run, source: Path, address: str, memory: Any) -> None:
+    odd = ["deep/er/000.png", "000.png", "notes.txt", ".hidden/000.png", "cat/.hidden.png", "__MACOSX/x/y.png"]
+    for name in odd:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(b"")
+        memory.pipe_file(f"/above/data/{name}", b"")
+    here, there = (run("inspect", root, "--format", "json").document for root in (source, address))
+    assert here["problems"] == there["problems"]
+    assert here["ignored"] == there["ignored"]
+    assert run("augment", address, "-o", "memory://out").err == run("augment", source, "-o", source.parent / "o").err
+
+
+def test_a_source_that_changes_meanwhile_ends_the_run(
+    run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Bucket.read
+
+    def read_and_change(bucket: Bucket, path: str) -> bytes:
+        data = read(bucket, path)
+        if path == "owl/000.png":
+            memory.pipe_file("/above/data/owl/000.png", data[::-1])
+        return data
+
+    monkeypatch.setattr(Bucket, "read", read_and_change)
+    ran = run("augment", address, "-o", "memory://out")
+    assert ran.code == 7
+    assert "'owl/000.png': was changed while" in ran.err
+    assert "rebalance.jsonl" not in contents_of(memory, "out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("augment", "{data}", "-o", "{data}/out"), 5, "lies in memory://above/data, or is it"),
+        (("augment", "{data}", "-o", "memory://above"), 5, "lies in it: choose another place"),
+        (("augment", "{data}", "-o", "memory://other"), 5, "is there and holds no rebalance.jsonl of ours"),
+        (("augment", "{data}", "-o", "memory://out", "--link", "hardlink"), 5, "object storage has no links"),
+        (("augment", "memory://nothing", "-o", "memory://out"), 3, "memory://nothing: cannot be read: No such file"),
+        (("augment", "nothing://x", "-o", "memory://out"), 2, "nothing://x: cannot be opened"),
+        (("embed", "{data}", "-o", "memory://out.npz"), 5, "is written to a disk only"),
+        (("inspect", "{data}", "--report", "memory://page.html"), 5, "is written to a disk only"),
+        (("verify", "memory://other"), 1, "not a tree that rebalance made"),
+    ],
+)
+def test_a_refusal_is_one_line(
+    run: Run, address: str, memory: Any, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    memory.pipe_file("/other/notes.txt", b"of somebody else")
+    before = dict(memory.store)
+    ran = run(*(argument.replace("{data}", address) for argument in arguments), "-q")
+    assert (ran.code, ran.err.count("\n")) == (code, 1), ran.err
+    assert message in ran.err
+    assert memory.store == before
+
+
+def test_an_output_is_never_replaced(run: Run, address: str, memory: Any) -> None:
+    assert run("augment", address, "-o", "memory://out").code == 0
+    before = contents_of(memory, "out")
+    ran = run("augment", address, "-o", "memory://out", "-s", "9", "-q")
+    assert (ran.code, "choose another, or delete it first" in ran.err) == (5, True)
+    ran = run("augment", address, "-o", "memory://out", "-s", "9", "-q", "--overwrite")
+    assert (ran.code, "replaces no tree as a whole" in ran.err) == (5, True)
+    assert run("augment", address, "-o", "memory://out/inner", "-q").code == 5
+    assert contents_of(memory, "out") == before
+
+
+def test_names_that_no_key_can_have_are_refused(run: Run, make_tree: Any, memory: Any) -> None:
+    source = make_tree({"cat": 2, "d\nog": 1})
+    ran = run("augment", source, "-o", "memory://out", "-q")
+    assert (ran.code, "takes nothing named" in ran.err) == (3, True)
+    assert not contents_of(memory, "out")
+    long = run("augment", make_tree({"cat": 2}, name="x"), "-o", f"memory://{'long/' * 220}out", "-q")
+    assert (long.code, "1024 fit" in long.err) == (3, True)
+
+
+def test_what_somebody_else_put_there_meanwhile_is_not_deleted(
+    run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Bucket.create
+
+    def create_beside(bucket: Bucket, path: str, data: bytes) -> None:
+        memory.pipe_file("/out/cat/theirs.png", b"of somebody else")
+        create(bucket, path, data)
+
+    monkeypatch.setattr(Bucket, "create", create_beside)
+    ran = run("augment", address, "-o", "memory://out", "-q")
+    assert (ran.code, "cat/theirs.png: is below OUTPUT and not of our making" in ran.err) == (5, True)
+    assert memory.cat_file("/out/cat/theirs.png") == b"of somebody else"
+    monkeypatch.undo()
+    memory.rm_file("/out/cat/theirs.png")
+    assert run("augment", address, "-o", "memory://out").code == 0
+    assert not [name for name in contents_of(memory, "out") if ".rebalance/" in name]
+
+
+def test_bad_images_are_made_up_for(run: Run, source: Path, address: str, memory: Any, tmp_path: Path) -> None:
+    for path in (source / "owl/003.png", source / "cat/001.png"):
+        path.write_bytes(path.read_bytes()[:90])
+        memory.pipe_file(f"/above/data/{path.relative_to(source)}", path.read_bytes())
+    ran = run("augment", address, "-o", "memory://out", "-q")
+    assert ran.code == 4
+    assert "rebalance.jsonl" not in contents_of(memory, "out")
+    assert run("augment", address, "-o", "memory://skipping", "--bad-images", "skip", "-s", "5").code == 0
+    assert run("augment", source, "-o", tmp_path / "out", "--bad-images", "skip", "-s", "5").code == 0
+    assert contents_of(memory, "skipping") == tree(tmp_path / "out")
+
+
+def test_what_another_request_has_begun_is_left_alone(run: Run, source: Path, memory: Any) -> None:
+    (source / "owl/003.png").write_bytes(b"no picture")
+    assert run("augment", source, "-o", "memory://out").code == 4
+    before = contents_of(memory, "out")
+    ran = run("augment", source, "-o", "memory://out", "--seed", "2", "-q")
+    assert (ran.code, "holds what a run with other options" in ran.err) == (5, True)
+    assert contents_of(memory, "out") == before
+
+
+def test_shares_are_gathered(run: Run, source: Path, address: str, memory: Any, tmp_path: Path) -> None:
+    for number in (1, 3):
+        assert run("augment", address, "-o", "memory://out", "--shard", f"{number}/3").code == 0
+    ran = run("augment", address, "-o", "memory://out")
+    assert ran.code == 0
+    assert "shard 2 of 3 not done" in ran.err
+    assert run("augment", source, "-o", tmp_path / "out").code == 0
+    assert contents_of(memory, "out") == tree(tmp_path / "out")
+
+
+def test_a_list_leads_to_what_lies_in_a_storage(run: Run, address: str, memory: Any, tmp_path: Path) -> None:
+    rows = ["path,label", *(f"{name},{name.split('/')[0]}" for name in contents_of(memory, "above/data"))]
+    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    assert run("augment", tmp_path / "list.csv", "--images", address, "-o", "memory://out").code == 0
+    memory.pipe_file("/above/data/list.csv", (tmp_path / "list.csv").read_bytes())
+    assert run("augment", "memory://above/data/list.csv", "-o", "memory://again").code == 0
+    assert contents_of(memory, "again").keys() == contents_of(memory, "out").keys()
+    (tmp_path / "list.csv").write_text("path,label\ncat/none.png,cat\n")
+    ran = run("augment", tmp_path / "list.csv", "--images", address, "-o", "memory://third", "-q")
+    assert (ran.code, "cannot be looked at below memory://above/data" in ran.err) == (3, True)
+
+
+def test_what_lies_beside_a_source_is_compared_with_it(run: Run, source: Path, memory: Any) -> None:
+    for path in source.rglob("*.png"):
+        memory.pipe_file(f"/above/train/{path.relative_to(source)}", path.read_bytes())
+    memory.pipe_file("/above/val/cat/other.png", (source / "cat/002.png").read_bytes())
+    ran = run("augment", "memory://above/train", "-o", "memory://out", "--leakage", "fail")
+    assert ran.code == 1
+    assert "'cat/002.png'" in ran.err
+    assert "../val/cat/other.png" in ran.err
