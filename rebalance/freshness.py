@@ -101,7 +101,8 @@ def _other_source(manifest: Manifest, dataset: Dataset) -> str:
 def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | None:
     """Return the first file of OUTPUT or SOURCE that is not what the manifest says."""
     size_of = sizes_of(output)
-    suspects = {image.path: image for image in touched_since(dataset, manifest.mtime_ns)}
+    written_ns = manifest.mtime_ns - (_CLOCKS_APART_NS if is_address(output) else 0)
+    suspects = {image.path: image for image in touched_since(dataset, written_ns)}
     if manifest.list_row and (what := _content_of_list(output, manifest.list_row)):
         return f"its {manifest.list_row['path']!r} {what}"
     for whole in manifest.rows_of_all:

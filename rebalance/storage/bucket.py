@@ -84,14 +84,14 @@ class Bucket:
         try:
             from fsspec.core import url_to_fs  # noqa: PLC0415  an extra, and nothing for --help
 
-            self._files, root = url_to_fs(self.address, **_settings(self.address))
+            self.files, root = url_to_fs(self.address, **_settings(self.address))
         except (ImportError, ValueError) as error:
             raise UsageError(
                 f"{self.address}: cannot be opened ({_first_line(error)}): pip install 'rebalance-images[s3]', or what "
                 "fsspec needs for such addresses"
             ) from None
-        self._root = _without_dots(str(root).rstrip("/"))
-        self.is_s3 = "s3" in self._files.protocol
+        self.root = _without_dots(str(root).rstrip("/"))
+        self.is_s3 = "s3" in self.files.protocol
         if self.is_s3:
             from s3fs.core import set_custom_error_handler  # noqa: PLC0415  the same
 
@@ -101,11 +101,15 @@ class Bucket:
         """Let another process open it anew."""
         return Bucket, (self.address,)
 
+    def lies_in(self, other: "Bucket") -> bool:
+        """Return whether it is another place, or below it."""
+        return self.files is other.files and f"{self.root}/".startswith(f"{other.root}/")
+
     def entries(self, folder: bytes = b"") -> Iterator[Entry]:
         """Yield what lies in a folder, one level deep. Raises OSError, FileNotFoundError where nothing does."""
-        place = self._name(to_text(folder)) if folder else self._root
+        place = self._name(to_text(folder)) if folder else self.root
         with self._said(to_text(folder)):
-            found = self._files.ls(place, detail=True, refresh=True)
+            found = self.files.ls(place, detail=True, refresh=True)
         for info in found:
             full, is_folder = str(info["name"]), info["type"] == "directory"
             if full.endswith("/") and not is_folder:
@@ -126,17 +130,17 @@ class Bucket:
     def has(self, path: str) -> bool:
         """Return whether there is an object of this name."""
         with self._said(path):
-            return bool(self._files.isfile(self._name(path)))
+            return bool(self.files.isfile(self._name(path)))
 
     def read(self, path: str) -> bytes:
         """Read an object whole. Raises OSError."""
         with self._said(path):
-            return bytes(self._files.cat_file(self._name(path)))
+            return bytes(self.files.cat_file(self._name(path)))
 
     def read_end(self, path: str, n_bytes: int) -> bytes:
         """Read the last bytes of an object. Raises OSError."""
         with self._said(path):
-            return bytes(self._files.cat_file(self._name(path), start=-n_bytes))
+            return bytes(self.files.cat_file(self._name(path), start=-n_bytes))
 
     def opened(self, path: str) -> BinaryIO:
         """Open an object, to read it from its beginning on. Raises OSError, at every reading."""
@@ -145,12 +149,12 @@ class Bucket:
     def read_part(self, path: str, start: int, end: int) -> bytes:
         """Read the bytes of an object from one place to before another. Raises OSError."""
         with self._said(path):
-            return bytes(self._files.cat_file(self._name(path), start=start, end=end))
+            return bytes(self.files.cat_file(self._name(path), start=start, end=end))
 
     def size(self, path: str) -> int:
         """Return how many bytes an object has. Raises OSError."""
         with self._said(path):
-            return int(self._files.size(self._name(path)))
+            return int(self.files.size(self._name(path)))
 
     def create(self, path: str, data: bytes) -> None:
         """Make an object, whole or not at all; one that is there already and has these bytes is as good.
@@ -158,13 +162,13 @@ class Bucket:
         Raises FileExistsError where another is there, OSError.
         """
         more = _WHOLE if self.is_s3 else {}
-        make = partial(self._files.pipe_file, self._name(path), data, mode="create", **more)
+        make = partial(self.files.pipe_file, self._name(path), data, mode="create", **more)
         if not self._create(path, make) and self.read(path) != data:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._told(path))
 
     def create_from(self, file: str, path: str) -> bool:
         """Make an object of a file of any size; return whether it was made and not there already. Raises OSError."""
-        return self._create(path, partial(self._files.put_file, file, self._name(path), mode="create"))
+        return self._create(path, partial(self.files.put_file, file, self._name(path), mode="create"))
 
     def _create(self, path: str, make: Callable[[], object]) -> bool:
         """Make an object where there is none; return whether there was none.
@@ -186,12 +190,12 @@ class Bucket:
         It is not where there is one already, or the storage does not copy; `source` is a whole address.
         """
         other = Bucket(source)
-        if other._files is not self._files:
+        if other.files is not self.files:
             return False
         more = {"IfNoneMatch": "*"} if self.is_s3 else {}
         try:
             with self._said(path), _taken():
-                self._files.cp_file(other._root, self._name(path), **more)
+                self.files.cp_file(other.root, self._name(path), **more)
         except (_Taken, OSError, StorageError):
             return False
         return True
@@ -199,10 +203,10 @@ class Bucket:
     def delete(self, path: str) -> None:
         """Delete an object, which may be gone already. Raises OSError."""
         with self._said(path), contextlib.suppress(FileNotFoundError):
-            self._files.rm_file(self._name(path))
+            self.files.rm_file(self._name(path))
 
     def _name(self, path: str) -> str:
-        return _without_dots(f"{self._root}/{path}")
+        return _without_dots(f"{self.root}/{path}")
 
     @contextlib.contextmanager
     def _said(self, path: str) -> Iterator[None]:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -88,10 +89,15 @@ def row_without_file(operation: Drop | Repeat | Row, target: ClassTarget) -> dic
     return row | ({"source_sha256": operation.sha256} if operation.sha256 else {})
 
 
-def write_manifest(manifest: BinaryIO, head: Mapping[str, Any], rows: Iterable[Line], scratch: bytes) -> None:
-    """Write head and lines to a new file, durable when this returns; `scratch` is a path for the lines till then."""
+def write_manifest(
+    manifest: BinaryIO, head: Mapping[str, Any], rows: Iterable[Line], scratch: bytes | None = None
+) -> None:
+    """Write head and lines to a new file, durable when this returns.
+
+    `scratch` is the folder for the lines till then, in a file without a name; None: that of the system.
+    """
     lines, n_lines = hashlib.sha256(), 0
-    with open(scratch, "w+b") as body:
+    with tempfile.TemporaryFile(dir=scratch) as body:
         for row in rows:
             line = _json(row) + b"\n"
             body.write(line)
@@ -103,7 +109,6 @@ def write_manifest(manifest: BinaryIO, head: Mapping[str, Any], rows: Iterable[L
             manifest.write(piece)
         manifest.flush()
         os.fsync(manifest.fileno())
-    os.unlink(scratch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,8 @@ def check_apart(tree: str, path: str, folders: Iterable[str] = ()) -> None:
     Devices and inodes are compared, which neither links nor `..` nor bind mounts can disguise.
     """
     if is_address(tree) or is_address(path):
-        _check_apart_as_text(tree, path)
+        if is_address(tree) and is_address(path):
+            _check_apart_in_storage(tree, path)
         return
     root, real = os.path.realpath(to_bytes(tree)), os.path.realpath(to_bytes(path))
     if not os.path.isdir(root):
@@ -210,14 +211,14 @@ def check_apart(tree: str, path: str, folders: Iterable[str] = ()) -> None:
         raise OutputRefusedError(f"{path}: {tree} lies in it: choose another place")
 
 
-def _check_apart_as_text(tree: str, path: str) -> None:
-    """Do the same of addresses, which have no other names."""
-    own, other = tree.rstrip("/") + "/", path.rstrip("/") + "/"
-    if other.startswith(own):
+def _check_apart_in_storage(tree: str, path: str) -> None:
+    """Do the same of addresses."""
+    own, other = Bucket(tree), Bucket(path)
+    if other.lies_in(own):
         raise OutputRefusedError(
             f"{path}: lies in {tree}, or is it; nothing is ever written there: choose another place"
         )
-    if own.startswith(other):
+    if own.lies_in(other):
         raise OutputRefusedError(f"{path}: {tree} lies in it: choose another place")
 
 

@@ -99,6 +99,11 @@ class _KeptJournal(Journal):
         self._lines.clear()
         self._n_portions += 1
 
+    def close(self) -> None:
+        """Close the file; what was not kept is not needed any more."""
+        self._lines.clear()
+        super().close()
+
     def _write(self, row: Mapping[str, object]) -> None:
         super()._write(row)
         if len(self._lines) >= _ROWS:
@@ -118,8 +123,8 @@ class Prefix:
     listing: Listing
     settled: set[bytes] = field(default_factory=set)
     """Folders that hold what is planned, in the sizes in which it was made."""
-    manifest: str = ""
-    """The path of the manifest on this machine, once there is one."""
+    manifest: BinaryIO | None = None
+    """The manifest, on this machine, once there is one."""
     left: list[Shard] = field(default_factory=list)
 
     boot = "stored"
@@ -240,17 +245,18 @@ class Prefix:
 
     def seal(self, head: Mapping[str, Any], lines: Iterable[Line]) -> None:
         """Make the manifest, on this machine."""
-        descriptor, self.manifest = tempfile.mkstemp(prefix="rebalance-")
-        with open(descriptor, "wb") as file:
-            write_manifest(file, head, lines, to_bytes(f"{self.manifest}.lines"))
+        self.manifest = tempfile.TemporaryFile()  # noqa: SIM115  it is closed with what it is of
+        write_manifest(self.manifest, head, lines)
 
     def publish(self, output: bytes, *, is_replacing: bool) -> None:
         """Make OUTPUT stand, by its manifest. Raises OutputRefusedError where another stands there meanwhile."""
         assert not is_replacing
-        if self.bucket.create_from(self.manifest, NAME):
+        assert self.manifest is not None
+        if self.bucket.create_from(f"/dev/fd/{self.manifest.fileno()}", NAME):
             return
-        with open(self.manifest, "rb") as ours, self.bucket.opened(NAME) as theirs:
-            if ours.readline() != theirs.readline():  # which has the sum of all other lines
+        self.manifest.seek(0)
+        with self.bucket.opened(NAME) as theirs:
+            if self.manifest.readline() != theirs.readline():  # which has the sum of all other lines
                 raise OutputRefusedError(f"{to_text(output)}: has appeared since this run began; run again")
 
     def remove(self) -> None:
@@ -292,8 +298,8 @@ def claim_prefix(output: bytes, request: str, own: str) -> Iterator[Prefix]:
     finally:
         with contextlib.suppress(OSError, StorageError, LockedError):
             journal.keep()
-        with contextlib.suppress(OSError):
-            os.unlink(prefix.manifest)
+        if prefix.manifest is not None:
+            prefix.manifest.close()
 
 
 def _taken_over(bucket: Bucket, journal: Journal) -> dict[Shard, bool]:

@@ -176,7 +176,7 @@ class Staging:
         """Make durable what is staged, and then its manifest."""
         sync_filesystem(self.folder)
         with open(os.path.join(self.tree, NAME.encode()), "wb") as manifest:
-            write_manifest(manifest, head, lines, os.path.join(self.temporary, b"lines"))
+            write_manifest(manifest, head, lines, self.temporary)
 
     def publish(self, output: bytes, *, is_replacing: bool) -> None:
         """Make OUTPUT of it. Raises what `publish` raises."""

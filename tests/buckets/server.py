@@ -49,22 +49,17 @@ class Failing:
         return self._failing(self._fault(environment), environment, start)
 
     def _failing(self, kind: str | None, environment: Environment, start: Start) -> Iterable[bytes]:
-        """Answer, or fail to."""
+        """Answer, or fail to: before or after what was asked for is done."""
         if kind in _ERRORS:
-            status, code = _ERRORS[kind]
-            start(status, [("Content-Type", "application/xml")])
-            return [f"<Error><Code>{code}</Code><Message>as it was told</Message></Error>".encode()]
-        if kind == "drop before":
-            return self._dropped(environment)
+            return _refused(kind, start)
+        if kind in ("drop before", "hang before"):
+            return self._silent(kind, environment)
         answer, status, headers = run_wsgi_app(self._passed_on, environment, buffered=True)
         body = b"".join(answer)
-        if kind == "drop after":
-            return self._dropped(environment)
+        if kind in ("drop after", "hang after"):
+            return self._silent(kind, environment)
         start(status, list(headers))
-        if kind == "cut" and body:
-            environment["werkzeug.socket"].settimeout(1)
-            return _cut(body, environment)
-        return [body]
+        return _cut(body, environment) if kind == "cut" and body else [body]
 
     def _control(self, environment: Environment, start: Start) -> Iterable[bytes]:
         """Take faults, or say what has been asked for since that."""
@@ -84,7 +79,7 @@ class Failing:
             is_meant = faults and name in faults.get("names", [name])
             if not is_meant or not re.search(faults.get("match", ""), environment["PATH_INFO"]):
                 return None
-            if self.failed.total() >= faults.get("most", 10**9):
+            if faults.get("at", number) != number or self.failed.total() >= faults.get("most", number):
                 return None
             drawn = blake2b(b"%d %d" % (faults.get("seed", 0), number), digest_size=4).digest()
             if int.from_bytes(drawn) >= faults["rate"] * 2**32:
@@ -101,13 +96,22 @@ class Failing:
             del looking["HTTP_X_AMZ_COPY_SOURCE"], looking["HTTP_IF_NONE_MATCH"]
             _, status, _ = run_wsgi_app(self.application, looking, buffered=True)
             if status.startswith("200"):
-                start(_ERRORS["412"][0], [("Content-Type", "application/xml")])
-                return [b"<Error><Code>PreconditionFailed</Code><Message>it is there</Message></Error>"]
+                return _refused("412", start)
         return self.application(environment, start)
 
-    def _dropped(self, environment: Environment) -> Iterable[bytes]:
+    def _silent(self, kind: str, environment: Environment) -> Iterable[bytes]:
+        """Drop a connection, or say nothing until other faults are named."""
+        faults = self.faults
+        while kind.startswith("hang") and self.faults is faults:
+            time.sleep(0.01)
         environment["werkzeug.socket"].shutdown(2)
         return []
+
+
+def _refused(kind: str, start: Start) -> Iterable[bytes]:
+    status, code = _ERRORS[kind]
+    start(status, [("Content-Type", "application/xml")])
+    return [f"<Error><Code>{code}</Code><Message>as it was told</Message></Error>".encode()]
 
 
 def _cut(body: bytes, environment: Environment) -> Iterable[bytes]:

@@ -1,12 +1,13 @@
 """Trees in a storage of fsspec that is no S3: `memory://`, which only this process sees."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 
+from rebalance.storage import prefix
 from rebalance.storage.bucket import Bucket
 from tests.conftest import Run, contents
 
@@ -161,6 +162,71 @@ def test_what_somebody_else_put_there_meanwhile_is_not_deleted(
     memory.rm_file("/out/cat/theirs.png")
     assert run("augment", address, "-o", "memory://out").code == 0
     assert not [name for name in contents_of(memory, "out") if ".rebalance/" in name]
+
+
+def test_an_object_that_is_there_is_not_replaced(
+    run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken_over = prefix._taken_over
+
+    def happen(bucket: Bucket, journal: Any) -> Any:
+        memory.pipe_file("/out/dog/000.png", b"of somebody else")
+        return taken_over(bucket, journal)
+
+    monkeypatch.setattr(prefix, "_taken_over", happen)
+    ran = run("augment", address, "-o", "memory://out", "-q", "--link", "copy")
+    assert (ran.code, "dog/000.png: is there with other bytes than are made now" in ran.err) == (7, True)
+    assert memory.cat_file("/out/dog/000.png") == b"of somebody else"
+
+
+@pytest.mark.parametrize("happen", ["altered", "deleted"])
+def test_what_is_not_there_as_it_was_made_is_noticed_at_the_end(
+    run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch, happen: str
+) -> None:
+    settle = prefix.Prefix.settle_directories
+
+    def happen_and_settle(staged: prefix.Prefix, directories: Iterable[str]) -> None:
+        memory.rm_file("/out/owl/000.png")
+        if happen == "altered":
+            memory.pipe_file("/out/owl/000.png", b"cut sh")
+        settle(staged, directories)
+
+    monkeypatch.setattr(prefix.Prefix, "settle_directories", happen_and_settle)
+    ran = run("augment", address, "-o", "memory://out", "-q")
+    assert (ran.code, "'owl/000.png': is not there as it was made" in ran.err) == (7, True)
+    assert "rebalance.jsonl" not in contents_of(memory, "out")
+
+
+def test_of_two_runs_the_one_that_comes_late_gives_way(
+    run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefix, "_ROWS", 1)
+    create = Bucket.create
+
+    def create_late(bucket: Bucket, path: str, data: bytes) -> None:
+        create(bucket, path, data)
+        if path == "owl/000.png":
+            prefix.remove_own(b"memory://out")
+
+    monkeypatch.setattr(Bucket, "create", create_late)
+    ran = run("augment", address, "-o", "memory://out", "-q", "--link", "copy")
+    assert (ran.code, "by another run meanwhile" in ran.err) == (6, True)
+    assert not [name for name in contents_of(memory, "out") if name.endswith(".jsonl")]
+
+
+def test_a_manifest_that_appears_meanwhile_is_kept(
+    run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = prefix.Prefix.publish
+
+    def publish_late(staged: prefix.Prefix, output: bytes, *, is_replacing: bool) -> None:
+        memory.pipe_file("/out/rebalance.jsonl", b"another")
+        publish(staged, output, is_replacing=is_replacing)
+
+    monkeypatch.setattr(prefix.Prefix, "publish", publish_late)
+    ran = run("augment", address, "-o", "memory://out", "-q")
+    assert (ran.code, "has appeared since this run began" in ran.err) == (5, True)
+    assert memory.cat_file("/out/rebalance.jsonl") == b"another"
 
 
 def test_bad_images_are_made_up_for(run: Run, source: Path, address: str, memory: Any, tmp_path: Path) -> None:

@@ -169,6 +169,45 @@ MUTATIONS = (
         "devices and inodes tell OUTPUT from SOURCE", "storage/output.py",
         "    return status.st_dev, status.st_ino\n", "    return path, 0  # type: ignore\n", "test_paths.py -k mounts",
     ),
+    Mutation(
+        "an object is made where there is none", "storage/bucket.py",
+        'self._name(path), data, mode="create", **more)', "self._name(path), data, **more)",
+        "../buckets/test_memory.py -k is_not_replaced",
+    ),
+    Mutation(
+        "a manifest is made where there is none", "storage/bucket.py",
+        'file, self._name(path), mode="create")', "file, self._name(path))",
+        "../buckets/test_memory.py -k manifest_that_appears",
+    ),
+    Mutation(
+        "sizes are compared before a manifest is made", "storage/prefix.py",
+        " or status.st_size != found[0].written.n_bytes", "", "../buckets/test_memory.py -k altered",
+    ),
+    Mutation(
+        "nothing is deleted that no journal knows", "storage/prefix.py",
+        "                if inner not in self.journal:\n", "                if not inner:\n",
+        "../buckets/test_memory.py -k somebody_else",
+    ),
+    Mutation(
+        "what another request has claimed is left alone", "storage/prefix.py",
+        'json.dumps({"rebalance": "claim", "request": request})', 'json.dumps({"rebalance": "claim"})',
+        "../buckets/test_memory.py -k another_request",
+    ),
+    Mutation(
+        "a run gives way to one that has finished", "storage/prefix.py",
+        "        if not self._bucket.has(_CLAIM):\n", "        if self._bucket is None:\n",
+        "../buckets/test_memory.py -k comes_late",
+    ),
+    Mutation(
+        "a source in a storage is listed again at the end", "freshness.py",
+        "        if stamp is None or not stamp.is_of(image.stamp):\n", "        if stamp is None:\n",
+        "../buckets/test_memory.py -k changes_meanwhile",
+    ),
+    Mutation(
+        "whatever the storage is to blame for is asked again", "storage/bucket.py",
+        "set_custom_error_handler(_is_passing)", "set_custom_error_handler(lambda _error: False)",
+        "../buckets/test_s3.py -k longer_than",
+    ),
 )  # fmt: skip
 
 

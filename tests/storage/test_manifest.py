@@ -40,7 +40,7 @@ def output(tmp_path: Path) -> Path:
     tree.mkdir()
     scratch.mkdir()
     with open(tree / "rebalance.jsonl", "wb") as file:
-        write_manifest(file, HEAD, iter(ROWS), bytes(scratch / "lines"))
+        write_manifest(file, HEAD, iter(ROWS), bytes(scratch))
     assert list(scratch.iterdir()) == []
     return tree
 
