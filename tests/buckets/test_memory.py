@@ -145,6 +145,7 @@ def test_names_that_no_key_can_have_are_refused(run: Run, make_tree: Any, memory
     assert (long.code, "1024 fit" in long.err) == (3, True)
 
 
+@pytest.mark.threat(89)
 def test_what_somebody_else_put_there_meanwhile_is_not_deleted(
     run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +165,7 @@ def test_what_somebody_else_put_there_meanwhile_is_not_deleted(
     assert not [name for name in contents_of(memory, "out") if ".rebalance/" in name]
 
 
+@pytest.mark.threat(89)
 def test_an_object_that_is_there_is_not_replaced(
     run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

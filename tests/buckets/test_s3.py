@@ -55,6 +55,7 @@ def test_the_tree_is_the_one_of_a_disk_and_nothing_is_asked_for_one_by_one(
     assert not filled.counts()["requests"].keys() & {"PUT", "COPY", "DELETE"}
 
 
+@pytest.mark.threat(86)
 @pytest.mark.parametrize(
     "kinds",
     [["503"], ["drop before"], ["drop after"], ["cut"], ["503", "drop before", "drop after", "cut"]],
@@ -72,12 +73,14 @@ def test_a_storage_that_fails_now_and_then_loses_nothing(
     assert sum(told["failed"].values()) > 0.15 * sum(told["requests"].values())
 
 
+@pytest.mark.threat(86)
 def test_an_error_of_the_storage_itself_is_asked_again_longer_than_the_library_would(filled: Server) -> None:
     filled.fail(rate=1, kinds=["500"], names=["LIST"], most=6)
     assert filled.run("inspect", SOURCE, "-q").code == 0
     assert filled.counts()["failed"] == {"500": 6}
 
 
+@pytest.mark.threat(86)
 @pytest.mark.parametrize("kind", ["409", "412"])
 def test_a_refusal_for_what_is_not_there_is_asked_again(filled: Server, expected: dict[str, str], kind: str) -> None:
     filled.fail(rate=0.3, kinds=[kind], seed=5, names=["PUT", "COPY"])
@@ -87,6 +90,7 @@ def test_a_refusal_for_what_is_not_there_is_asked_again(filled: Server, expected
     assert filled.contents(OUT) == expected
 
 
+@pytest.mark.threat(86)
 def test_a_storage_that_stays_away_ends_the_run_which_is_resumed(filled: Server, expected: dict[str, str]) -> None:
     filled.fail(rate=1, kinds=["412"], names=["PUT"], match="_aug2")
     ran = filled.run("augment", SOURCE, "-o", OUT, "-q")
@@ -110,6 +114,7 @@ def test_no_rights_are_told_in_a_line(filled: Server) -> None:
     assert (ran.code, "there is no such bucket" in ran.err) == (5, True)
 
 
+@pytest.mark.threat(87)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_was_ended_is_resumed_and_leaves_nothing(
     filled: Server, expected: dict[str, str], number: signal.Signals
@@ -128,6 +133,7 @@ def test_a_run_that_was_ended_is_resumed_and_leaves_nothing(
     assert filled.contents(OUT) == expected
 
 
+@pytest.mark.threat(87)
 @pytest.mark.parametrize("kind", ["hang before", "hang after"])
 def test_a_run_may_be_killed_at_any_request(server: Server, source: Path, run: Run, tmp_path: Path, kind: str) -> None:
     server.upload(source, SOURCE)
@@ -147,6 +153,7 @@ def test_a_run_may_be_killed_at_any_request(server: Server, source: Path, run: R
         assert server.contents(output) == expected, number
 
 
+@pytest.mark.threat(88)
 def test_of_two_writers_one_wins(filled: Server, expected: dict[str, str]) -> None:
     filled.fail(rate=0, kinds=[], delay=0.01)
     first = filled.start("augment", SOURCE, "-o", OUT, "-q")
