@@ -116,8 +116,10 @@ class Bucket:
                 continue  # an empty object that stands for a folder
             if full == place and not is_folder:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._told(to_text(folder)))
-            if name := to_bytes(full.rstrip("/").removeprefix(place).lstrip("/")):
-                yield Entry(os.path.join(folder, name), name, None if is_folder else _status(info))
+            name = to_bytes(full.removeprefix(f"{place}/"))
+            if not name or b"/" in name:
+                raise OSError(errno.EINVAL, "holds keys with '//' in them", self._told(to_text(folder)))
+            yield Entry(os.path.join(folder, name), name, None if is_folder else _status(info))
 
     def walk(self, folder: bytes = b"") -> Iterator[tuple[bytes, ObjectStatus]]:
         """Yield path and status of every object below a folder, whatever its depth. Raises OSError."""

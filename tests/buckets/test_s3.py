@@ -114,6 +114,15 @@ def test_no_rights_are_told_in_a_line(filled: Server) -> None:
     assert (ran.code, "there is no such bucket" in ran.err) == (5, True)
 
 
+def test_keys_that_no_path_can_be_are_told(filled: Server) -> None:
+    filled.put(f"{SOURCE}/a//001.png", b"")
+    ran = filled.run("inspect", SOURCE)
+    assert "a: is a folder that cannot be read: holds keys with '//' in them" in ran.out
+    filled.put(f"{SOURCE}//001.png", b"")
+    ran = filled.run("inspect", SOURCE)
+    assert (ran.code, "s3://data/train: cannot be read: holds keys with '//'" in ran.err) == (3, True)
+
+
 @pytest.mark.threat(87)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_was_ended_is_resumed_and_leaves_nothing(
