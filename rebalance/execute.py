@@ -2,8 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from typing import NoReturn
 
@@ -22,7 +23,7 @@ from rebalance.errors import (
 from rebalance.freshness import check_source_stands
 from rebalance.images.codec import library_versions
 from rebalance.perform import Worker
-from rebalance.plan import Failed, Made, Plan, Unusable
+from rebalance.plan import ClassTarget, Failed, Made, Plan, Unusable
 from rebalance.preflight import check_disk
 from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
@@ -194,14 +195,10 @@ class _Run:
         targets = () if plan.is_list else plan.all_targets
         self.staging.settle_directories(target.directory for target in targets)
         for target in targets:
-            if not plan.has_images:
-                self.staging.settle(target.directory, ())
-                continue
-            outputs = [operation.output for operation in plan.made(target)]
-            if len(set(outputs)) != target.n_target:
-                message = f"{target.directory!r} was planned as {target.n_target} files and has {len(set(outputs))}"
+            n_files = self.staging.settle(target.directory, partial(_outputs, plan, target))
+            if plan.has_images and n_files != target.n_target:
+                message = f"{target.directory!r} was planned as {target.n_target} files and has {n_files}"
                 raise AssertionError(message)
-            self.staging.settle(target.directory, outputs)
 
     def _make(self, plan: Plan, unusable: Mapping[str, Unusable]) -> list[Failed]:
         """Make what is not staged yet and return the sources that failed."""
@@ -244,3 +241,8 @@ class _Run:
     def _count(self, class_name: str) -> None:
         self.n_done += 1
         self.listener.progress(self.n_done, self.n_planned, class_name)
+
+
+def _outputs(plan: Plan, target: ClassTarget) -> Iterator[str]:
+    """Yield the paths of the files of a directory of OUTPUT."""
+    return (operation.output for operation in plan.made(target)) if plan.has_images else iter(())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from rebalance.dataset import ImageFile, Stamp, directory_of
+from rebalance.dataset import ImageFile, Stamp, directory_of, to_bytes
 from rebalance.labels import LabelForm, Labels
 
 Recipe = Mapping[str, Any]
@@ -191,6 +191,8 @@ class Plan:
     """By the directory of a target: first what stands in OUTPUT, by the bytes of its path, then what is left out."""
     recipe: Callable[[str], Recipe]
     """One class's recipe."""
+    by_source: Callable[[str], Iterator[Made]] | None = None
+    """By the directory of a target, what stands in OUTPUT, by the bytes of the paths of its sources; None: sorted."""
     carried: tuple[ClassTarget, ...] = ()
     """Of the classes of other splits, which go over as they are."""
     remarks: tuple[str, ...] = ()
@@ -228,6 +230,13 @@ class Plan:
         for operation in self.operations(target.directory):
             if not isinstance(operation, Drop | Repeat | Row):
                 yield operation
+
+    def made_by_source(self, directory: str) -> Iterator[Made]:
+        """Yield the same of a directory source by source, these by the bytes of their paths."""
+        if self.by_source is not None:
+            return self.by_source(directory)
+        made = (one for one in self.operations(directory) if not isinstance(one, Drop | Repeat | Row))
+        return iter(sorted(made, key=lambda operation: to_bytes(operation.source.path)))
 
 
 NOTES = "; "

@@ -1,13 +1,16 @@
 """What is asked of the disk of OUTPUT before any file is made: does it take the names, and has it the room."""
 
+from collections.abc import Iterator
+from itertools import chain
 from posixpath import splitext
 from typing import NamedTuple
 
 from rebalance.dataset import Dataset, to_bytes
 from rebalance.errors import TargetError, listed
 from rebalance.keys import is_encoded
-from rebalance.plan import Made, Plan, Rendering
-from rebalance.planning.naming import is_portable, look_alikes
+from rebalance.plan import ClassTarget, Made, Plan, Rendering
+from rebalance.planning.naming import folded_name, is_portable, look_alikes
+from rebalance.storage.places import hash_of, hashes_twice
 from rebalance.storage.request import rendering_of
 from rebalance.storage.stage import Stage
 
@@ -46,7 +49,7 @@ def _estimate(plan: Plan, dataset: Dataset, staging: Stage, link: str) -> _Neede
     for target in plan.all_targets:
         for made in plan.made(target):
             longest = max(longest, len(to_bytes(made.output)))
-            if made.output in staging.journal:
+            if staging.journal.may_have(made.output):
                 continue
             is_made = is_encoded(made, rendering, None)
             n_files += is_made or link != "hardlink"
@@ -67,8 +70,8 @@ def _encoded_size(made: Made, rendering: Rendering) -> int:
 
 
 def _check_taken(plan: Plan, staging: Stage) -> None:
-    paths = [target.directory for target in plan.all_targets]
-    paths += (made.output for target in plan.all_targets for made in plan.made(target))
+    folders = (target.directory for target in plan.all_targets)
+    paths = chain(folders, (made.output for target in plan.all_targets for made in plan.made(target)))
     if refused := [repr(path) for path in paths if not _is_taken(path.rpartition("/")[2], staging)]:
         raise TargetError(f"the disk of OUTPUT takes nothing named {listed(refused)}: rename or --exclude it")
 
@@ -78,8 +81,16 @@ def _is_taken(name: str, staging: Stage) -> bool:
 
 
 def _check_apart(plan: Plan) -> None:
-    folders = [[target.directory for target in plan.all_targets]]
-    folders += ([made.output for made in plan.made(target)] for target in plan.all_targets)
-    if pairs := [f"{first!r} and {second!r}" for folder in folders for first, second in look_alikes(folder)]:
+    alike = [look_alikes(target.directory for target in plan.all_targets)]
+    alike += (_alike_in(plan, target) for target in plan.all_targets)
+    if pairs := [f"{first!r} and {second!r}" for first, second in chain.from_iterable(alike)]:
         which = "are one name" if len(pairs) == 1 else "are each one name"
         raise TargetError(f"{listed(pairs)} {which} on the disk of OUTPUT: rename one of them")
+
+
+def _alike_in(plan: Plan, target: ClassTarget) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of files in a directory that are alike; only of what hashes alike are names kept."""
+    hashes = (hash_of(to_bytes(folded_name(made.output))) for made in plan.made(target))
+    if twice := hashes_twice(hashes):
+        suspects = (made.output for made in plan.made(target))
+        yield from look_alikes(name for name in suspects if hash_of(to_bytes(folded_name(name))) in twice)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rebalance.backends import is_remote
-from rebalance.dataset import to_bytes
 from rebalance.keys import Conditions, fingerprint_of, plain_fingerprint
 from rebalance.perform import Candidate, Task
 from rebalance.plan import SOURCE_LIKE, ClassTarget, Made, Plan, Recipe, Rendering, Unusable
@@ -59,9 +58,13 @@ class Tasks:
             yield batch
 
     def _made(self, target: ClassTarget) -> Iterator[Made]:
-        """Yield the files of a class that this run is to make."""
+        """Yield the files of a class that this run is to make, source by source."""
         shard = self.options.shard
-        return (made for made in self.plan.made(target) if shard is None or shard.takes(made.source.path))
+        return (
+            made
+            for made in self.plan.made_by_source(target.directory)
+            if shard is None or shard.takes(made.source.path)
+        )
 
     def _of_class(self, target: ClassTarget) -> Iterator[Task]:
         """Yield what is to do of a class, source by source; what is staged and good is skipped."""
@@ -69,8 +72,7 @@ class Tasks:
         is_carried = target.split != plan.targets[0].split
         recipe: Recipe = {} if is_carried else plan.recipe(target.class_name)
         conditions = self._conditions(recipe, is_carried=is_carried)
-        made = sorted(self._made(target), key=lambda operation: to_bytes(operation.source.path))
-        for source, operations in groupby(made, key=lambda operation: operation.source):
+        for source, operations in groupby(self._made(target), key=lambda operation: operation.source):
             reason = self.unusable[source.path].reason if source.path in self.unusable else None
             wanted = list(self._wanted(map(plan.aimed, operations), conditions, reason, target.class_name))
             n_each = max(1, min(_COPIES_A_TASK, _COPIES_A_TASK * _LARGE // (source.stamp.size + 1)))

@@ -1,19 +1,19 @@
 """The plan of `augment`: every class brought to its target by copies that are spread evenly over its images."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
+from rebalance.dataset import ClassFolder, Dataset, ImageFile
 from rebalance.errors import TargetError
 from rebalance.plan import SOURCE_LIKE, ClassTarget, Keep, Made, Operation, Plan, Recipe, Rendering, Unusable
 from rebalance.planning.checks import check_copies, check_names
-from rebalance.planning.choice import Choice
 from rebalance.planning.choosing import choose
-from rebalance.planning.copies import Copy, most_copies, named, spread_copies
+from rebalance.planning.copies import copies_of_each, most_copies, named
 from rebalance.planning.groups import has_groups
 from rebalance.planning.leaving import drop_others, images_left
+from rebalance.planning.made import MadeOfClass
 from rebalance.planning.naming import Place, original_path
 from rebalance.planning.selection import SMALLEST_KEYS, Selection
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
@@ -84,7 +84,16 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
     sources = {name: (len(share.sources), share.most_copies) for name, share in shares.items()}
     grouped = {name for name, share in shares.items() if has_groups(share.used)}
     check_copies(sources, options.max_copies, less="-s sqrt, -s 0.1, --cap N", grouped=grouped)
-    operations = _operations(dataset, shares, choice, options, unusable)
+    folders = {folder.directory: folder for folder in dataset.classes}
+
+    def made(directory: str) -> MadeOfClass:
+        folder = folders[directory]
+        return made_of(folder, [shares[folder.name]], options, unusable)
+
+    def operations(directory: str) -> Iterator[Operation]:
+        yield from made(directory).by_output()
+        yield from drop_others(folders[directory], choice, f"--cap {options.cap}", unusable)
+
     for folder in dataset.classes:
         check_names(folder, operations, is_renaming=options.made_format is not None)
     return Plan(
@@ -95,6 +104,7 @@ def plan_augment(dataset: Dataset, options: AugmentOptions, unusable: Mapping[st
         most_copies={name: share.most_copies for name, share in shares.items()},
         n_generated={name: share.n_copies for name, share in shares.items()},
         operations=operations,
+        by_source=lambda directory: made(directory).by_source(),
         recipe=options.recipe_of,
         remarks=choice.remarks,
     )
@@ -108,15 +118,20 @@ class Share(NamedTuple):
     n_copies: int
     most_copies: int
 
-    def copies(self, class_name: str, options: AugmentOptions) -> Iterator[Copy]:
-        """Yield the copies, spread evenly over the sources."""
-        return spread_copies(
+    def copies(
+        self, class_name: str, options: AugmentOptions, unusable: Mapping[str, Unusable]
+    ) -> Iterator[tuple[ImageFile, bytes]]:
+        """Yield the images in use and their copies, spread evenly over the sources, as `copies_of_each` has them."""
+        each = copies_of_each(
             self.sources,
             self.n_copies,
             options.seed,
             each_once=options.is_transforming,
             drawn_share=options.drawn_share_of(class_name),
         )
+        copies = iter(each)
+        for image in self.used:
+            yield image, b"" if image.path in unusable else next(copies)
 
 
 def share_out(
@@ -132,45 +147,27 @@ def share_out(
     return Share(used, sources, n_copies, most)
 
 
-def _operations(
-    dataset: Dataset,
-    shares: Mapping[str, Share],
-    choice: Choice,
-    options: AugmentOptions,
-    unusable: Mapping[str, Unusable],
-) -> Callable[[str], Iterator[Operation]]:
-    folders = {folder.directory: folder for folder in dataset.classes}
-
-    def operations(directory: str) -> Iterator[Operation]:
-        folder = folders[directory]
-        yield from made_of(folder, [shares[folder.name]], options, unusable)
-        yield from drop_others(folder, choice, f"--cap {options.cap}", unusable)
-
-    return operations
-
-
 def made_of(
     folder: ClassFolder, shares: Iterable[Share], options: AugmentOptions, unusable: Mapping[str, Unusable]
-) -> list[Made]:
-    """Return what puts files of a class into OUTPUT: originals and copies, by the bytes of their paths there."""
+) -> MadeOfClass:
+    """Return what puts files of a class into OUTPUT: originals and copies."""
     copied_format = options.rendering.output_format if options.recipe_of(folder.name) else options.made_format
-    made: list[Made] = []
+    images: list[ImageFile] = []
+    drawn: list[bytes] = []
     for share in shares:
-        made += _originals(folder, share.used, options, unusable)
-        made += named(share.copies(folder.name, options), folder, options.seed, copied_format)
-    return sorted(made, key=lambda operation: to_bytes(operation.output))
+        for image, copies in share.copies(folder.name, options, unusable):
+            images.append(image)
+            drawn.append(copies)
 
-
-def _originals(
-    folder: ClassFolder, used: Sequence[ImageFile], options: AugmentOptions, unusable: Mapping[str, Unusable]
-) -> Iterator[Keep]:
-    """Yield the originals that stand in OUTPUT; those that nothing can be made of stay as they are."""
-    for image in used:
-        place = Place.in_folder(folder, image)
+    def made(index: int) -> Iterator[Made]:
+        image, place = images[index], Place.in_folder(folder, images[index])
         if image.path in unusable:
-            yield Keep(image, original_path(place, None))
+            yield Keep(image, original_path(place, None))  # nothing can be made of it: it stays as it is
         elif not options.is_transforming:
             yield Keep(image, original_path(place, options.made_format))
+        yield from named(place, image, drawn[index], options.seed, copied_format)
+
+    return MadeOfClass(folder, images, made)
 
 
 def request_of_augment(options: AugmentOptions) -> dict[str, object]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from rebalance.dataset import Dataset
+from rebalance.dataset import ClassFolder, Dataset
 from rebalance.errors import TargetError
-from rebalance.plan import ClassTarget, Operation, Plan, Unusable
+from rebalance.plan import ClassTarget, Made, Operation, Plan, Unusable
 from rebalance.planning.leaving import drop, images_left, keep_all
 
 
@@ -24,14 +24,22 @@ def with_carried(plan: Plan, dataset: Dataset, unusable: Mapping[str, Unusable])
         if directory not in folders:
             yield from plan.operations(directory)
             return
-        folder = folders[directory]
-        yield from keep_all(left[directory], folder)
-        for image in folder.images:
-            if image.path in unusable and not unusable[image.path].is_kept:
-                yield drop(image, "cannot be used", unusable)
+        yield from keep_all(left[directory], folders[directory]).by_output()
+        yield from _drop_unusable(folders[directory], unusable)
+
+    def by_source(directory: str) -> Iterator[Made]:
+        if directory not in folders:
+            return plan.made_by_source(directory)
+        return keep_all(left[directory], folders[directory]).by_source()
 
     carried = (
         ClassTarget(folder.name, len(left[directory]), len(left[directory]), folder.split)
         for directory, folder in folders.items()
     )
-    return replace(plan, operations=operations, carried=tuple(carried))
+    return replace(plan, operations=operations, by_source=by_source, carried=tuple(carried))
+
+
+def _drop_unusable(folder: ClassFolder, unusable: Mapping[str, Unusable]) -> Iterator[Operation]:
+    for image in folder.images:
+        if image.path in unusable and not unusable[image.path].is_kept:
+            yield drop(image, "cannot be used", unusable)

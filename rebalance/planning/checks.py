@@ -34,7 +34,7 @@ def check_names(folder: ClassFolder, operations: Callable[[str], Iterator[Operat
     if not (is_renaming or any(looks_generated(image.path) for image in folder.images)):
         return
     originals = {original_path(Place.in_folder(folder, image), None) for image in folder.images}
-    made: dict[str, str] = {}
+    last = ("", "")
     for operation in operations(folder.directory):
         if isinstance(operation, Drop | Repeat | Row):
             continue
@@ -43,8 +43,8 @@ def check_names(folder: ClassFolder, operations: Callable[[str], Iterator[Operat
                 f"{operation.output!r} would be generated and is there already: SOURCE looks like an output of "
                 "rebalance; start from its source, or take another --seed"
             )
-        other = made.setdefault(operation.output, operation.source.path)
-        if other != operation.source.path:
+        (name, other), last = last, (operation.output, operation.source.path)
+        if name == operation.output and other != operation.source.path:
             raise TargetError(
                 f"{other!r} and {operation.source.path!r} would both become {operation.output!r}: rename one of them"
             )

@@ -2,14 +2,15 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from rebalance.dataset import ClassFolder, ImageFile
+from rebalance.dataset import ImageFile
 from rebalance.drawing import draw_key
 from rebalance.plan import Augment, Duplicate
-from rebalance.planning.groups import ImageGroup, groups_of
+from rebalance.planning.groups import ImageGroup, groups_of, has_groups
 from rebalance.planning.naming import Place, generated_path
 
 
@@ -39,24 +40,72 @@ def spread_copies(
 
 
 def named(
-    copies: Iterable[Copy], folder: ClassFolder, seed: int, output_format: str | None
+    place: Place, image: ImageFile, copies: bytes, seed: int, output_format: str | None
 ) -> Iterator[Augment | Duplicate]:
-    """Yield the operations that make copies of images of a class; `output_format` None: not encoded anew."""
-    for kind, image, number in copies:
-        path = generated_path(Place.in_folder(folder, image), kind.kind, seed, number, output_format)
-        yield kind(image, path, number)
+    """Yield the operations that make the copies of an image; `output_format` None: not encoded anew."""
+    for number, is_drawn in enumerate(copies, start=1):
+        kind = Augment if is_drawn else Duplicate
+        yield kind(image, generated_path(place, kind.kind, seed, number, output_format), number)
+
+
+def copies_of_each(
+    sources: Sequence[ImageFile], n_copies: int, seed: int, *, each_once: bool, drawn_share: Fraction
+) -> Sequence[bytes]:
+    """Return the copies of each source that `spread_copies` yields: a byte for each number, 1 where values are drawn.
+
+    Without all copies in memory, but where both kinds occur: that takes a byte for each.
+    """
+    if drawn_share in (0, 1):
+        counts = count_copies(sources, n_copies, seed, each_once=each_once)
+        alike = {count: bytes([int(drawn_share)]) * count for count in set(counts)}
+        return [alike[count] for count in counts]
+    index_of = {image.path: index for index, image in enumerate(sources)}
+    drawn = [bytearray() for _ in sources]
+    for copy in spread_copies(sources, n_copies, seed, each_once=each_once, drawn_share=drawn_share):
+        drawn[index_of[copy.source.path]].append(copy.kind is Augment)
+    return [bytes(of_one) for of_one in drawn]
+
+
+def count_copies(sources: Sequence[ImageFile], n_copies: int, seed: int, *, each_once: bool) -> "array[int]":
+    """Return how many of the copies that `spread_copies` yields are of each source."""
+    n_first = len(sources) if each_once else 0
+    if n_copies <= n_first:
+        return array("L", (int(index < n_copies) for index in range(len(sources))))
+    if not has_groups(sources):
+        n_turns, n_extra = divmod(n_copies - n_first, len(sources))
+        counts = array("L", [each_once + n_turns]) * len(sources)
+        for index in _with_smallest_keys(sources, n_extra, each_once + n_turns + 1, seed):
+            counts[index] += 1
+        return counts
+    return _count_in_groups(sources, n_copies - n_first, seed, 1 + each_once)
+
+
+def _count_in_groups(sources: Sequence[ImageFile], n_copies: int, seed: int, first: int) -> "array[int]":
+    """Return the same where images have groups, of copies whose numbers begin with `first`."""
+    counts = array("L", [first - 1]) * len(sources)
+    index_of = {image.path: index for index, image in enumerate(sources)}
+    groups = groups_of(sources)
+    n_turns, n_extra = divmod(n_copies, len(groups))
+    extra = {group.images[0].path for group in _turn(groups, first + n_turns, seed)[:n_extra]} if n_extra else ()
+    for group in groups:
+        n_each, n_more = divmod(n_turns + (group.images[0].path in extra), len(group.images))
+        for image in group.images:
+            counts[index_of[image.path]] += n_each
+        for place in _with_smallest_keys(group.images, n_more, first + n_each, seed):
+            counts[index_of[group.images[place].path]] += 1
+    return counts
+
+
+def _with_smallest_keys(images: Sequence[ImageFile], n_images: int, copy_number: int, seed: int) -> Sequence[int]:
+    """Return the indices of so many images, by the keys of their copies of this number."""
+    if not n_images:
+        return ()
+    return sorted(range(len(images)), key=lambda index: draw_key(seed, images[index].path, copy_number))[:n_images]
 
 
 def most_copies(sources: Sequence[ImageFile], n_copies: int, seed: int, *, each_once: bool) -> int:
     """Return how many of the copies are of the most used source."""
-    n_first = len(sources) if each_once else 0
-    if n_copies <= n_first:
-        return 1 if n_copies else 0
-    groups = groups_of(sources)
-    n_turns, n_extra = divmod(n_copies - n_first, len(groups))
-    most = max(math.ceil(n_turns / len(group.images)) for group in groups)
-    extra = _turn(groups, each_once + n_turns + 1, seed)[:n_extra] if n_extra else ()
-    return each_once + max([most, *(math.ceil((n_turns + 1) / len(group.images)) for group in extra)])
+    return max(count_copies(sources, n_copies, seed, each_once=each_once), default=0)
 
 
 def _in_turn(

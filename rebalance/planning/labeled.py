@@ -102,7 +102,7 @@ def plan_labeled_augment(
     shares = [share_out(folder.name, own, len(own) + n, options, unusable) for own, n in found.groups]
 
     def operations(_directory: str) -> Iterator[Operation]:
-        yield from made_of(folder, shares, options, unusable)
+        yield from made_of(folder, shares, options, unusable).by_output()
         yield from counted.drop_others(used, "")
 
     check_names(folder, operations, is_renaming=options.made_format is not None)
@@ -115,6 +115,7 @@ def plan_labeled_augment(
         most_copies={folder.name: max(share.most_copies for share in shares)},
         n_generated={folder.name: sum(share.n_copies for share in shares)},
         operations=operations,
+        by_source=lambda _directory: made_of(folder, shares, options, unusable).by_source(),
         recipe=options.recipe_of,
         remarks=(found.remark,),
         labeling=Labeling(asked.labels, found.targets, asked.form),
@@ -184,7 +185,7 @@ def plan_labeled_undersample(
     folder = counted.folder
 
     def operations(_directory: str) -> Iterator[Operation]:
-        yield from keep_all(kept, folder)
+        yield from keep_all(kept, folder).by_output()
         yield from counted.drop_others(kept, "left out by undersample (labels)")
 
     return Plan(
@@ -195,6 +196,7 @@ def plan_labeled_undersample(
         most_copies={folder.name: 0},
         n_generated={folder.name: 0},
         operations=operations,
+        by_source=lambda _directory: keep_all(kept, folder).by_source(),
         recipe=lambda _class_name: {},
         remarks=(certificate(posed.problem, solution, n_images),),
         labeling=Labeling(asked.labels, label_targets(posed, solution), asked.form),

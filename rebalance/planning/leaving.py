@@ -1,10 +1,11 @@
 """What of a class stands in OUTPUT as it is, and what is left out and why."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from rebalance.dataset import ClassFolder, ImageFile, to_bytes
+from rebalance.dataset import ClassFolder, ImageFile
 from rebalance.plan import Drop, Keep, Unusable
 from rebalance.planning.choice import Choice
+from rebalance.planning.made import MadeOfClass
 from rebalance.planning.naming import Place, original_path
 
 
@@ -15,10 +16,13 @@ def images_left(folder: ClassFolder, unusable: Mapping[str, Unusable]) -> Sequen
     return tuple(image for image in folder.images if image.path not in unusable or unusable[image.path].is_kept)
 
 
-def keep_all(images: Iterable[ImageFile], folder: ClassFolder) -> list[Keep]:
-    """Return the operations that keep images of a class byte for byte, by the bytes of their paths in OUTPUT."""
-    kept = [Keep(image, original_path(Place.in_folder(folder, image), None)) for image in images]
-    return sorted(kept, key=lambda operation: to_bytes(operation.output))
+def keep_all(images: Sequence[ImageFile], folder: ClassFolder) -> MadeOfClass:
+    """Return what keeps images of a class byte for byte."""
+
+    def made(index: int) -> tuple[Keep]:
+        return (Keep(images[index], original_path(Place.in_folder(folder, images[index]), None)),)
+
+    return MadeOfClass(folder, images, made)
 
 
 def drop_others(folder: ClassFolder, choice: Choice, by: str, unusable: Mapping[str, Unusable]) -> Iterator[Drop]:

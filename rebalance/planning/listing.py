@@ -23,4 +23,4 @@ def as_list(plan: Plan) -> Plan:
             yield Repeat(image, repetitions[image])
         yield from dropped
 
-    return replace(plan, request={**plan.request, "write": "list"}, operations=operations)
+    return replace(plan, request={**plan.request, "write": "list"}, operations=operations, by_source=None)

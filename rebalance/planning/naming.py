@@ -13,6 +13,8 @@ from rebalance.drawing import draw_key
 _KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
 NAME_MAX = 255
 """Bytes that a name may have on the disks of today."""
+_NEVER_CUT = 150
+"""Bytes of a stem, and of the suffix together, that no name is cut below."""
 _SUFFIXES = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "webp": (".webp",)}
 """What may end the names of each --output-format; the first is taken where a source has none of them."""
 _FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
@@ -59,6 +61,12 @@ def generated_path(place: Place, kind: str, seed: int, copy_number: int, output_
     suffix = _made_suffix(suffix, output_format)
     ending = f"_{KINDS[kind]}{copy_number}-{draw_key(seed, place.source, copy_number).hex()[:12]}{suffix}"
     return f"{place.directory}/{_cut(stem, NAME_MAX - len(to_bytes(ending)))}{ending}"
+
+
+def common_start(place: Place) -> str:
+    """Return what the paths of all files begin with that are made of one source."""
+    stem, suffix = splitext(place.name)
+    return f"{place.directory}/{_cut(stem, max(0, _NEVER_CUT - len(to_bytes(suffix))))}"
 
 
 def original_path(place: Place, output_format: str | None) -> str:

@@ -24,7 +24,7 @@ def as_rows(plan: Plan, vectors: Vectors) -> Plan:
             else:
                 yield Row(operation.source, None if isinstance(operation, Keep) else operation.copy_number)
 
-    only_rows = replace(plan, request={**plan.request, "write": "vectors"}, operations=operations)
+    only_rows = replace(plan, request={**plan.request, "write": "vectors"}, operations=operations, by_source=None)
     return replace(only_rows, rows=_rows_of(only_rows, vectors))
 
 

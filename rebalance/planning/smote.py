@@ -1,14 +1,12 @@
 """The plan of `smote`: every class brought to its target by synthetic samples between images of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from rebalance.dataset import ClassFolder, Dataset, ImageFile, to_bytes
+from rebalance.dataset import ClassFolder, Dataset, ImageFile
 from rebalance.errors import TargetError
 from rebalance.plan import (
     SOURCE_LIKE,
@@ -26,11 +24,12 @@ from rebalance.planning.augment import MAX_COPIES
 from rebalance.planning.checks import check_copies, check_names
 from rebalance.planning.choice import Choice
 from rebalance.planning.cloud import Cloud, cleaned, cloud_of
-from rebalance.planning.copies import named, spread_copies
+from rebalance.planning.copies import named
 from rebalance.planning.leaving import drop_others, images_left
+from rebalance.planning.made import MadeOfClass
 from rebalance.planning.naming import Place, generated_path, original_path
 from rebalance.planning.rows import placed
-from rebalance.planning.synthesis import NOTHING, Asked, Synthetic, aims, numbered, synthesize
+from rebalance.planning.synthesis import NOTHING, Asked, Synthetic, aims, synthesize
 from rebalance.planning.targets import SamplingStrategy, over_sampling_targets
 from rebalance.vectors import Vectors
 
@@ -117,6 +116,7 @@ def plan_smote(dataset: Dataset, options: SmoteOptions, unusable: Mapping[str, U
         most_copies={name: n_most for name, (_, n_most) in most.items()},
         n_generated={name: max(0, n_missing[name]) for name in n_targets},
         operations=made.operations,
+        by_source=made.by_source,
         recipe=options.recipe_of,
         remarks=(*remarks, *choice.remarks),
         aimed=made.aimed,
@@ -190,38 +190,52 @@ class _Made:
         return int(np.bincount(own.bases).max()) if len(own.bases) else max(0, self.n_missing[name])
 
     def operations(self, directory: str) -> Iterator[Operation]:
+        """Yield what stands in OUTPUT, then what is left out."""
         folder = self.folders[directory]
-        place_of = partial(Place.in_folder, folder)
-        made_format = self.options.made_format
-        made: list[Made] = [
-            Keep(image, original_path(place_of(image), None if image.path in self.unusable else made_format))
-            for image in self.choice.kept[folder.name]
-        ]
-        made += self._copies(folder) if len(self.sources[folder.name]) == 1 else self._samples(folder)
-        yield from sorted(made, key=lambda operation: to_bytes(operation.output))
+        yield from self.of_class(folder).by_output()
         yield from drop_others(folder, self.choice, "smote", self.unusable)
 
-    def _samples(self, folder: ClassFolder) -> Iterator[Interpolate]:
-        own, images = self.samples[folder.name], self.cloud.images
-        numbers = numbered(own.bases)
-        places = {base: Place.in_folder(folder, images[base]) for base in set(own.bases.tolist())}
-        for base, neighbor, step, number in zip(*(part.tolist() for part in (*own, numbers)), strict=True):
-            output_format = self.options.rendering.output_format
-            path = generated_path(places[base], Interpolate.kind, self.options.seed, number, output_format)
-            yield Interpolate(images[base], path, number, images[neighbor], step)
+    def by_source(self, directory: str) -> Iterator[Made]:
+        """Yield what stands in OUTPUT, source by source."""
+        return self.of_class(self.folders[directory]).by_source()
 
-    def _copies(self, folder: ClassFolder) -> Iterator[Made]:
-        """Return what is made of the only image of a class."""
+    def of_class(self, folder: ClassFolder) -> MadeOfClass:
+        """Return what is made of a class."""
+        kept = {image.path for image in self.choice.kept[folder.name]}
+        more = self._copies(folder) if len(self.sources[folder.name]) == 1 else self._samples(folder)
+
+        def made(index: int) -> Iterator[Made]:
+            image = folder.images[index]
+            if image.path in kept:
+                made_format = None if image.path in self.unusable else self.options.made_format
+                yield Keep(image, original_path(Place.in_folder(folder, image), made_format))
+            if image.path not in self.unusable:
+                yield from more(image)
+
+        return MadeOfClass(folder, folder.images, made)
+
+    def _samples(self, folder: ClassFolder) -> Callable[[ImageFile], Iterator[Made]]:
+        """Return what gives the samples of a base, which are numbered as they were drawn."""
+        own, images = self.samples[folder.name], self.cloud.images
+        order = np.argsort(own.bases, kind="stable")
+        bases = own.bases[order]
+
+        def samples(image: ImageFile) -> Iterator[Interpolate]:
+            base = self.cloud.place_of.get(image.path, -1)
+            start, end = np.searchsorted(bases, [base, base + 1])
+            place, output_format = Place.in_folder(folder, image), self.options.rendering.output_format
+            for number, sample in enumerate(order[start:end].tolist(), start=1):
+                path = generated_path(place, Interpolate.kind, self.options.seed, number, output_format)
+                yield Interpolate(image, path, number, images[own.neighbors[sample]], float(own.steps[sample]))
+
+        return samples
+
+    def _copies(self, folder: ClassFolder) -> Callable[[ImageFile], Iterator[Made]]:
+        """Return what gives the copies of the only image of a class."""
         is_drawn = self.options.singletons == "augment" and bool(self.options.recipe_of(folder.name))
-        copies = spread_copies(
-            self.sources[folder.name],
-            max(0, self.n_missing[folder.name]),
-            self.options.seed,
-            each_once=False,
-            drawn_share=Fraction(int(is_drawn)),
-        )
         made_format = self.options.rendering.output_format if is_drawn else self.options.made_format
-        return named(copies, folder, self.options.seed, made_format)
+        copies = bytes([is_drawn]) * max(0, self.n_missing[folder.name])
+        return lambda image: named(Place.in_folder(folder, image), image, copies, self.options.seed, made_format)
 
     def aimed(self, operation: Made) -> Made:
         """Return a sample with where it lies, where that decides what it shows."""

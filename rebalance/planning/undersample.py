@@ -40,7 +40,7 @@ def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Ma
 
     def operations(directory: str) -> Iterator[Operation]:
         folder = folders[directory]
-        yield from keep_all(choice.kept[folder.name], folder)
+        yield from keep_all(choice.kept[folder.name], folder).by_output()
         yield from drop_others(folder, choice, "undersample", unusable)
 
     n_targets = {name: len(images) for name, images in choice.kept.items()}
@@ -52,6 +52,7 @@ def plan_undersample(dataset: Dataset, options: UndersampleOptions, unusable: Ma
         most_copies=dict.fromkeys(n_targets, 0),
         n_generated=dict.fromkeys(n_targets, 0),
         operations=operations,
+        by_source=lambda directory: keep_all(choice.kept[folders[directory].name], folders[directory]).by_source(),
         recipe=lambda _class_name: {},
         remarks=choice.remarks,
     )

@@ -12,21 +12,22 @@ from rebalance.errors import StorageError
 from rebalance.plan import Finished
 from rebalance.storage.manifest import decoded, row_of, written_of
 from rebalance.storage.names import decode_name, encode_name
+from rebalance.storage.places import Places, hash_of
 
 
 class Journal:
-    """Rows on disk, appended one by one; in memory only where each output's latest row lies."""
+    """Rows on disk, appended one by one; in memory only where each output's latest row lies, some 20 bytes each."""
 
     def __init__(self, path: bytes) -> None:
         """Open or make the journal; it ends before the first row that a kill or a power cut spoilt."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         self._path = path
-        self._places: dict[bytes, int] = {}
+        self._places = Places(self._name_at)
         self._end = 0
         with open(os.dup(self._descriptor), "rb") as file:
             for line in file:
                 try:
-                    self._take_in(line)
+                    self._take_in(_checked(line))
                 except (ValueError, KeyError, TypeError):
                     break
                 self._end += len(line)
@@ -40,12 +41,12 @@ class Journal:
         row["neighbor_stamp"] = finished.neighbor_stamp
         place = self._end
         self._write(row)
-        self._places[to_bytes(finished.written.output)] = place
+        self._places.set(to_bytes(finished.written.output), place)
 
     def forget(self, output: str) -> None:
         """Add a row that takes back those of an output: whatever lies under its name from now on is another file."""
         self._write({"forgotten": encode_name(output)})
-        self._places.pop(to_bytes(output), None)
+        self._places.remove(to_bytes(output))
 
     def finish(self, request: str) -> None:
         """Add the row that ends the share of a request, durable when this returns."""
@@ -58,7 +59,7 @@ class Journal:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             for line in lines:
                 row = _checked(line)
-                self._take_in(line)
+                self._take_in(row)
                 self._write_line(line)
         os.fsync(self._descriptor)
         self._end_of_earlier_runs = self._end
@@ -72,9 +73,9 @@ class Journal:
             return False
         return True
 
-    def __contains__(self, output: str) -> bool:
-        """Return whether an output has a row."""
-        return to_bytes(output) in self._places
+    def may_have(self, output: str) -> bool:
+        """Return whether an output has a row, or seems to, once in 2**64: for estimates, no row is read."""
+        return self._places.get(to_bytes(output)) is not None
 
     def find(self, output: str) -> tuple[Finished, str] | None:
         """Return the latest row of an output and the boot it was written in, or None.
@@ -84,18 +85,20 @@ class Journal:
         place = self._places.get(to_bytes(output))
         if place is None:
             return None
-        try:
-            found = _parsed(_checked(self._line(place)))
-        except (ValueError, KeyError, TypeError):
-            found = None
-        if found is None or found[0].written.output != output:
-            raise StorageError(f"{to_text(self._path)}: was written to by another run; run again when that has ended")
-        return found
+        found = self._row(place)
+        if found is not None and found[0].written.output == output:
+            return found
+        if found is not None and hash_of(to_bytes(found[0].written.output)) == hash_of(to_bytes(output)):
+            return None
+        raise StorageError(f"{to_text(self._path)}: was written to by another run; run again when that has ended")
 
     def is_of_earlier_run(self, output: str) -> bool:
         """Return whether an output, which has a row, was made before this journal was opened."""
+        place = self._places.get(to_bytes(output))
+        if place is not None and place < self._end_of_earlier_runs:
+            return True
         found = self.find(output)
-        return self._places[to_bytes(output)] < self._end_of_earlier_runs or (found is not None and found[0].is_reused)
+        return found is not None and found[0].is_reused
 
     def is_begun(self) -> bool:
         """Return whether there is any row."""
@@ -105,13 +108,23 @@ class Journal:
         """Close the file."""
         os.close(self._descriptor)
 
-    def _take_in(self, line: bytes) -> None:
+    def _take_in(self, row: dict[str, Any]) -> None:
         """Note where the row at the end lies. Raises what a spoilt row raises."""
-        row = _checked(line)
         if "forgotten" in row:
-            self._places.pop(to_bytes(decode_name(row["forgotten"])), None)
+            self._places.remove(to_bytes(decode_name(row["forgotten"])))
         elif "done" not in row:
-            self._places[to_bytes(_parsed(row)[0].written.output)] = self._end
+            self._places.set(to_bytes(_parsed(row)[0].written.output), self._end)
+
+    def _name_at(self, place: int) -> bytes | None:
+        found = self._row(place)
+        return None if found is None else to_bytes(found[0].written.output)
+
+    def _row(self, place: int) -> tuple[Finished, str] | None:
+        """Return the row at a place and the boot it was written in, or None where there is none that is whole."""
+        try:
+            return _parsed(_checked(self._line(place)))
+        except (ValueError, KeyError, TypeError):
+            return None
 
     def _write(self, row: Mapping[str, object]) -> None:
         self._write_line(json.dumps(row, separators=(",", ":")).encode() + b"\n")

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
@@ -186,21 +186,23 @@ class Prefix:
         self.for_workers("copy").put(name, data)
         return {"path": name, "bytes": len(data), "sha256": sha256(data).hexdigest()}
 
-    def settle(self, directory: str, outputs: Iterable[str]) -> None:
-        """Delete what a folder holds of ours beside these outputs.
+    def settle(self, directory: str, outputs: Callable[[], Iterable[str]]) -> int:
+        """Delete what a folder holds of ours beside these outputs; return how many there are.
 
         Raises StorageError where one is missing or has another size, OutputRefusedError for what is not ours.
         """
         folder = to_bytes(directory)
         self.listing.forget(folder)
         present = dict(self.listing.folder(folder))
-        for output in outputs:
+        n_present = len(present)
+        for output in outputs():
             status, found = present.pop(os.path.basename(to_bytes(output)), None), self.journal.find(output)
             if status is None or found is None or status.st_size != found[0].written.n_bytes:
                 self.journal.forget(output)
                 raise StorageError(f"{output!r}: is not there as it was made; run again to make it anew")
         self._delete(folder, present)
         self.settled.add(folder)
+        return n_present - len(present)
 
     def settle_directories(self, directories: Iterable[str]) -> None:
         """Delete what lies beside these folders, in the root and in the folders of splits, where it is ours."""
@@ -221,7 +223,7 @@ class Prefix:
                 continue
             below = [inner for inner, _ in self.bucket.walk(path)] if self._is_folder(folder, name) else [path]
             for inner in map(to_text, below):
-                if inner not in self.journal:
+                if self.journal.find(inner) is None:
                     raise OutputRefusedError(
                         f"{to_text(self.tree)}/{inner}: is below OUTPUT and not of our making: move it away"
                     )

@@ -48,7 +48,7 @@ class Stage(Protocol):
     def takes(self, name: str) -> bool: ...  # noqa: D102
     def clones(self, dataset: Dataset) -> bool: ...  # noqa: D102
     def write(self, name: str, data: bytes) -> dict[str, Any]: ...  # noqa: D102
-    def settle(self, directory: str, outputs: Iterable[str]) -> None: ...  # noqa: D102
+    def settle(self, directory: str, outputs: Callable[[], Iterable[str]]) -> int: ...  # noqa: D102
     def settle_directories(self, directories: Iterable[str]) -> None: ...  # noqa: D102
     def clear_temporary(self) -> None: ...  # noqa: D102
     def gather_shares(self) -> list[Shard]: ...  # noqa: D102

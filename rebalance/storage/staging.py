@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -21,6 +21,7 @@ from rebalance.storage.journal import Journal
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.manifest import NAME, Line, write_manifest
 from rebalance.storage.output import check_path_lengths
+from rebalance.storage.places import NameHashes
 from rebalance.storage.publish import publish, sync_filesystem
 from rebalance.storage.space import Room, room_of
 from rebalance.storage.transfer import HERE, StagedTree, clone
@@ -125,19 +126,22 @@ class Staging:
         self.for_workers("copy").put(name, data)
         return {"path": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
-    def settle(self, directory: str, outputs: Iterable[str]) -> None:
-        """Delete what a class directory holds beside these outputs. Raises StorageError where one is missing."""
+    def settle(self, directory: str, outputs: Callable[[], Iterable[str]]) -> int:
+        """Delete what a class directory holds beside these outputs; return how many there are.
+
+        Raises StorageError where one is missing. By hashes first, and by the names where the numbers do not agree.
+        """
         folder = os.path.join(self.tree, to_bytes(directory))
-        expected = {os.path.basename(to_bytes(output)) for output in outputs}
-        try:
-            present = set(os.listdir(folder))
-        except FileNotFoundError:
-            present = set()
-        for name in present - expected:
-            delete(os.path.join(folder, name))
-        if missing := sorted(expected - present):
-            path = to_text(os.path.join(folder, missing[0]))
-            raise StorageError(f"{path}: is gone; something else deleted it: run again to make it anew")
+        hashes = NameHashes(os.path.basename(to_bytes(output)) for output in outputs())
+        n_left = _keep_only(folder, hashes)
+        if n_left != len(hashes):
+            expected = {os.path.basename(to_bytes(output)) for output in outputs()}
+            n_left = _keep_only(folder, expected)
+            if n_left != len(expected):
+                missing = min(name for name in expected if not os.path.lexists(os.path.join(folder, name)))
+                path = to_text(os.path.join(folder, missing))
+                raise StorageError(f"{path}: is gone; something else deleted it: run again to make it anew")
+        return n_left
 
     def settle_directories(self, directories: Iterable[str]) -> None:
         """Delete what the tree holds beside these class directories, in its root and in the folders of splits."""
@@ -196,6 +200,20 @@ class Staging:
             if not os.path.lexists(self.folder):
                 return
             time.sleep(0.05)
+
+
+def _keep_only(folder: bytes, expected: Container[bytes]) -> int:
+    """Delete what a folder holds beside some names; return how many it has of them."""
+    n_left, others = 0, []
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name in expected:
+                n_left += 1
+            else:
+                others.append(entry.name)
+    for name in others:
+        delete(os.path.join(folder, name))
+    return n_left
 
 
 def staging_path(output: bytes) -> bytes:

@@ -185,7 +185,7 @@ MUTATIONS = (
     ),
     Mutation(
         "nothing is deleted that no journal knows", "storage/prefix.py",
-        "                if inner not in self.journal:\n", "                if not inner:\n",
+        "                if self.journal.find(inner) is None:\n", "                if not inner:\n",
         "../buckets/test_memory.py -k somebody_else",
     ),
     Mutation(
