@@ -12,7 +12,7 @@ from rebalance.cli.page import page_option
 from rebalance.cli.pixel_options import max_pixels, rendering, sampling, transforms
 from rebalance.cli.sharding import shard_option
 from rebalance.cli.together import together
-from rebalance.dataset import to_bytes
+from rebalance.dataset import is_address, to_bytes
 from rebalance.errors import UsageError
 from rebalance.images.choice import EMBEDDERS, RENDERS
 from rebalance.planning.methods import CLEANING, COUNTED, SINGLETONS, SMOTE_CLEANERS, SMOTE_METHODS
@@ -22,6 +22,8 @@ from rebalance.storage.bucket import is_of_this_process
 from rebalance.storage.tables import ROLES
 from rebalance.storage.transfer import LINKS
 
+_WAITING = 2
+"""Workers for each core where they wait for a storage."""
 source = click.argument("source", type=Path(), required=False)
 output = click.option("-o", "--output", type=Path(), metavar="OUTPUT", help="The tree to make; it must not exist.")
 seed = click.option(
@@ -29,7 +31,8 @@ seed = click.option(
 )
 workers = together(
     click.option(
-        "-j", "--workers", type=click.IntRange(1, 1024), metavar="N", help="Worker processes.  [default: usable cores]"
+        "-j", "--workers", type=click.IntRange(1, 1024), metavar="N",
+        help="Worker processes.  [default: usable cores; of object storage, twice as many]",
     ),
     click.option(
         "--time-limit", type=click.IntRange(min=1), default=120, show_default=True, metavar="SECONDS",
@@ -169,10 +172,10 @@ def n_workers(given: Mapping[str, Any]) -> int:
         return _n_threads_there(given)
     if given["scheduler"] is not None:
         raise UsageError("--scheduler is of --backend dask: give that, too")
-    is_here = any(is_of_this_process(str(value)) for value in click.get_current_context().params.values())
-    choose_backend(InThisProcess() if is_here else None)
+    addresses = [str(value) for value in click.get_current_context().params.values() if is_address(str(value))]
+    choose_backend(InThisProcess() if any(map(is_of_this_process, addresses)) else None)
     limit_time(given["time_limit"])
-    return int(given["workers"] or usable_cores())
+    return int(given["workers"] or usable_cores() * (_WAITING if addresses else 1))
 
 
 def _n_threads_there(given: Mapping[str, Any]) -> int:
