@@ -188,6 +188,7 @@ def test_where_all_workers_are_gone_the_run_ends_and_is_resumed(
     assert code == 0, err
     assert "reused " in err
     assert digest_of(Path(output)) == digest_of(place / "serial")
+    assert beside(Path(output)) == []
 
 
 @pytest.mark.threat(67)
@@ -220,6 +221,7 @@ def test_a_picture_that_ends_its_workers_costs_no_other(machines: Machines, tmp_
     code, err = ended(program(tmp_path, *given))
     assert code == 0, err
     assert int(err.split("reused ")[1].split()[0]) >= 235
+    assert beside(tmp_path / "out") == []
 
 
 @pytest.mark.threat(66)

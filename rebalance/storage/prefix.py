@@ -33,8 +33,9 @@ _CLAIM = f"{OWN}/claim.json"
 _WHOLE_FILES = frozenset({"labels.csv", "rebalance.csv", INDEX_NAME, "vectors.npy"})
 """Files of which no journal has a row; they are made last, and anew."""
 _OF_A_SHARE = re.compile(rb"(\d+)-of-(\d+)\..*\.jsonl")
-_ROWS = 500
-"""Rows of a journal that are kept together: as many files at most are made in vain where a run is killed."""
+_ROWS, _PART, _MOST_ROWS = 500, 50, 20_000
+"""Rows of a journal that are kept together, and of a long one a part of it: so many files at most are made in vain
+where a run is killed, and so few portions are to be read again."""
 _LONGEST_KEY = 1024
 """Bytes, in S3."""
 
@@ -80,7 +81,7 @@ class _KeptJournal(Journal):
         os.unlink(path)  # it lives as long as it is open
         self._bucket, self._own = bucket, own
         self._lines: list[bytes] = []
-        self._n_portions = 0
+        self._n_kept = self._n_portions = 0
 
     def take_over(self, lines: Iterable[bytes]) -> bool:
         """Add the good rows of another journal, which is kept already."""
@@ -96,8 +97,9 @@ class _KeptJournal(Journal):
             raise LockedError(f"{self._bucket.address}: has been finished or given up by another run meanwhile")
         name = f"{OWN}/{self._own}.{self._n_portions:06}.jsonl"
         self._bucket.create(name, b"".join(self._lines))
-        self._lines.clear()
+        self._n_kept += len(self._lines)
         self._n_portions += 1
+        self._lines.clear()
 
     def close(self) -> None:
         """Close the file; what was not kept is not needed any more."""
@@ -106,7 +108,7 @@ class _KeptJournal(Journal):
 
     def _write(self, row: Mapping[str, object]) -> None:
         super()._write(row)
-        if len(self._lines) >= _ROWS:
+        if len(self._lines) >= min(max(_ROWS, self._n_kept // _PART), _MOST_ROWS):
             self.keep()
 
     def _write_line(self, line: bytes) -> None:

@@ -216,6 +216,18 @@ def test_of_two_runs_the_one_that_comes_late_gives_way(
     assert not [name for name in contents_of(memory, "out") if name.endswith(".jsonl")]
 
 
+def test_portions_of_a_journal_grow_with_it(memory: Any) -> None:
+    bucket = Bucket("memory://out")
+    bucket.create(".rebalance/claim.json", b"{}")
+    journal = prefix._KeptJournal(bucket, "run")
+    for number in range(60_000):
+        journal.forget(f"a/{number}.png")
+    sizes = [memory.size(name) // 25 for name in sorted(memory.find("/out/.rebalance")) if name.endswith(".jsonl")]
+    assert 60 < len(sizes) < 110
+    assert sizes == sorted(sizes)
+    journal.close()
+
+
 def test_a_manifest_that_appears_meanwhile_is_kept(
     run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
