@@ -54,7 +54,8 @@ def execute(
     with held(path):
         is_replacing = _check_replaced(dataset, output, options)
         previous = read_previous(path) if is_replacing else None
-        with open_stage(path, lambda: digest(request_of(planner(options.unusable), dataset))) as staging:
+        request = partial(_request_of, planner, dataset, options)
+        with open_stage(path, request, is_overwriting=options.is_overwriting) as staging:
             if left := staging.gather_shares():
                 listener.warn(f"{listed((shard.told() for shard in left), 8)} not done: what they lack is made now")
             run = _Run(dataset, options, listener, staging, EarlierWork(staging, previous, staging.boot))
@@ -89,7 +90,7 @@ def execute_share(
     path = to_bytes(output)
     check_link(dataset, output, options.link)
     plan = planner(options.unusable)
-    request = digest(request_of(plan, dataset))
+    request = _request_of(planner, dataset, options)
     with held_by_shards(path):
         previous = read_previous(path) if _check_replaced(dataset, output, options) else None
         with open_shared_stage(path, lambda: request, options.shard) as staging:
@@ -98,6 +99,11 @@ def execute_share(
             check_source_stands(dataset, rescan(), listener.warn)
             staging.finish_share(request)
     return Outcome(plan, run.n_reused, unusable, n_staged=run.n_planned)
+
+
+def _request_of(planner: Planner, dataset: Dataset, options: RunOptions) -> str:
+    """Return what names the run."""
+    return digest(request_of(planner(options.unusable), dataset))
 
 
 def _check_replaced(dataset: Dataset, output: str, options: RunOptions) -> bool:

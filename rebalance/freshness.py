@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rebalance.dataset import Dataset, ImageFile, is_address, to_bytes
-from rebalance.errors import BadImageError, StorageError
+from rebalance.errors import StorageError
 from rebalance.plan import Unusable
 from rebalance.storage.manifest import Manifest, digest, read_manifest, refused_if_spoilt
-from rebalance.storage.sizes import sizes_of
-from rebalance.storage.transfer import read_file, read_source
+from rebalance.storage.sizes import have_one_clock, sizes_of
+from rebalance.storage.transfer import read_file
 from rebalance.survey import hash_files
 
 _FEW = 64
@@ -18,10 +18,10 @@ _CLOCK_GRAIN_NS = 2 * 10**9
 """A source must be older than what was made of it by this for its stamp to prove that it has not changed since."""
 
 _CLOCKS_APART_NS = 15 * 60 * 10**9
-"""The same where the clock is that of a storage: S3 answers nobody whose clock differs from its own by more."""
+"""The same where two clocks are compared: S3 answers nobody whose clock differs from its own by more."""
 
 
-def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset) -> str | None:
+def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset, n_workers: int) -> str | None:
     """Return what keeps OUTPUT from being up to date, as the middle of a message, or None.
 
     Raises OutputRefusedError where its manifest is spoilt.
@@ -30,21 +30,26 @@ def find_difference(output: bytes, request: Mapping[str, Any], dataset: Dataset)
         manifest = read_manifest(output)
     if manifest.head["request_sha256"] != digest(request):
         return _other_request(manifest, request, dataset)
-    return _changed_file(output, manifest, dataset)
+    return _changed_file(output, manifest, dataset, n_workers)
 
 
-def touched_since(dataset: Dataset, written_ns: int) -> Iterator[ImageFile]:
+def touched_since(dataset: Dataset, written_ns: int, *, is_one_clock: bool) -> Iterator[ImageFile]:
     """Yield the images whose stamps do not prove that they are what they were when a file was written."""
-    grain_ns = _CLOCKS_APART_NS if is_address(dataset.root) else _CLOCK_GRAIN_NS
+    grain_ns = _CLOCK_GRAIN_NS if is_one_clock else _CLOCKS_APART_NS
     for image in dataset.images():
         if max(image.stamp.mtime_ns, image.stamp.ctime_ns) > written_ns - grain_ns:
             yield image
 
 
 def changed_since(dataset: Dataset, sums: Mapping[str, str], written_ns: int, n_workers: int) -> list[str]:
-    """Return the images with other bytes than `sums` says, of those that may have changed since a file was written."""
-    touched = [image.path for image in touched_since(dataset, written_ns) if image.path in sums]
-    found = hash_files(to_bytes(dataset.root), touched, n_workers if len(touched) > _FEW else 0)
+    """Return the images with other bytes than `sums` says, of those that may have changed since a file was written.
+
+    The file is one of this machine.
+    """
+    is_one_clock = not is_address(dataset.root)
+    touched = touched_since(dataset, written_ns, is_one_clock=is_one_clock)
+    paths = [image.path for image in touched if image.path in sums]
+    found = hash_files(to_bytes(dataset.root), paths, n_workers if len(paths) > _FEW else 0)
     return sorted(hashed.path for hashed in found if hashed.sha256 != sums[hashed.path])
 
 
@@ -98,23 +103,34 @@ def _other_source(manifest: Manifest, dataset: Dataset) -> str:
     return f"SOURCE is not what it was: {'; '.join(told) or 'its images are in another order'}"
 
 
-def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset) -> str | None:
+def _changed_file(output: bytes, manifest: Manifest, dataset: Dataset, n_workers: int) -> str | None:
     """Return the first file of OUTPUT or SOURCE that is not what the manifest says."""
     size_of = sizes_of(output)
-    written_ns = manifest.mtime_ns - (_CLOCKS_APART_NS if is_address(output) else 0)
-    suspects = {image.path: image for image in touched_since(dataset, written_ns)}
+    is_one_clock = have_one_clock(to_bytes(dataset.root), output)
+    suspects = {image.path for image in touched_since(dataset, manifest.mtime_ns, is_one_clock=is_one_clock)}
     if manifest.list_row and (what := _content_of_list(output, manifest.list_row)):
         return f"its {manifest.list_row['path']!r} {what}"
     for whole in manifest.rows_of_all:
         if what := _size_problem(size_of, whole):
             return f"its {whole['path']!r} {what}"
+    sums: dict[str, str | None] = {}
     for row in manifest.rows():
         if "path" in row and (what := _size_problem(size_of, row)):
             return f"its {row['path']!r} {what}"
-        suspect = suspects.pop(row["source"], None)
         depends_on_content = row["kind"] not in ("listed", "vector") and row.get("is_bad", True)
-        if suspect and depends_on_content and (what := _content_problem(dataset, suspect, row)):
-            return f"SOURCE is not what it was: {row['source']!r} {what}"
+        if row["source"] in suspects and depends_on_content:
+            sums.setdefault(row["source"], row.get("source_sha256"))
+    return _changed_source(dataset, sums, n_workers)
+
+
+def _changed_source(dataset: Dataset, sums: Mapping[str, str | None], n_workers: int) -> str | None:
+    """Return the first source that has other bytes than it had; None as a sum of one that could not be read."""
+    hashed = hash_files(to_bytes(dataset.root), sums, n_workers if len(sums) > _FEW else 0)
+    changed = {found.path: found.reason or "has changed" for found in hashed if found.sha256 != sums[found.path]}
+    changed |= {path: "could not be read then" for path, sha256 in sums.items() if sha256 is None}
+    for path in sums:
+        if path in changed:
+            return f"SOURCE is not what it was: {path!r} {changed[path]}"
     return None
 
 
@@ -132,16 +148,6 @@ def _content_of_list(output: bytes, row: Mapping[str, Any]) -> str | None:
     except OSError:
         return "is missing"
     return None if hashlib.sha256(data).hexdigest() == row["sha256"] else "has changed"
-
-
-def _content_problem(dataset: Dataset, image: ImageFile, row: Mapping[str, Any]) -> str | None:
-    if "source_sha256" not in row:
-        return "could not be read then"
-    try:
-        sha256 = read_source(to_bytes(dataset.root), image).sha256
-    except (BadImageError, StorageError) as error:
-        return str(error)
-    return None if sha256 == row["source_sha256"] else "has changed"
 
 
 def _told(value: object) -> str:

@@ -84,8 +84,10 @@ class Worker:
             finished = candidate and self._confirmed(candidate, operation, source)
             if finished:
                 results.append(finished)
-            else:
-                missing.append(operation)
+                continue
+            if candidate and candidate.is_staged:
+                self.staged.discard(operation.output)
+            missing.append(operation)
         if missing:
             results += self._make_missing(task, missing, source)
         return results

@@ -16,7 +16,7 @@ from rebalance.images.synthetic import Parent, blend
 from rebalance.planning.naming import format_of
 from rebalance.recipes import draw_candidate
 from rebalance.storage.manifest import Manifest, read_manifest
-from rebalance.storage.output import check_apart
+from rebalance.storage.output import check_apart, check_on_disk
 from rebalance.storage.request import recipe_of, rendering_of
 from rebalance.storage.single import write_new_file
 from rebalance.storage.transfer import read_picture
@@ -28,6 +28,7 @@ def replay(output: str, path: str, *, source: str, destination: str) -> None:
     Raises OutputRefusedError where it does, CheckFailedError where the result is not what was written then, with the
     libraries that are other ones now.
     """
+    check_on_disk(destination)
     check_apart(source, destination)
     check_apart(output, destination)
     manifest = read_manifest(to_bytes(output))

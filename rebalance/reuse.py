@@ -38,7 +38,7 @@ class EarlierWork:
         if found is not None and self._is_same(operation, found[0], conditions, unusable):
             return Candidate(self.staging.tree, found[0], is_staged=True)
         if found is not None:
-            self.staging.journal.forget(operation.output)
+            self.staging.forget(operation.output)
         if isinstance(operation, Interpolate):
             return self._sample_of_previous(operation, conditions)
         return self._candidate_of_previous(operation, conditions, unusable)

@@ -143,7 +143,7 @@ def _planning_once(planner: Planner) -> Planner:
 def _is_up_to_date(output: str, plan: Plan, dataset: Dataset, given: Given) -> bool:
     from rebalance.freshness import find_difference  # noqa: PLC0415  with what it imports, nothing for --help
 
-    difference = find_difference(to_bytes(output), request_of(plan, dataset), dataset)
+    difference = find_difference(to_bytes(output), request_of(plan, dataset), dataset, options.n_workers(given))
     if difference is None:
         tell(given, [f"{output}: up to date, nothing to do"])
         return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rebalance.dataset import is_address
 from rebalance.errors import UsageError, did_you_mean
 from rebalance.planning.selection import parse_methods
 from rebalance.transforms import Transform
@@ -31,7 +32,13 @@ class Path(click.ParamType[str]):
         """Return the path."""
         if not value or "\0" in value:
             self.fail(f"{value!r} is no path", param, ctx)
-        return str(value).removeprefix("file://")
+        path = str(value).removeprefix("file://")
+        if _OF_ADDRESSES.match(path) and not is_address(path):
+            self.fail(f"{path!r} is no address: s3://BUCKET/PREFIX", param, ctx)
+        return path
+
+
+_OF_ADDRESSES = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class SettingType(click.ParamType[Any]):

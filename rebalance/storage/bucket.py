@@ -101,6 +101,10 @@ class Bucket:
         """Let another process open it anew."""
         return Bucket, (self.address,)
 
+    def has_clock_of(self, other: "Bucket") -> bool:
+        """Return whether the times of both are those of one storage."""
+        return self.files is other.files
+
     def lies_in(self, other: "Bucket") -> bool:
         """Return whether it is another place, or below it."""
         return self.files is other.files and f"{self.root}/".startswith(f"{other.root}/")
@@ -131,8 +135,15 @@ class Bucket:
 
     def has(self, path: str) -> bool:
         """Return whether there is an object of this name."""
-        with self._said(path):
-            return bool(self.files.isfile(self._name(path)))
+        try:
+            with self._said(path):
+                if not self.is_s3:
+                    return bool(self.files.info(self._name(path))["type"] == "file")
+                bucket, key, _ = self.files.split_path(self._name(path))
+                self.files.call_s3("head_object", Bucket=bucket, Key=key)  # and no listing of what there is instead
+                return True
+        except FileNotFoundError:
+            return False
 
     def read(self, path: str) -> bytes:
         """Read an object whole. Raises OSError."""
@@ -189,18 +200,26 @@ class Bucket:
     def copy(self, source: bytes, path: str) -> bool:
         """Make an object of another one of the same storage, there; return whether it was made.
 
-        It is not where there is one already, or the storage does not copy; `source` is a whole address.
+        It is not where there is one already, or the storage does not copy; `source` is a whole address. That a name is
+        free is looked at, too: not every S3 minds what a copy says of that.
         """
         other = Bucket(source)
-        if other.files is not self.files:
+        if other.files is not self.files or self.has(path):
             return False
-        more = {"IfNoneMatch": "*"} if self.is_s3 else {}
         try:
             with self._said(path), _taken():
-                self.files.cp_file(other.root, self._name(path), **more)
+                self._copy(other.root, self._name(path))
         except (_Taken, OSError, StorageError):
             return False
         return True
+
+    def _copy(self, source: str, name: str) -> None:
+        if not self.is_s3:
+            self.files.cp_file(source, name)
+            return
+        (bucket, key, _), (to_bucket, to_key, _) = self.files.split_path(source), self.files.split_path(name)
+        own = {"CopySource": {"Bucket": bucket, "Key": key}, "IfNoneMatch": "*"}
+        self.files.call_s3("copy_object", Bucket=to_bucket, Key=to_key, **own)
 
     def delete(self, path: str) -> None:
         """Delete an object, which may be gone already. Raises OSError."""

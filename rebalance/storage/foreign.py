@@ -6,6 +6,7 @@ from collections.abc import Collection, Container, Iterable, Iterator
 from rebalance.dataset import is_address
 from rebalance.storage.bucket import Bucket
 from rebalance.storage.manifest import NAME
+from rebalance.storage.prefix import is_own
 
 
 def find_foreign(root: bytes, listed: Collection[bytes]) -> Iterator[bytes]:
@@ -18,7 +19,8 @@ def find_foreign_in(root: bytes, listed: Container[bytes], folders: Iterable[byt
     folders_listed = {*folders}
     folders_listed |= {os.path.dirname(folder) for folder in folders_listed}
     if is_address(root):
-        yield from (path for path, _ in Bucket(root).walk() if path not in listed and path != NAME.encode())
+        objects = (path for path, _ in Bucket(root).walk() if path != NAME.encode() and not is_own(path))
+        yield from (path for path in objects if path not in listed)
         return
     for folder, below, names in os.walk(root):
         below.sort()

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,8 @@ from rebalance.storage.names import decode_name, encode_name, encode_names
 
 NAME = "rebalance.jsonl"
 SCHEMA = 1
+
+_START = b'{"rebalance":'
 
 Line = Mapping[str, Any]
 NAMES = ("path", "class", "split", "group", "source", "neighbor", "counterpart")
@@ -118,10 +121,12 @@ class Manifest:
     path: bytes
     head: Mapping[str, Any]
     mtime_ns: int
+    fetched: Any = None
+    """Of object storage: a file of this machine that holds it, for as long as anyone needs it."""
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the lines, names decoded. Raises ManifestError where one is no line of ours."""
-        with _opened(self.path) as file:
+        with _opened(to_bytes(self.fetched.name) if self.fetched else self.path) as file:
             next(file)
             for number, line in enumerate(file, start=2):
                 yield checked_row(line, f"{to_text(self.path)}: line {number}")
@@ -159,7 +164,8 @@ def read_manifest(output: bytes) -> Manifest:
     Raises ManifestError where there is none, or it is truncated, edited or of another version.
     """
     path = os.path.join(output, NAME.encode())
-    with _opened(path) as file:
+    fetched = _fetched(path) if is_address(output) else None
+    with _opened(to_bytes(fetched.name) if fetched else path) as file:
         head = _checked_head(next(file, b""), to_text(path))
         lines, n_lines = hashlib.sha256(), 0
         for line in file:
@@ -170,7 +176,7 @@ def read_manifest(output: bytes) -> Manifest:
         raise ManifestError(f"{to_text(path)}: has {n_lines} lines where its head says {head['lines']}")
     if lines.hexdigest() != head["lines_sha256"]:
         raise ManifestError(f"{to_text(path)}: its lines were edited: they do not have the sha256 that its head says")
-    return Manifest(path, head, mtime_ns)
+    return Manifest(path, head, mtime_ns, fetched)
 
 
 @contextlib.contextmanager
@@ -184,8 +190,11 @@ def refused_if_spoilt() -> Iterator[None]:
 
 def has_manifest(output: bytes) -> bool:
     """Return whether a tree carries a manifest that begins as ours do."""
-    with contextlib.suppress(ManifestError), _opened(os.path.join(output, NAME.encode())) as file:
-        return file.read(13) == b'{"rebalance":'
+    with contextlib.suppress(ManifestError, FileNotFoundError):
+        if is_address(output):
+            return Bucket(output).read_part(NAME, 0, len(_START)) == _START
+        with _opened(os.path.join(output, NAME.encode())) as file:
+            return file.read(len(_START)) == _START
     return False
 
 
@@ -226,10 +235,6 @@ _WHOLE_TYPES = {"bytes": int, "sha256": str}
 @contextlib.contextmanager
 def _opened(path: bytes) -> Iterator[BinaryIO]:
     """Open a manifest, which is a regular file and nothing that would keep us waiting. Raises ManifestError."""
-    if is_address(path):
-        with _opened_object(path) as file:
-            yield file
-        return
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
@@ -245,16 +250,18 @@ def _opened(path: bytes) -> Iterator[BinaryIO]:
         yield file
 
 
-@contextlib.contextmanager
-def _opened_object(path: bytes) -> Iterator[BinaryIO]:
+def _fetched(path: bytes) -> Any:
+    """Return a temporary file that holds a manifest of object storage. Raises ManifestError where there is none."""
+    fetched = tempfile.NamedTemporaryFile(prefix="rebalance-")  # noqa: SIM115  it is closed when nobody needs it
     try:
-        file = Bucket(os.path.dirname(path)).opened(NAME)
+        with Bucket(os.path.dirname(path)).opened(NAME) as file:
+            shutil.copyfileobj(file, fetched)
     except OSError as error:
         raise ManifestError(
             f"{to_text(path)}: cannot be read: {error.strerror}: not a tree that rebalance made"
         ) from None
-    with file:
-        yield file
+    fetched.flush()
+    return fetched
 
 
 def _mtime_ns(output: bytes, file: BinaryIO) -> int:
@@ -293,6 +300,11 @@ def _have_paths(head: Mapping[str, Any]) -> bool:
         return all(type(decode_name(row["path"])) is str for row in _whole_files(head))
     except (ValueError, KeyError, TypeError):
         return False
+
+
+def paths_of_all(head: Mapping[str, Any]) -> list[str]:
+    """Return the paths of the files that no line is about."""
+    return [decode_name(row["path"]) for row in _whole_files(head)]
 
 
 def _whole_files(head: Mapping[str, Any]) -> list[Any]:

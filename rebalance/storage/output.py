@@ -32,7 +32,7 @@ def check_output(dataset: Dataset, output: str, files_read: Iterable[str] = ()) 
     long. Nothing is followed at OUTPUT itself.
     """
     if is_address(output):
-        return _check_prefix(dataset, output)
+        return _check_prefix(dataset, output, files_read)
     _check_place(dataset, output, files_read)
     path = os.path.abspath(to_bytes(output))
     if is_there := os.path.lexists(path):
@@ -48,26 +48,37 @@ def check_replaceable(output: str) -> None:
         )
 
 
-def _check_prefix(dataset: Dataset, output: str) -> bool:
+def _check_prefix(dataset: Dataset, output: str, files_read: Iterable[str]) -> bool:
     """Do what `check_output` does where OUTPUT is an address."""
-    check_apart(dataset.root, output)
-    bucket = Bucket(output)
+    _check_apart_from_prefix(dataset, output, files_read)
     above = output
     while not (above := above.rpartition("/")[0]).endswith("/"):
         if has_manifest(to_bytes(above)):
             raise OutputRefusedError(f"{output}: lies in {above}, which rebalance made: choose another place")
     try:
-        names = {to_text(entry.name) for entry in bucket.entries()}
+        names = {to_text(entry.name) + "/" * entry.is_dir() for entry in Bucket(output).entries()}
     except FileNotFoundError:
-        names = set()
+        return False
     except OSError as error:
         raise OutputRefusedError(f"{output}: cannot be looked at: {error.strerror}: choose another place") from None
-    is_there = NAME in names
-    if (is_there and not has_manifest(to_bytes(output))) or (names and not is_there and OWN not in names):
+    is_there = NAME in names and has_manifest(to_bytes(output))
+    if (not is_there and (NAME in names or f"{OWN}/" not in names)) or OWN in names:
         raise OutputRefusedError(
             f"{output}: is there and holds no {NAME} of ours, so it is not ours to fill: choose another OUTPUT"
         )
     return is_there
+
+
+def _check_apart_from_prefix(dataset: Dataset, output: str, files_read: Iterable[str]) -> None:
+    """Raise OutputRefusedError where OUTPUT lies in SOURCE, or anything that is read in OUTPUT."""
+    read = {*files_read}
+    if dataset.is_listed:
+        read |= {f"{dataset.root.rstrip('/')}/{folder}" for folder in _folders_of(dataset)}
+    else:
+        check_apart(dataset.root, output)
+    for path in sorted(filter(is_address, read)):
+        if Bucket(path).lies_in(Bucket(output)):
+            raise OutputRefusedError(f"{output}: {path} lies in it and is read: choose another OUTPUT")
 
 
 def check_new_tree(dataset: Dataset, output: str) -> None:

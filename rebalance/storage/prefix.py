@@ -23,7 +23,7 @@ from rebalance.plan import INDEX_NAME
 from rebalance.shards import Shard, not_done
 from rebalance.storage.bucket import Bucket, Listing
 from rebalance.storage.journal import Journal
-from rebalance.storage.manifest import NAME, Line, write_manifest
+from rebalance.storage.manifest import NAME, Line, paths_of_all, write_manifest
 from rebalance.storage.space import Room
 from rebalance.storage.transfer import HERE, SourceBytes
 
@@ -31,8 +31,9 @@ OWN = ".rebalance"
 """What lies below OUTPUT until it stands, and then no more."""
 _CLAIM = f"{OWN}/claim.json"
 _WHOLE_FILES = frozenset({"labels.csv", "rebalance.csv", INDEX_NAME, "vectors.npy"})
-"""Files of which no journal has a row; they are made last, and anew."""
-_OF_A_SHARE = re.compile(rb"(\d+)-of-(\d+)\..*\.jsonl")
+"""Names of files of which no journal has a row; they are made last, and are looked at then."""
+_JOURNAL = re.compile(rb"(?:run|(\d+)-of-(\d+))\.\d+-[0-9a-f]{12}\.\d{6,}\.jsonl")
+"""The name of a portion of a journal, of a whole run or a shard."""
 _ROWS, _PART, _MOST_ROWS = 500, 50, 20_000
 """Rows of a journal that are kept together, and of a long one a part of it: so many files at most are made in vain
 where a run is killed, and so few portions are to be read again."""
@@ -64,6 +65,10 @@ class PrefixTree:
         yield file
         self.put(output, file.getvalue())
 
+    def discard(self, output: str) -> None:
+        """Delete an object of ours that is made anew: nothing is replaced."""
+        Bucket(self.tree).delete(output)
+
     def carry(self, source: SourceBytes, output: str) -> None:
         """Bring an original over: copied by the storage itself, where both are there and no copy is asked for."""
         if not (self.link == "auto" and Bucket(self.tree).copy(source.path, output)):
@@ -73,13 +78,13 @@ class PrefixTree:
 class _KeptJournal(Journal):
     """A journal on this machine, of which each portion is kept in the bucket, too."""
 
-    def __init__(self, bucket: Bucket, own: str) -> None:
-        """Begin with nothing; `own` begins the names of the portions."""
+    def __init__(self, bucket: Bucket, own: str, claim: bytes) -> None:
+        """Begin with nothing; `own` begins the names of the portions, `claim` is what OUTPUT is filled for."""
         descriptor, path = tempfile.mkstemp(prefix="rebalance-")
         os.close(descriptor)
         super().__init__(to_bytes(path))
         os.unlink(path)  # it lives as long as it is open
-        self._bucket, self._own = bucket, own
+        self._bucket, self._own, self._claim = bucket, f"{own}.{os.getpid()}-{HERE.decode()}", claim
         self._lines: list[bytes] = []
         self._n_kept = self._n_portions = 0
 
@@ -93,13 +98,20 @@ class _KeptJournal(Journal):
         """Keep the rows since the last time. Raises LockedError where OUTPUT is not filled any more."""
         if not self._lines:
             return
-        if not self._bucket.has(_CLAIM):
-            raise LockedError(f"{self._bucket.address}: has been finished or given up by another run meanwhile")
+        if not self._is_claimed():
+            raise LockedError(f"{self._bucket.address}: was finished, given up or taken over by another run meanwhile")
         name = f"{OWN}/{self._own}.{self._n_portions:06}.jsonl"
         self._bucket.create(name, b"".join(self._lines))
         self._n_kept += len(self._lines)
         self._n_portions += 1
         self._lines.clear()
+
+    def _is_claimed(self) -> bool:
+        """Return whether OUTPUT still is filled for what this is of."""
+        try:
+            return self._bucket.read(_CLAIM) == self._claim
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Close the file; what was not kept is not needed any more."""
@@ -128,6 +140,8 @@ class Prefix:
     manifest: BinaryIO | None = None
     """The manifest, on this machine, once there is one."""
     left: list[Shard] = field(default_factory=list)
+    whole: set[str] = field(default_factory=set)
+    """The paths of what was found that no journal has a row of."""
 
     boot = "stored"
     """What is written is durable at once, whatever becomes of the machine."""
@@ -177,7 +191,7 @@ class Prefix:
 
     def takes(self, name: str) -> bool:
         """Return whether a name is text without control characters, which no listing gives back as they are."""
-        return not any(unicodedata.category(character) in ("Cc", "Cs", "Cn") for character in name)
+        return not any(one in "\ufffe\uffff" or unicodedata.category(one) in ("Cc", "Cs") for one in name)
 
     def clones(self, dataset: Dataset) -> bool:  # noqa: ARG002  as of a disk
         """Return that nothing is shared with SOURCE."""
@@ -187,6 +201,11 @@ class Prefix:
         """Write a file of the root; return path, bytes and sha256 as a manifest has them."""
         self.for_workers("copy").put(name, data)
         return {"path": name, "bytes": len(data), "sha256": sha256(data).hexdigest()}
+
+    def forget(self, output: str) -> None:
+        """Take back what a journal says of an object, and the object, before another takes its name."""
+        self.journal.forget(output)
+        self.bucket.delete(output)
 
     def settle(self, directory: str, outputs: Callable[[], Iterable[str]]) -> int:
         """Delete what a folder holds of ours beside these outputs; return how many there are.
@@ -222,15 +241,16 @@ class Prefix:
         for name in sorted(names):
             path = os.path.join(folder, name)
             if to_text(name) in _WHOLE_FILES:
+                self.whole.add(to_text(path))
                 continue
             below = [inner for inner, _ in self.bucket.walk(path)] if self._is_folder(folder, name) else [path]
             for inner in map(to_text, below):
                 if self.journal.find(inner) is None:
-                    raise OutputRefusedError(
-                        f"{to_text(self.tree)}/{inner}: is below OUTPUT and not of our making: move it away"
-                    )
-                self.journal.forget(inner)
-                self.bucket.delete(inner)
+                    raise self._foreign(inner)
+                self.forget(inner)
+
+    def _foreign(self, path: str) -> OutputRefusedError:
+        return OutputRefusedError(f"{to_text(self.tree)}/{path}: is below OUTPUT and not of our making: move it away")
 
     def _is_folder(self, folder: bytes, name: bytes) -> bool:
         return self.listing.folder(folder)[name] is None
@@ -248,7 +268,9 @@ class Prefix:
         self.journal.keep()
 
     def seal(self, head: Mapping[str, Any], lines: Iterable[Line]) -> None:
-        """Make the manifest, on this machine."""
+        """Make the manifest, on this machine. Raises OutputRefusedError for what it does not speak of."""
+        for path in sorted(self.whole - set(paths_of_all(head))):
+            raise self._foreign(path)
         self.manifest = tempfile.TemporaryFile()  # noqa: SIM115  it is closed with what it is of
         write_manifest(self.manifest, head, lines)
 
@@ -256,6 +278,7 @@ class Prefix:
         """Make OUTPUT stand, by its manifest. Raises OutputRefusedError where another stands there meanwhile."""
         assert not is_replacing
         assert self.manifest is not None
+        self.manifest.seek(0)
         if self.bucket.create_from(f"/dev/fd/{self.manifest.fileno()}", NAME):
             return
         self.manifest.seek(0)
@@ -277,24 +300,16 @@ class Prefix:
 
 
 @contextlib.contextmanager
-def claim_prefix(output: bytes, request: str, own: str) -> Iterator[Prefix]:
+def claim_prefix(output: bytes, request: str, own: str, *, is_taking_over: bool = False) -> Iterator[Prefix]:
     """Yield an OUTPUT in object storage that is filled for a request, with what all others have made for it.
 
-    `own` begins the names of the journal of this process, with what no other process has in its name. Raises
-    OutputRefusedError where it is filled for another request, or nothing may be made there.
+    `own` begins the name of the journal of this process. What was begun for another request is taken over if that is
+    said. Raises OutputRefusedError where it is not, where OUTPUT stands meanwhile, or nothing may be made there.
     """
     bucket = Bucket(output)
-    try:
-        bucket.create(_CLAIM, json.dumps({"rebalance": "claim", "request": request}).encode())
-    except FileExistsError:
-        raise OutputRefusedError(
-            f"{to_text(output)}: holds what a run with other options, or of another SOURCE, has begun: finish it with "
-            "the command of that run, or delete what lies below it"
-        ) from None
-    except OSError as error:
-        why = "there is no such bucket" if isinstance(error, FileNotFoundError) else error.strerror
-        raise OutputRefusedError(f"{to_text(output)}: nothing can be made there: {why}") from None
-    journal = _KeptJournal(bucket, f"{own}.{os.getpid()}-{HERE.decode()}")
+    claim = json.dumps({"rebalance": "claim", "request": request}).encode()
+    _claim(bucket, claim, is_taking_over=is_taking_over)
+    journal = _KeptJournal(bucket, own, claim)
     prefix = Prefix(output, journal, Listing(output))
     try:
         prefix.left = not_done(_taken_over(bucket, journal))
@@ -306,16 +321,43 @@ def claim_prefix(output: bytes, request: str, own: str) -> Iterator[Prefix]:
             prefix.manifest.close()
 
 
+def _claim(bucket: Bucket, claim: bytes, *, is_taking_over: bool) -> None:
+    """Say what an OUTPUT is filled for, where nothing else is said."""
+    try:
+        try:
+            bucket.create(_CLAIM, claim)
+        except FileExistsError:
+            if not is_taking_over:
+                raise
+            bucket.delete(_CLAIM)
+            bucket.create(_CLAIM, claim)
+    except FileExistsError:
+        raise OutputRefusedError(
+            f"{bucket.address}: holds what a run with other options, or of another SOURCE, has begun: finish it with "
+            "its command or, if it has ended, take it over with --overwrite"
+        ) from None
+    except OSError as error:
+        why = "there is no such bucket" if isinstance(error, FileNotFoundError) else error.strerror
+        raise OutputRefusedError(f"{bucket.address}: nothing can be made there: {why}") from None
+    if bucket.has(NAME):  # published since it was looked at, and before its claim was deleted
+        bucket.delete(_CLAIM)
+        raise OutputRefusedError(f"{bucket.address}: has appeared since this run began; run again")
+
+
 def _taken_over(bucket: Bucket, journal: Journal) -> dict[Shard, bool]:
     """Take over the rows of all who fill an OUTPUT; return the shards among them, and whether each is done."""
     done: dict[Shard, bool] = {}
-    for name in sorted(entry.name for entry in bucket.entries(to_bytes(OWN))):
-        if name.endswith(b".jsonl"):
-            with BytesIO(bucket.read(f"{OWN}/{to_text(name)}")) as lines:
-                is_done = journal.take_over(lines)
-            if match := _OF_A_SHARE.fullmatch(name):
-                shard = Shard(int(match[1]), int(match[2]))
-                done[shard] = done.get(shard, False) or is_done
+    for entry in sorted(bucket.entries(to_bytes(OWN)), key=lambda entry: entry.name):
+        match = _JOURNAL.fullmatch(entry.name)
+        if entry.is_dir() or (match is None and to_text(entry.path) != _CLAIM):
+            raise OutputRefusedError(f"{bucket.address}/{to_text(entry.path)}: is not of our making: move it away")
+        if match is None:
+            continue
+        with BytesIO(bucket.read(to_text(entry.path))) as lines:
+            is_done = journal.take_over(lines)
+        if match[1]:
+            shard = Shard(int(match[1]), int(match[2]))
+            done[shard] = done.get(shard, False) or is_done
     return done
 
 
@@ -323,6 +365,12 @@ def remove_own(output: bytes) -> None:
     """Delete what a run needed until its OUTPUT stood: the claim last, which the journals are of. Raises OSError."""
     bucket = Bucket(output)
     with contextlib.suppress(FileNotFoundError):
-        names = sorted(to_text(entry.name) for entry in bucket.entries(to_bytes(OWN)))
-        for name in sorted(names, key=lambda name: f"{OWN}/{name}" == _CLAIM):
-            bucket.delete(f"{OWN}/{name}")
+        names = [entry.path for entry in bucket.entries(to_bytes(OWN)) if is_own(entry.path)]
+        for path in sorted(map(to_text, names), key=lambda path: (path == _CLAIM, path)):
+            bucket.delete(path)
+
+
+def is_own(path: bytes) -> bool:
+    """Return whether an object below OUTPUT is what a run needed until it stood."""
+    folder, name = os.path.split(path)
+    return to_text(path) == _CLAIM or (folder == to_bytes(OWN) and _JOURNAL.fullmatch(name) is not None)

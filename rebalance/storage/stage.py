@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, BinaryIO, Protocol
 
 from rebalance.dataset import Dataset, is_address
+from rebalance.errors import StorageError
 from rebalance.shards import Shard
 from rebalance.storage import staging
 from rebalance.storage.journal import Journal
@@ -24,6 +25,7 @@ class WorkTree(Protocol):
 
     def put(self, output: str, data: bytes) -> None: ...  # noqa: D102
     def made(self, output: str) -> contextlib.AbstractContextManager[BinaryIO]: ...  # noqa: D102
+    def discard(self, output: str) -> None: ...  # noqa: D102
     def carry(self, source: SourceBytes, output: str) -> None: ...  # noqa: D102
 
 
@@ -48,6 +50,7 @@ class Stage(Protocol):
     def takes(self, name: str) -> bool: ...  # noqa: D102
     def clones(self, dataset: Dataset) -> bool: ...  # noqa: D102
     def write(self, name: str, data: bytes) -> dict[str, Any]: ...  # noqa: D102
+    def forget(self, output: str) -> None: ...  # noqa: D102
     def settle(self, directory: str, outputs: Callable[[], Iterable[str]]) -> int: ...  # noqa: D102
     def settle_directories(self, directories: Iterable[str]) -> None: ...  # noqa: D102
     def clear_temporary(self) -> None: ...  # noqa: D102
@@ -74,13 +77,14 @@ def held_by_shards(output: bytes) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_stage(output: bytes, request: Callable[[], str]) -> Iterator[Stage]:
+def open_stage(output: bytes, request: Callable[[], str], *, is_overwriting: bool) -> Iterator[Stage]:
     """Yield the stage of an OUTPUT that is held, with what earlier runs have left there.
 
-    Raises OutputRefusedError where what lies there is not of our making or, at an address, for another request.
+    Raises OutputRefusedError where what lies there is not of our making or, at an address, was begun for another
+    request and is not to be overwritten.
     """
     if is_address(output):
-        with claim_prefix(output, request(), "run") as prefix:
+        with claim_prefix(output, request(), "run", is_taking_over=is_overwriting) as prefix:
             yield prefix
     else:
         yield staging.claim_staging(output)
@@ -100,7 +104,7 @@ def open_shared_stage(output: bytes, request: Callable[[], str], shard: Shard) -
 def remove_leftovers(output: bytes) -> None:
     """Delete what a kill left of a run whose OUTPUT stands."""
     if is_address(output):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, StorageError):
             remove_own(output)
     else:
         staging.remove_leftovers(output)

@@ -126,6 +126,10 @@ class Staging:
         self.for_workers("copy").put(name, data)
         return {"path": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
+    def forget(self, output: str) -> None:
+        """Take back what the journal says of a file, before another takes its name."""
+        self.journal.forget(output)
+
     def settle(self, directory: str, outputs: Callable[[], Iterable[str]]) -> int:
         """Delete what a class directory holds beside these outputs; return how many there are.
 

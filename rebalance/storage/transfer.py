@@ -66,6 +66,9 @@ class StagedTree:
                 yield file
             self._move(temporary, output)
 
+    def discard(self, output: str) -> None:
+        """Let a file go that is made anew: what is made takes its place."""
+
     def carry(self, source: SourceBytes, output: str) -> None:
         """Bring an original over, byte for byte: a clone where the disk can, else a copy, or the link asked for."""
         if self.link in ("hardlink", "symlink"):
@@ -118,6 +121,8 @@ def read_source(root: bytes, image: ImageFile) -> SourceBytes:
     try:
         data, before, after = _read_object(root, image) if is_address(root) else _read_regular(path)
     except PermissionError:
+        if is_address(root):  # which may be said of a key that has expired
+            raise UnreadableError("cannot be read: permission denied") from None
         raise BadImageError("permission denied") from None
     except OSError as error:
         if error.errno in _OF_ONE_FILE:
@@ -158,7 +163,8 @@ def read_file(root: bytes, path: str) -> bytes:
 def read_start(path: bytes, n_bytes: int) -> bytes:
     """Read the first bytes of a file. Raises OSError."""
     if is_address(path):
-        return read_file(b"", to_text(path))[:n_bytes]
+        folder, name = os.path.split(path)
+        return Bucket(folder).read_part(to_text(name), 0, n_bytes)
     with open(path, "rb") as file:
         return file.read(n_bytes)
 

@@ -89,9 +89,9 @@ class Failing:
             return kind
 
     def _passed_on(self, environment: Environment, start: Start) -> Iterable[bytes]:
-        """Let the server answer; a copy is refused where its name is taken, as S3 does it."""
+        """Let the server answer; a copy is refused where its name is taken, as S3 does it, but one that is `plain`."""
         is_copy = "HTTP_X_AMZ_COPY_SOURCE" in environment
-        if is_copy and environment.get("HTTP_IF_NONE_MATCH") == "*":
+        if is_copy and environment.get("HTTP_IF_NONE_MATCH") == "*" and not self.faults.get("plain"):
             looking = {**environment, "REQUEST_METHOD": "HEAD"}
             del looking["HTTP_X_AMZ_COPY_SOURCE"], looking["HTTP_IF_NONE_MATCH"]
             _, status, _ = run_wsgi_app(self.application, looking, buffered=True)

@@ -7,6 +7,7 @@ from typing import Any
 import fsspec
 import pytest
 
+from rebalance.errors import OutputRefusedError, StorageError
 from rebalance.storage import prefix
 from rebalance.storage.bucket import Bucket
 from tests.conftest import Run, contents
@@ -111,6 +112,8 @@ def test_a_source_that_changes_meanwhile_ends_the_run(
         (("augment", "nothing://x", "-o", "memory://out"), 2, "nothing://x: cannot be opened"),
         (("embed", "{data}", "-o", "memory://out.npz"), 5, "is written to a disk only"),
         (("inspect", "{data}", "--report", "memory://page.html"), 5, "is written to a disk only"),
+        (("augment", "{data}", "-o", "s3://"), 2, "'s3://' is no address: s3://BUCKET/PREFIX"),
+        (("augment", "S3://data/train", "-o", "memory://out"), 2, "is no address"),
         (("verify", "memory://other"), 1, "not a tree that rebalance made"),
     ],
 )
@@ -219,7 +222,7 @@ def test_of_two_runs_the_one_that_comes_late_gives_way(
 def test_portions_of_a_journal_grow_with_it(memory: Any) -> None:
     bucket = Bucket("memory://out")
     bucket.create(".rebalance/claim.json", b"{}")
-    journal = prefix._KeptJournal(bucket, "run")
+    journal = prefix._KeptJournal(bucket, "run", b"{}")
     for number in range(60_000):
         journal.forget(f"a/{number}.png")
     sizes = [memory.size(name) // 25 for name in sorted(memory.find("/out/.rebalance")) if name.endswith(".jsonl")]
@@ -262,6 +265,95 @@ def test_what_another_request_has_begun_is_left_alone(run: Run, source: Path, me
     ran = run("augment", source, "-o", "memory://out", "--seed", "2", "-q")
     assert (ran.code, "holds what a run with other options" in ran.err) == (5, True)
     assert contents_of(memory, "out") == before
+
+
+def test_what_another_request_has_begun_is_taken_over_where_that_is_said(
+    run: Run, source: Path, memory: Any, tmp_path: Path
+) -> None:
+    (source / "owl/003.png").write_bytes(b"no picture")
+    given = ("augment", source, "--bad-images", "skip", "-s", "5", "-q", "-o")
+    assert run("augment", source, "-o", "memory://out", "-s", "9", "-q").code == 4
+    assert run(*given, "memory://out").code == 5
+    assert run(*given, "memory://out", "--overwrite").code == 0
+    assert run(*given, tmp_path / "out").code == 0
+    assert contents_of(memory, "out") == tree(tmp_path / "out")
+
+
+def test_an_object_of_ours_that_is_not_wanted_any_more_is_made_anew(
+    run: Run, make_tree: Any, memory: Any, tmp_path: Path
+) -> None:
+    source = make_tree({"cat": 3, "owl": 5}, suffix=".bmp")
+    good = (source / "owl/004.bmp").read_bytes()
+    (source / "owl/004.bmp").write_bytes(b"x" * len(good))
+    assert run("augment", source, "-o", "memory://out", "-q").code == 4
+    (source / "owl/004.bmp").write_bytes(good)
+    (source / "cat/001.bmp").write_bytes(good)
+    assert run("augment", source, "-o", "memory://out", "-q").code == 0
+    assert run("augment", source, "-o", tmp_path / "out", "-q").code == 0
+    assert contents_of(memory, "out") == tree(tmp_path / "out")
+    (source / "cat/001.bmp").write_bytes(good[:-1] + b"x")
+    ran = run("augment", source, "-o", "memory://out", "-q")
+    assert (ran.code, "SOURCE is not what it was: 'cat/001.bmp' has changed" in ran.err) == (5, True)
+
+
+def test_an_output_that_was_finished_meanwhile_is_not_claimed(run: Run, address: str, memory: Any) -> None:
+    assert run("augment", address, "-o", "memory://out").code == 0
+    before = contents_of(memory, "out")
+    with (
+        pytest.raises(OutputRefusedError, match="has appeared since"),
+        prefix.claim_prefix(b"memory://out", "x", "run"),
+    ):
+        pass
+    assert contents_of(memory, "out") == before
+
+
+@pytest.mark.parametrize(
+    "path", ["labels.csv", "cat/vectors.npy", ".rebalance/notes.txt", ".rebalance/x/y", ".rebalance"]
+)
+def test_what_only_looks_like_ours_is_left_alone(run: Run, address: str, memory: Any, path: str) -> None:
+    assert run("augment", address, "-o", "memory://out", "--shard", "1/2", "-q").code == 0
+    memory.store[f"/out/{path}"] = memory.store["/above/data/cat/000.png"]
+    ran = run("augment", address, "-o", "memory://out", "-q")
+    assert (ran.code, ran.err.count("\n")) == (5, 1), ran.err
+    assert f"/out/{path}" in memory.store
+
+
+def test_a_right_that_is_refused_is_no_bad_image(
+    run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Bucket.read
+
+    def refuse(bucket: Bucket, path: str) -> bytes:
+        if path == "owl/000.png":
+            raise PermissionError(13, "Permission denied")
+        return read(bucket, path)
+
+    monkeypatch.setattr(Bucket, "read", refuse)
+    ran = run("augment", address, "-o", "memory://out", "--bad-images", "skip", "-q")
+    assert (ran.code, "mend the disk and run again" in ran.err) == (7, True)
+    assert "rebalance.jsonl" not in contents_of(memory, "out")
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_storage_that_does_not_answer_is_not_one_without_the_object() -> None:
+    bucket = Bucket("memory://out")
+    assert not bucket.has("a")
+
+    def fail(_path: str) -> None:
+        message = "no answer"
+        raise RuntimeError(message)
+
+    bucket.files = type("Files", (), {"info": staticmethod(fail)})()
+    with pytest.raises(StorageError, match="memory://out/a: storage fails: no answer"):
+        bucket.has("a")
+
+
+@pytest.mark.usefixtures("address")
+def test_a_list_beside_output_is_no_obstacle(run: Run, memory: Any) -> None:
+    memory.pipe_file("/above/list.csv", b"path,label\ndata/cat/000.png,cat\ndata/owl/000.png,owl\n")
+    assert run("augment", "memory://above/list.csv", "-o", "memory://above/out", "-q").code == 0
+    ran = run("augment", "memory://above/list.csv", "-o", "memory://above", "-q", "-s", "2")
+    assert (ran.code, "lies in it and is read" in ran.err) == (5, True)
 
 
 def test_shares_are_gathered(run: Run, source: Path, address: str, memory: Any, tmp_path: Path) -> None:

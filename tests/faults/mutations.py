@@ -195,13 +195,36 @@ MUTATIONS = (
     ),
     Mutation(
         "a run gives way to one that has finished", "storage/prefix.py",
-        "        if not self._bucket.has(_CLAIM):\n", "        if self._bucket is None:\n",
+        "        if not self._is_claimed():\n", "        if self._bucket is None:\n",
         "../buckets/test_memory.py -k comes_late",
     ),
     Mutation(
         "a source in a storage is listed again at the end", "freshness.py",
         "        if stamp is None or not stamp.is_of(image.stamp):\n", "        if stamp is None:\n",
         "../buckets/test_memory.py -k changes_meanwhile",
+    ),
+    Mutation(
+        "an OUTPUT that stands meanwhile is not claimed", "storage/prefix.py",
+        "    if bucket.has(NAME):", "    if bucket is None:", "../buckets/test_memory.py -k finished_meanwhile",
+    ),
+    Mutation(
+        "an object of ours goes before it is made anew", "perform.py",
+        "                self.staged.discard(operation.output)\n", "                pass\n",
+        "../buckets/test_memory.py -k not_wanted_any_more",
+    ),
+    Mutation(
+        "a right that is refused is no bad image", "storage/transfer.py",
+        "        if is_address(root):  # which", "        if root is None:  # which",
+        "../buckets/test_memory.py -k is_refused_is",
+    ),
+    Mutation(
+        "a name is looked at before a copy", "storage/bucket.py",
+        " or self.has(path):", ":", "../buckets/test_s3.py -k no_copy_replaces",
+    ),
+    Mutation(
+        "what the manifest does not speak of is not published", "storage/prefix.py",
+        "        for path in sorted(self.whole - set(paths_of_all(head))):\n", "        for path in ():\n",
+        "../buckets/test_memory.py -k looks_like_ours",
     ),
     Mutation(
         "whatever the storage is to blame for is asked again", "storage/bucket.py",
