@@ -1,8 +1,8 @@
 """The staging of an OUTPUT in object storage: its files have their names at once, and OUTPUT stands with its manifest.
 
-Every object is made once and never replaced. What a run needs till then lies below `.rebalance` of the same prefix:
-the claim, which names the request that OUTPUT is filled for, and the journals of all who fill it. They may be many at
-once, since each would make the same objects.
+No object is ever replaced; one that a journal names and that is not wanted any more is deleted. What a run needs till
+then lies below `.rebalance` of the same prefix: the claim, which names the request that OUTPUT is filled for, and the
+journals of all who fill it. They may be many at once, since each would make the same objects.
 """
 
 import contextlib
