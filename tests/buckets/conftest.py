@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,9 @@ class Server:
         )
         assert self.process.stdout
         self.endpoint = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+        self.folder = tempfile.TemporaryDirectory()
         own = {"AWS_ENDPOINT_URL": self.endpoint, "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "127.0.0.1"}
+        own["TMPDIR"] = self.folder.name  # where no other run locks what has the same address on another server
         self.environment = {**os.environ, **_KEYS, **own}
         self.client = boto3.client(
             "s3",
@@ -109,6 +112,7 @@ class Server:
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
+        self.folder.cleanup()
 
 
 def _spare(request: Any, **_others: object) -> None:

@@ -130,7 +130,7 @@ def test_a_run_that_was_ended_is_resumed_and_leaves_nothing(
 ) -> None:
     filled.fail(rate=0, kinds=[], delay=0.02)
     process = filled.start("augment", SOURCE, "-o", OUT, "-q")
-    until(lambda: len(filled.keys(OUT)) > 40)
+    until(lambda: len(filled.keys(OUT)) > 120)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode not in (0, 1)
