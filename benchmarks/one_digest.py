@@ -1,18 +1,22 @@
 """One tree, whoever makes it: every way of running a command, and the digest of what came out.
 
-python -m benchmarks.one_digest [IMAGES-A-CLASS], with REBALANCE_DATA leading to the photographs.
+python -m benchmarks.one_digest [--images-per-class N] [--no-buckets], with REBALANCE_DATA leading to the photographs.
+Seconds are multiples of those of the first way, the start of a scheduler and its workers included. What a way leaves
+behind, beside OUTPUT or in the buckets, is told too. Ends with 1 where digests differ or something is left.
 """
 
+import argparse
 import hashlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.buckets.conftest import Server
 from tests.conftest import contents
@@ -23,6 +27,17 @@ if TYPE_CHECKING:
 
 COMMAND = ("augment", "--seed", "5", "-s", "120", "-q")
 N_SHARDS = 4
+FAILING = {"rate": 0.3, "kinds": ["503"], "seed": 1}
+
+
+class Made(NamedTuple):
+    """What came out of one way."""
+
+    digest: str
+    n_files: int
+    seconds: float
+    left: list[str]
+    """What lies beside SOURCE once OUTPUT is taken away."""
 
 
 class Ways:
@@ -32,6 +47,8 @@ class Ways:
         """Take a folder that holds `source`, and a server."""
         self.place, self.server = place, server
         self.source = place / "source"
+        self.ended = 0.0
+        self.told: dict[str, dict[str, int]] = {}
         server.upload(self.source, "s3://data/source")
 
     def locally(self, *more: str) -> dict[str, str]:
@@ -48,6 +65,7 @@ class Ways:
         shares[2].kill()
         _wait(share for share in shares if share is not shares[2])
         shares[2].communicate()
+        assert shares[2].returncode == -signal.SIGKILL  # it was in the midst of it
         _wait([self._start(self.source, output, "--shard", f"3/{N_SHARDS}")])
         return self._ended("out", [self._start(self.source, output)])
 
@@ -63,6 +81,7 @@ class Ways:
             while not (journal.exists() and journal.read_bytes().count(b"\n") > 10):
                 time.sleep(0.02)
             machines.workers[0].kill()
+            assert started.poll() is None
             return self._ended("out", [started])
 
     def bucket(self, source: str, output: str, **faults: object) -> dict[str, str]:
@@ -70,11 +89,7 @@ class Ways:
         self.server.fail(**faults)
         where = output if output.startswith("s3://") else str(self.place / output)
         started = self._start(source, where, "-j", "8")
-        made = self._ended(output, [started])
-        told = self.server.counts()
-        if faults:
-            print(f"    {sum(told['requests'].values())} requests, failed: {told['failed']}")
-        return made
+        return self._ended(output, [started])
 
     def bucket_of_dask(self) -> dict[str, str]:
         """Run on workers that share nothing with this process but the address."""
@@ -97,15 +112,34 @@ class Ways:
         return self.server.start(*COMMAND, source, "-o", output, *more)
 
     def _ended(self, output: str, processes: "list[subprocess.Popen[str]]") -> dict[str, str]:
-        """Return what is in OUTPUT, and take it away; nothing else may be there."""
+        """Return what is in OUTPUT, and take it away."""
         _wait(processes)
+        self.ended, self.told = time.perf_counter(), self.server.counts()
         if output.startswith("s3://"):
-            return self.server.contents(output)
+            self.server.fail()
+            made = self.server.contents(output)
+            for key in self.server.keys(output):
+                self.server.client.delete_object(Bucket="made", Key=f"{output.removeprefix('s3://made/')}/{key}")
+            return made
         made = contents(self.place / output)
         shutil.rmtree(self.place / output)
-        left = [path.name for path in self.place.iterdir() if path != self.source]
-        assert not left, left
         return made
+
+    def _left(self) -> list[str]:
+        """Return what lies beside the source, in the bucket, and of the source what is another than before."""
+        beside = [path.name for path in self.place.iterdir() if path != self.source]
+        objects = self.server.client.list_objects_v2(Bucket="made").get("Contents", [])
+        was, now = contents(self.source), self.server.contents("s3://data/source")
+        changed = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
+        return sorted([*beside, *(item["Key"] for item in objects), *changed])
+
+    def made(self, way: "Callable[[], dict[str, str]]") -> Made:
+        """Go one way."""
+        self.server.fail()
+        started = time.perf_counter()
+        made = way()
+        digest = hashlib.sha256(repr(sorted(made.items())).encode()).hexdigest()
+        return Made(digest, len(made), self.ended - started, self._left())
 
 
 def _wait(processes: "Iterable[subprocess.Popen[str]]") -> None:
@@ -124,39 +158,59 @@ def _machines() -> Iterator[Machines]:
             machines.stop()
 
 
+def _photographs(folder: Path, n_each: int) -> None:
+    """Copy so many of each class."""
+    for class_folder in sorted((Path(os.environ["REBALANCE_DATA"]) / "clothing").iterdir()):
+        for path in sorted(class_folder.iterdir())[:n_each] if class_folder.is_dir() else ():
+            target = folder / class_folder.name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _ways(ways: Ways, *, with_buckets: bool) -> "dict[str, Callable[[], dict[str, str]]]":
+    bucket = "s3://data/source"
+    here: dict[str, Callable[[], dict[str, str]]] = {
+        "serial": lambda: ways.locally("-j", "1"),
+        "local workers": ways.locally,
+        "four shards at once, one killed and run again": ways.shards,
+        "Dask, two processes, one killed": ways.dask,
+    }
+    there: dict[str, Callable[[], dict[str, str]]] = {
+        "disk to bucket": lambda: ways.bucket(str(ways.source), "s3://made/from-disk"),
+        "bucket to disk": lambda: ways.bucket(bucket, "out"),
+        "bucket to bucket": lambda: ways.bucket(bucket, "s3://made/from-bucket"),
+        "bucket to bucket, 30 % of requests 503": lambda: ways.bucket(bucket, "s3://made/failing", **FAILING),
+        "bucket to bucket, Dask": ways.bucket_of_dask,
+        "bucket to bucket, four shards at once": ways.bucket_of_shards,
+    }
+    return {**here, **there} if with_buckets else here
+
+
 def main() -> None:
-    """Print the digest of each way; end with 1 where two differ."""
-    n_each = int(sys.argv[1]) if len(sys.argv) > 1 else 40
+    """Print the table, and then what was left."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--images-per-class", type=int, default=40)
+    parser.add_argument("--no-buckets", action="store_true")
+    asked = parser.parse_args()
     server = Server()
+    made: dict[str, Made] = {}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        for class_folder in sorted((Path(os.environ["REBALANCE_DATA"]) / "clothing").iterdir()):
-            for path in sorted(class_folder.iterdir())[:n_each] if class_folder.is_dir() else ():
-                target = place / "source" / class_folder.name / path.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
+        _photographs(place / "source", asked.images_per_class)
         ways = Ways(place, server)
-        bucket = "s3://data/source"
-        failing = {"rate": 0.3, "kinds": ["503"], "seed": 1}
-        digests = set()
-        for name, way in {
-            "serial": lambda: ways.locally("-j", "1"),
-            "local workers": ways.locally,
-            "four shards at once, one killed and run again": ways.shards,
-            "Dask, two processes, one killed": ways.dask,
-            "disk to bucket": lambda: ways.bucket(str(ways.source), "s3://made/from-disk"),
-            "bucket to disk": lambda: ways.bucket(bucket, "out"),
-            "bucket to bucket": lambda: ways.bucket(bucket, "s3://made/from-bucket"),
-            "bucket to bucket, 30 % of requests 503": lambda: ways.bucket(bucket, "s3://made/failing", **failing),
-            "bucket to bucket, Dask": ways.bucket_of_dask,
-            "bucket to bucket, four shards at once": ways.bucket_of_shards,
-        }.items():
-            made = way()
-            digest = hashlib.sha256(repr(sorted(made.items())).encode()).hexdigest()
-            digests.add(digest)
-            print(f"{digest[:16]}  {len(made):5} files  {name}", flush=True)
+        print("| way | files | digest | seconds, to serial | requests | failed |\n|---|---|---|---|---|---|")
+        for name, way in _ways(ways, with_buckets=not asked.no_buckets).items():
+            made[name] = one = ways.made(way)
+            ratio = one.seconds / made["serial"].seconds
+            n_requests, n_failed = (sum(ways.told[what].values()) for what in ("requests", "failed"))
+            print(
+                f"| {name} | {one.n_files} | {one.digest[:12]} | {ratio:.2f} | {n_requests} | {n_failed} |", flush=True
+            )
     server.close()
-    sys.exit(len(digests) != 1)
+    left = {name: one.left for name, one in made.items() if one.left}
+    is_one = len({one.digest for one in made.values()}) == 1
+    print(f"\n{'one digest' if is_one else 'digests differ'}; left over: {left or 'nothing'}")
+    sys.exit(not is_one or bool(left))
 
 
 if __name__ == "__main__":

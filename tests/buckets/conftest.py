@@ -79,6 +79,12 @@ class Server:
             if path.is_file():
                 self.put(f"{address}/{path.relative_to(folder)}", path.read_bytes())
 
+    def download(self, address: str, folder: Path) -> None:
+        """Write what lies below an address to a folder."""
+        for key in self.keys(address):
+            (folder / key).parent.mkdir(parents=True, exist_ok=True)
+            (folder / key).write_bytes(self.get(f"{address}/{key}"))
+
     def contents(self, address: str) -> dict[str, str]:
         """Return the sha256 of what lies below an address, as `contents` does of a folder."""
         return {key: hashlib.sha256(self.get(f"{address}/{key}")).hexdigest() for key in self.keys(address)}

@@ -35,7 +35,7 @@ class Failing:
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self.application = application
-        self.lock = threading.Lock()
+        self.lock, self.creating = threading.Lock(), threading.Lock()
         self.counts: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.faults: dict[str, Any] = {}
@@ -82,22 +82,30 @@ class Failing:
             if faults.get("at", number) != number or self.failed.total() >= faults.get("most", number):
                 return None
             drawn = blake2b(b"%d %d" % (faults.get("seed", 0), number), digest_size=4).digest()
-            if int.from_bytes(drawn) >= faults["rate"] * 2**32:
+            if int.from_bytes(drawn) >= faults.get("rate", 0) * 2**32:
                 return None
             kind: str = faults["kinds"][drawn[0] % len(faults["kinds"])]
             self.failed[kind] += 1
             return kind
 
     def _passed_on(self, environment: Environment, start: Start) -> Iterable[bytes]:
-        """Let the server answer; a copy is refused where its name is taken, as S3 does it, but one that is `plain`."""
-        is_copy = "HTTP_X_AMZ_COPY_SOURCE" in environment
-        if is_copy and environment.get("HTTP_IF_NONE_MATCH") == "*" and not self.faults.get("plain"):
-            looking = {**environment, "REQUEST_METHOD": "HEAD"}
-            del looking["HTTP_X_AMZ_COPY_SOURCE"], looking["HTTP_IF_NONE_MATCH"]
-            _, status, _ = run_wsgi_app(self.application, looking, buffered=True)
-            if status.startswith("200"):
+        """Let the server answer; what is to be made only where nothing is, one after the other, as S3 does it.
+
+        Of copies moto does not mind that, and nor does this where it is to be `plain`.
+        """
+        if environment.get("HTTP_IF_NONE_MATCH") != "*":
+            return self.application(environment, start)
+        with self.creating:
+            is_copy = "HTTP_X_AMZ_COPY_SOURCE" in environment and not self.faults.get("plain")
+            if is_copy and self._is_taken(environment):
                 return _refused("412", start)
-        return self.application(environment, start)
+            return self.application(environment, start)
+
+    def _is_taken(self, environment: Environment) -> bool:
+        looking = {**environment, "REQUEST_METHOD": "HEAD"}
+        del looking["HTTP_X_AMZ_COPY_SOURCE"], looking["HTTP_IF_NONE_MATCH"]
+        _, status, _ = run_wsgi_app(self.application, looking, buffered=True)
+        return status.startswith("200")
 
     def _silent(self, kind: str, environment: Environment) -> Iterable[bytes]:
         """Drop a connection, or say nothing until other faults are named."""
