@@ -60,7 +60,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a row is taken back before its file is made anew", "reuse.py",
-        "            self.staging.journal.forget(operation.output)\n", "            pass\n", "../test_execute.py",
+        "            self.staging.forget(operation.output)\n", "            pass\n", "../test_execute.py",
     ),
     Mutation(
         "a name that is not durable is taken back", "storage/publish.py",
@@ -93,7 +93,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the room of the disk is asked", "preflight.py",
-        "    room_of(staging.folder).check(needed.n_files, needed.n_bytes)\n", "", "../test_execute.py -k room",
+        "    staging.room().check(needed.n_files, needed.n_bytes)\n", "", "../test_execute.py -k room",
     ),
     Mutation(
         "names the disk does not take are refused", "preflight.py",
@@ -132,8 +132,8 @@ MUTATIONS = (
     ),
     Mutation(
         "sources are opened for reading", "storage/transfer.py",
-        "        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)\n",
-        "        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)\n", "test_source.py",
+        "    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)\n",
+        "    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)\n", "test_source.py",
     ),
     Mutation(
         "a dry run opens nothing", "cli/balancing.py",
