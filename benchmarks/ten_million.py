@@ -23,14 +23,15 @@ from pathlib import Path
 
 from rebalance.batches import run_batches
 from rebalance.dataset import Dataset
+from rebalance.finished import Finished, Written
 from rebalance.perform import Task
-from rebalance.plan import Augment, Finished, Made, Plan, Written
+from rebalance.plan import Augment, Made, Plan
 from rebalance.planning.augment import AugmentOptions, plan_augment
 from rebalance.planning.targets import parse_strategy
 from rebalance.reuse import EarlierWork
 from rebalance.run import RunOptions
 from rebalance.storage.journal import Journal
-from rebalance.storage.manifest import row_of
+from rebalance.storage.lines import row_of
 from rebalance.storage.scan import scan
 from rebalance.storage.staging import Staging
 from rebalance.tasks import Tasks

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self, overload
 
@@ -125,6 +125,16 @@ class ClassFolder:
 def directory_of(class_name: str, split: str | None) -> str:
     """Return the directory of OUTPUT in which the files of a class lie."""
     return class_name if split is None else f"{split}/{class_name}"
+
+
+def names_by_folder(directories: Iterable[str]) -> dict[bytes, set[bytes]]:
+    """Return what the root of OUTPUT holds, and each folder of a split, where files lie in these directories."""
+    names: dict[bytes, set[bytes]] = {b"": set()}
+    for directory in directories:
+        split, _, class_name = to_bytes(directory).rpartition(b"/")
+        names.setdefault(split, set()).add(class_name)
+        names[b""].add(split or class_name)
+    return names
 
 
 class Remark(NamedTuple):

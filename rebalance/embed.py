@@ -15,6 +15,7 @@ from rebalance.freshness import changed_since
 from rebalance.images.codec import library_versions
 from rebalance.images.embedding import Embedder, lengths_of, place_all
 from rebalance.plan import Unusable
+from rebalance.storage.beside import lock_path, numbers_path
 from rebalance.storage.embeddings import read_vectors
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.manifest import digest
@@ -22,7 +23,6 @@ from rebalance.storage.npz import write_npz
 from rebalance.storage.numbers import NumbersJournal, remove_numbers
 from rebalance.storage.output import check_output_file
 from rebalance.storage.single import remove_unfinished
-from rebalance.storage.staging import lock_path, numbers_path
 from rebalance.survey import Described, describe_images
 from rebalance.vectors import Rows, Vectors
 

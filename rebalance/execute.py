@@ -20,10 +20,11 @@ from rebalance.errors import (
     WorkerError,
     listed,
 )
+from rebalance.finished import Failed
 from rebalance.freshness import check_source_stands
 from rebalance.images.codec import library_versions
 from rebalance.perform import Worker
-from rebalance.plan import ClassTarget, Failed, Made, Plan, Unusable
+from rebalance.plan import ClassTarget, Made, Plan, Unusable
 from rebalance.preflight import check_disk
 from rebalance.reuse import EarlierWork
 from rebalance.run import Listener, Outcome, Planner, RunOptions
@@ -93,7 +94,7 @@ def execute_share(
     request = _request_of(planner, dataset, options)
     with held_by_shards(path):
         previous = read_previous(path) if _check_replaced(dataset, output, options) else None
-        with open_shared_stage(path, lambda: request, options.shard) as staging:
+        with open_shared_stage(path, request, options.shard) as staging:
             run = _Run(dataset, options, listener, staging, EarlierWork(staging, previous, staging.boot))
             unusable = run.make_share(plan)
             check_source_stands(dataset, rescan(), listener.warn)

@@ -13,13 +13,14 @@ from rebalance.backends import begin_item
 from rebalance.dataset import ImageFile, to_bytes
 from rebalance.embedders import Visible
 from rebalance.errors import BadImageError, UnfitImageError, UnreadableError
+from rebalance.finished import NOTES, Failed, Finished, Written
 from rebalance.images.codec import Header, check_header, check_pixels
 from rebalance.images.picture import Picture, load_source
 from rebalance.images.pipeline import Draw, Making, format_written, make_copy, remake
 from rebalance.images.synthetic import Parent, Shown, blend, decoded, nearest_copy
 from rebalance.keys import Conditions, is_encoded, key_of
 from rebalance.matrices import Values
-from rebalance.plan import NOTES, Augment, Failed, Finished, Interpolate, Keep, Made, Recipe, Written
+from rebalance.plan import Augment, Interpolate, Keep, Made, Recipe
 from rebalance.planning.naming import format_of
 from rebalance.recipes import draw_attempt, draw_candidate
 from rebalance.storage.stage import WorkTree

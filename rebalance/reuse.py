@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from rebalance.finished import Finished
 from rebalance.keys import Conditions, fingerprint_of, is_encoded, key_of, plain_fingerprint
 from rebalance.perform import Candidate
-from rebalance.plan import Augment, Finished, Interpolate, Made
+from rebalance.plan import Augment, Interpolate, Made
 from rebalance.storage.previous import PreviousOutput
 from rebalance.storage.request import recipe_of, rendering_of
 from rebalance.storage.stage import Stage

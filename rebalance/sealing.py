@@ -6,12 +6,14 @@ from typing import Any
 
 from rebalance.dataset import Dataset
 from rebalance.errors import StorageError
-from rebalance.plan import INDEX_NAME, NOTES, Drop, Plan, Repeat, Row
+from rebalance.finished import NOTES
+from rebalance.plan import INDEX_NAME, Drop, Plan, Repeat, Row
 from rebalance.storage.heads import head_of, label_entries
 from rebalance.storage.labels import FILE_NAME as LABELS_NAME
 from rebalance.storage.labels import render_made
+from rebalance.storage.lines import Line, decoded, row_of, row_without_file
 from rebalance.storage.lists import LIST_NAME, render_list
-from rebalance.storage.manifest import Line, decoded, request_of, row_of, row_without_file
+from rebalance.storage.manifest import request_of
 from rebalance.storage.names import decode_name
 from rebalance.storage.request import rendering_of
 from rebalance.storage.rows import ROWS_NAME, render_index, write_rows

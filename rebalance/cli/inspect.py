@@ -31,7 +31,7 @@ from rebalance.cli.weighting import (
 from rebalance.dataset import Dataset, Leak
 from rebalance.planning.advice import advise
 from rebalance.planning.groups import groups_of, has_groups
-from rebalance.storage.scan import find_held_back
+from rebalance.storage.held_back import find_held_back
 from rebalance.storage.tables import is_table
 
 

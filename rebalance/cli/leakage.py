@@ -8,7 +8,7 @@ from rebalance.cli.remarks import told_leak, told_leaks, told_unread
 from rebalance.cli.report import say
 from rebalance.cli.sources import Source
 from rebalance.errors import CheckFailedError
-from rebalance.storage.scan import find_held_back
+from rebalance.storage.held_back import find_held_back
 
 if TYPE_CHECKING:
     from rebalance.leakage import Leakage

@@ -8,8 +8,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from rebalance.dataset import to_bytes
+from rebalance.finished import NOTES
 from rebalance.page.content import Picture, Strip
-from rebalance.plan import NOTES
 from rebalance.recipes import told_values
 
 N_SHOWN = 6

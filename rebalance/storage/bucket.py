@@ -4,18 +4,15 @@ import contextlib
 import errno
 import io
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from hashlib import blake2b
 from posixpath import normpath
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 from rebalance.dataset import to_bytes, to_text
 from rebalance.errors import RebalanceError, StorageError, UsageError
+from rebalance.storage.entries import Entry, ObjectStatus, status_of
 
 _ATTEMPTS = 8
 """To make an object that is refused for another of its name, which then is not there."""
@@ -25,53 +22,12 @@ _WHOLE = {"chunksize": 5 * 2**30}
 """Of S3: what is smaller is made by a single request."""
 _STREAMED = 2**24
 """Bytes that are asked for at once of an object that is read line by line."""
-_TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
-_VERSIONS = ("ETag", "etag", "md5Hash", "content_md5")
-"""What the libraries of the storages call when an object was made, and what tells its content from others."""
 _IN_THIS_PROCESS = "memory://"
 
 
 def is_of_this_process(path: str) -> bool:
     """Return whether an address is of what no other process sees."""
     return path.startswith(_IN_THIS_PROCESS)
-
-
-class ObjectStatus(NamedTuple):
-    """What `os.stat` would say of an object; what tells its content from others stands for the inode."""
-
-    st_size: int
-    st_mtime_ns: int
-    st_ino: int
-    st_ctime_ns: int = 0
-    st_mode: int = stat.S_IFREG
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What `os.scandir` would yield of a name: of an object, or of what several names begin with."""
-
-    path: bytes
-    name: bytes
-    status: ObjectStatus | None
-    """None: it is what names begin with."""
-
-    def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002  as os.DirEntry has it
-        """Return whether names go on from here."""
-        return self.status is None
-
-    def is_file(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002  the same
-        """Return whether it is an object."""
-        return self.status is not None
-
-    def is_symlink(self) -> bool:
-        """Return that it is no link."""
-        return False
-
-    def stat(self, *, follow_symlinks: bool = True) -> ObjectStatus:  # noqa: ARG002  the same
-        """Return what is known of an object."""
-        if self.status is None:
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        return self.status
 
 
 class Bucket:
@@ -97,10 +53,6 @@ class Bucket:
 
             set_custom_error_handler(_is_passing)
 
-    def __reduce__(self) -> tuple[type["Bucket"], tuple[str]]:
-        """Let another process open it anew."""
-        return Bucket, (self.address,)
-
     def has_clock_of(self, other: "Bucket") -> bool:
         """Return whether the times of both are those of one storage."""
         return self.files is other.files
@@ -123,7 +75,7 @@ class Bucket:
             name = to_bytes(full.removeprefix(f"{place}/"))
             if not name or b"/" in name:
                 raise OSError(errno.EINVAL, "holds keys with '//' in them", self._told(to_text(folder)))
-            yield Entry(os.path.join(folder, name), name, None if is_folder else _status(info))
+            yield Entry(os.path.join(folder, name), name, None if is_folder else status_of(info))
 
     def walk(self, folder: bytes = b"") -> Iterator[tuple[bytes, ObjectStatus]]:
         """Yield path and status of every object below a folder, whatever its depth. Raises OSError."""
@@ -269,38 +221,6 @@ class _Reader(io.RawIOBase):
         return len(data)
 
 
-class Listing:
-    """What lies below an address as it was when its folder was listed; the folders looked at last are remembered."""
-
-    def __init__(self, address: bytes, n_folders: int | None = 1) -> None:
-        """Take the address, and how many folders are remembered; None: all of them."""
-        self._bucket, self._n_folders = Bucket(address), n_folders
-        self._folders: dict[bytes, dict[bytes, ObjectStatus | None]] = {}
-
-    def status_of(self, path: str) -> ObjectStatus:
-        """Return what is known of an object. Raises OSError."""
-        folder, name = os.path.split(to_bytes(path))
-        status = self.folder(folder).get(name)
-        if status is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        return status
-
-    def folder(self, folder: bytes) -> dict[bytes, ObjectStatus | None]:
-        """Return what lies in a folder, by name; None of what are folders in it. Raises OSError."""
-        if folder not in self._folders:
-            if self._n_folders is not None and len(self._folders) >= self._n_folders:
-                del self._folders[next(iter(self._folders))]
-            try:
-                self._folders[folder] = {entry.name: entry.status for entry in self._bucket.entries(folder)}
-            except FileNotFoundError:
-                self._folders[folder] = {}
-        return self._folders[folder]
-
-    def forget(self, folder: bytes) -> None:
-        """Look at a folder anew the next time."""
-        self._folders.pop(folder, None)
-
-
 class _Taken(Exception):  # noqa: N818  it is caught where it is raised
     """There is an object of that name, or there was one in the making."""
 
@@ -345,22 +265,6 @@ def _settings(address: str) -> dict[str, Any]:
     """Return how a storage is opened: nothing is remembered of listings, and one request reads an object of S3."""
     is_s3 = address.startswith(("s3://", "s3a://"))
     return {"use_listings_cache": False} | ({"max_concurrency": 1} if is_s3 else {})
-
-
-def _status(info: dict[str, Any]) -> ObjectStatus:
-    time_made = next((info[key] for key in _TIMES if info.get(key)), 0)
-    version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
-    number = int.from_bytes(blake2b(version.encode(), digest_size=6).digest()) if version else 0
-    return ObjectStatus(int(info["size"] or 0), _nanoseconds(time_made), number)
-
-
-def _nanoseconds(moment: Any) -> int:
-    """Return a moment since 1970; whole seconds and what is beyond them apart, so that nothing is rounded."""
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    if isinstance(moment, datetime):
-        return int(moment.replace(microsecond=0).timestamp()) * 10**9 + moment.microsecond * 1000
-    return int(moment * 10**9)
 
 
 def _first_line(error: Exception) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Collection, Container, Iterable, Iterator
 
 from rebalance.dataset import is_address
 from rebalance.storage.bucket import Bucket
+from rebalance.storage.claim import is_own
 from rebalance.storage.manifest import NAME
-from rebalance.storage.prefix import is_own
 
 
 def find_foreign(root: bytes, listed: Collection[bytes]) -> Iterator[bytes]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from rebalance.dataset import Stamp, to_bytes, to_text
 from rebalance.errors import StorageError
-from rebalance.plan import Finished
-from rebalance.storage.manifest import decoded, row_of, written_of
+from rebalance.finished import Finished
+from rebalance.storage.lines import decoded, row_of, written_of
 from rebalance.storage.names import decode_name, encode_name
 from rebalance.storage.places import Places, hash_of
 

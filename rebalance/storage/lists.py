@@ -10,7 +10,7 @@ from typing import Any
 from rebalance.dataset import ClassFolder, Dataset, ImageFile, Remark, Stamp, is_address, to_bytes, to_text
 from rebalance.errors import SourceTreeError, TargetError, did_you_mean
 from rebalance.planning.naming import NAME_MAX, Place
-from rebalance.storage.bucket import Listing
+from rebalance.storage.listing import Listing
 from rebalance.storage.manifest import NAME as MANIFEST_NAME
 from rebalance.storage.names import encode_name
 from rebalance.storage.scan import is_excluded, is_image_name, link_problem, told_splits

@@ -14,17 +14,16 @@ from typing import Any, BinaryIO
 from rebalance import __version__
 from rebalance.dataset import Dataset, is_address, to_bytes, to_text
 from rebalance.errors import OF_THE_MACHINE, ManifestError, OutputRefusedError, StorageError
-from rebalance.plan import ClassTarget, Drop, Plan, Repeat, Row, Written
-from rebalance.storage.bucket import Bucket, Listing
-from rebalance.storage.names import decode_name, encode_name, encode_names
+from rebalance.plan import Plan
+from rebalance.storage.bucket import Bucket
+from rebalance.storage.lines import NAMES, Line, decoded
+from rebalance.storage.listing import Listing
+from rebalance.storage.names import decode_name, encode_names
 
 NAME = "rebalance.jsonl"
 SCHEMA = 1
 
 _START = b'{"rebalance":'
-
-Line = Mapping[str, Any]
-NAMES = ("path", "class", "split", "group", "source", "neighbor", "counterpart")
 
 
 def digest(content: object) -> str:
@@ -40,56 +39,6 @@ def request_of(plan: Plan, dataset: Dataset) -> dict[str, Any]:
         n_images += 1
     request = {"command": plan.command, **plan.request, "dataset": {"images": n_images, "sha256": files.hexdigest()}}
     return dict(json.loads(json.dumps(encode_names(request))))
-
-
-_FIELDS = {
-    "output": "path", "class_name": "class", "split": "split", "group": "group", "kind": "kind", "source": "source",
-    "copy_number": "copy_number", "neighbor": "neighbor", "neighbor_sha256": "neighbor_sha256", "step": "step",
-    "shows": "shows", "candidate": "candidate", "key": "made_by", "values": "values",
-    "attempt": "attempt", "is_reencoded": "reencoded",
-    "width": "width", "height": "height", "mode": "mode", "format": "format", "n_bytes": "bytes",
-    "sha256": "sha256", "source_sha256": "source_sha256", "source_bytes": "source_bytes",
-    "is_unusable": "unusable", "note": "note",
-}  # fmt: skip
-"""What `Written` calls a thing -> what a line calls it; a line leaves out what there is not."""
-
-
-def row_of(written: Written) -> dict[str, Any]:
-    """Return the line of a finished file."""
-    fields = {key: getattr(written, name) for name, key in _FIELDS.items()}
-    return {key: encode_name(value) if key in NAMES else value for key, value in fields.items() if value is not None}
-
-
-def written_of(row: Line) -> Written:
-    """Return the finished file of a line whose names are decoded."""
-    fields: dict[str, Any] = {name: row.get(key) for name, key in _FIELDS.items()}
-    return Written(**fields)
-
-
-def decoded(row: Line) -> dict[str, Any]:
-    """Return a line with its names as `to_text` has them. Raises ValueError where one is no name."""
-    if not isinstance(row, dict):
-        message = f"not a line: {row!r}"
-        raise ValueError(message)
-    return {key: decode_name(value) if key in NAMES else value for key, value in row.items()}
-
-
-def row_without_file(operation: Drop | Repeat | Row, target: ClassTarget) -> dict[str, Any]:
-    """Return the line of an original that was left out, or of what is listed, or a vector, instead of a file."""
-    image = operation.source
-    names = {"class": target.class_name, "split": target.split, "group": image.group}
-    row: dict[str, Any] = {key: encode_name(name) for key, name in names.items() if name is not None}
-    row |= {"kind": operation.kind, "source": encode_name(image.path), "bytes": image.stamp.size}
-    if isinstance(operation, Repeat):
-        return row | {"repetitions": operation.repetitions}
-    if isinstance(operation, Row):
-        neighbor = operation.neighbor and encode_name(operation.neighbor.path)
-        more = {"copy_number": operation.copy_number, "neighbor": neighbor, "step": operation.step}
-        return row | {key: value for key, value in more.items() if value is not None}
-    row |= {"is_bad": operation.is_bad, "reason": operation.reason}
-    if operation.counterpart is not None:
-        row["counterpart"] = encode_name(operation.counterpart)
-    return row | ({"source_sha256": operation.sha256} if operation.sha256 else {})
 
 
 def write_manifest(
@@ -297,7 +246,7 @@ def _checked_head(line: bytes, path: str) -> dict[str, Any]:
 def _have_paths(head: Mapping[str, Any]) -> bool:
     """Return whether the files that no line is about have names."""
     try:
-        return all(type(decode_name(row["path"])) is str for row in _whole_files(head))
+        return all(type(path) is str for path in paths_of_all(head))
     except (ValueError, KeyError, TypeError):
         return False
 

@@ -7,8 +7,8 @@ from rebalance.dataset import Dataset, is_address, to_bytes, to_text
 from rebalance.errors import OutputRefusedError, TargetError
 from rebalance.planning.naming import NAME_MAX
 from rebalance.storage.bucket import Bucket
+from rebalance.storage.claim import OWN
 from rebalance.storage.manifest import NAME, has_manifest
-from rebalance.storage.prefix import OWN
 
 _PATH_MAX = 4095
 

@@ -8,7 +8,6 @@ journals of all who fill it. They may be many at once, since each would make the
 import contextlib
 import json
 import os
-import re
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,26 +16,21 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Any, BinaryIO
 
-from rebalance.dataset import Dataset, to_bytes, to_text
+from rebalance.dataset import Dataset, names_by_folder, to_bytes, to_text
 from rebalance.errors import LockedError, OutputRefusedError, StorageError, TargetError
 from rebalance.plan import INDEX_NAME
 from rebalance.shards import Shard, not_done
-from rebalance.storage.bucket import Bucket, Listing
+from rebalance.storage.bucket import Bucket
+from rebalance.storage.claim import CLAIM, JOURNAL, OWN, KeptJournal, claim_output, remove_own
 from rebalance.storage.journal import Journal
-from rebalance.storage.manifest import NAME, Line, paths_of_all, write_manifest
+from rebalance.storage.lines import Line
+from rebalance.storage.listing import Listing
+from rebalance.storage.manifest import NAME, paths_of_all, write_manifest
 from rebalance.storage.space import Room
-from rebalance.storage.transfer import HERE, SourceBytes
+from rebalance.storage.transfer import SourceBytes
 
-OWN = ".rebalance"
-"""What lies below OUTPUT until it stands, and then no more."""
-_CLAIM = f"{OWN}/claim.json"
 _WHOLE_FILES = frozenset({"labels.csv", "rebalance.csv", INDEX_NAME, "vectors.npy"})
 """Names of files of which no journal has a row; they are made last, and are looked at then."""
-_JOURNAL = re.compile(rb"(?:run|(\d+)-of-(\d+))\.\d+-[0-9a-f]{12}\.\d{6,}\.jsonl")
-"""The name of a portion of a journal, of a whole run or a shard."""
-_ROWS, _PART, _MOST_ROWS = 500, 50, 20_000
-"""Rows of a journal that are kept together, and of a long one a part of it: so many files at most are made in vain
-where a run is killed, and so few portions are to be read again."""
 _LONGEST_KEY = 1024
 """Bytes, in S3."""
 
@@ -75,65 +69,12 @@ class PrefixTree:
             self.put(output, source.data)
 
 
-class _KeptJournal(Journal):
-    """A journal on this machine, of which each portion is kept in the bucket, too."""
-
-    def __init__(self, bucket: Bucket, own: str, claim: bytes) -> None:
-        """Begin with nothing; `own` begins the names of the portions, `claim` is what OUTPUT is filled for."""
-        descriptor, path = tempfile.mkstemp(prefix="rebalance-")
-        os.close(descriptor)
-        super().__init__(to_bytes(path))
-        os.unlink(path)  # it lives as long as it is open
-        self._bucket, self._own, self._claim = bucket, f"{own}.{os.getpid()}-{HERE.decode()}", claim
-        self._lines: list[bytes] = []
-        self._n_kept = self._n_portions = 0
-
-    def take_over(self, lines: Iterable[bytes]) -> bool:
-        """Add the good rows of another journal, which is kept already."""
-        is_done = super().take_over(lines)
-        self._lines.clear()
-        return is_done
-
-    def keep(self) -> None:
-        """Keep the rows since the last time. Raises LockedError where OUTPUT is not filled any more."""
-        if not self._lines:
-            return
-        if not self._is_claimed():
-            raise LockedError(f"{self._bucket.address}: was finished, given up or taken over by another run meanwhile")
-        name = f"{OWN}/{self._own}.{self._n_portions:06}.jsonl"
-        self._bucket.create(name, b"".join(self._lines))
-        self._n_kept += len(self._lines)
-        self._n_portions += 1
-        self._lines.clear()
-
-    def _is_claimed(self) -> bool:
-        """Return whether OUTPUT still is filled for what this is of."""
-        try:
-            return self._bucket.read(_CLAIM) == self._claim
-        except FileNotFoundError:
-            return False
-
-    def close(self) -> None:
-        """Close the file; what was not kept is not needed any more."""
-        self._lines.clear()
-        super().close()
-
-    def _write(self, row: Mapping[str, object]) -> None:
-        super()._write(row)
-        if len(self._lines) >= min(max(_ROWS, self._n_kept // _PART), _MOST_ROWS):
-            self.keep()
-
-    def _write_line(self, line: bytes) -> None:
-        super()._write_line(line)
-        self._lines.append(line)
-
-
 @dataclass(slots=True)
 class Prefix:
     """The objects below an address that will be OUTPUT."""
 
     tree: bytes
-    journal: _KeptJournal
+    journal: KeptJournal
     listing: Listing
     settled: set[bytes] = field(default_factory=set)
     """Folders that hold what is planned, in the sizes in which it was made."""
@@ -154,7 +95,7 @@ class Prefix:
     @property
     def state(self) -> bytes:
         """The object that says what it is."""
-        return os.path.join(self.tree, _CLAIM.encode())
+        return os.path.join(self.tree, CLAIM.encode())
 
     def for_workers(self, link: str) -> PrefixTree:
         """Return what a worker needs of it."""
@@ -227,11 +168,8 @@ class Prefix:
 
     def settle_directories(self, directories: Iterable[str]) -> None:
         """Delete what lies beside these folders, in the root and in the folders of splits, where it is ours."""
-        expected: dict[bytes, set[bytes]] = {b"": {to_bytes(OWN), NAME.encode()}}
-        for directory in directories:
-            split, _, class_name = to_bytes(directory).rpartition(b"/")
-            expected.setdefault(split, set()).add(class_name)
-            expected[b""].add(split or class_name)
+        expected = names_by_folder(directories)
+        expected[b""] |= {to_bytes(OWN), NAME.encode()}
         for folder, names in expected.items():
             self.listing.forget(folder)
             self._delete(folder, self.listing.folder(folder).keys() - names)
@@ -308,8 +246,8 @@ def claim_prefix(output: bytes, request: str, own: str, *, is_taking_over: bool 
     """
     bucket = Bucket(output)
     claim = json.dumps({"rebalance": "claim", "request": request}).encode()
-    _claim(bucket, claim, is_taking_over=is_taking_over)
-    journal = _KeptJournal(bucket, own, claim)
+    claim_output(bucket, claim, is_taking_over=is_taking_over)
+    journal = KeptJournal(bucket, own, claim)
     prefix = Prefix(output, journal, Listing(output))
     try:
         prefix.left = not_done(_taken_over(bucket, journal))
@@ -321,35 +259,12 @@ def claim_prefix(output: bytes, request: str, own: str, *, is_taking_over: bool 
             prefix.manifest.close()
 
 
-def _claim(bucket: Bucket, claim: bytes, *, is_taking_over: bool) -> None:
-    """Say what an OUTPUT is filled for, where nothing else is said."""
-    try:
-        try:
-            bucket.create(_CLAIM, claim)
-        except FileExistsError:
-            if not is_taking_over:
-                raise
-            bucket.delete(_CLAIM)
-            bucket.create(_CLAIM, claim)
-    except FileExistsError:
-        raise OutputRefusedError(
-            f"{bucket.address}: holds what a run with other options, or of another SOURCE, has begun: finish it with "
-            "its command or, if it has ended, take it over with --overwrite"
-        ) from None
-    except OSError as error:
-        why = "there is no such bucket" if isinstance(error, FileNotFoundError) else error.strerror
-        raise OutputRefusedError(f"{bucket.address}: nothing can be made there: {why}") from None
-    if bucket.has(NAME):  # published since it was looked at, and before its claim was deleted
-        bucket.delete(_CLAIM)
-        raise OutputRefusedError(f"{bucket.address}: has appeared since this run began; run again")
-
-
 def _taken_over(bucket: Bucket, journal: Journal) -> dict[Shard, bool]:
     """Take over the rows of all who fill an OUTPUT; return the shards among them, and whether each is done."""
     done: dict[Shard, bool] = {}
     for entry in sorted(bucket.entries(to_bytes(OWN)), key=lambda entry: entry.name):
-        match = _JOURNAL.fullmatch(entry.name)
-        if entry.is_dir() or (match is None and to_text(entry.path) != _CLAIM):
+        match = JOURNAL.fullmatch(entry.name)
+        if entry.is_dir() or (match is None and to_text(entry.path) != CLAIM):
             raise OutputRefusedError(f"{bucket.address}/{to_text(entry.path)}: is not of our making: move it away")
         if match is None:
             continue
@@ -359,18 +274,3 @@ def _taken_over(bucket: Bucket, journal: Journal) -> dict[Shard, bool]:
             shard = Shard(int(match[1]), int(match[2]))
             done[shard] = done.get(shard, False) or is_done
     return done
-
-
-def remove_own(output: bytes) -> None:
-    """Delete what a run needed until its OUTPUT stood: the claim last, which the journals are of. Raises OSError."""
-    bucket = Bucket(output)
-    with contextlib.suppress(FileNotFoundError):
-        names = [entry.path for entry in bucket.entries(to_bytes(OWN)) if is_own(entry.path)]
-        for path in sorted(map(to_text, names), key=lambda path: (path == _CLAIM, path)):
-            bucket.delete(path)
-
-
-def is_own(path: bytes) -> bool:
-    """Return whether an object below OUTPUT is what a run needed until it stood."""
-    folder, name = os.path.split(path)
-    return to_text(path) == _CLAIM or (folder == to_bytes(OWN) and _JOURNAL.fullmatch(name) is not None)

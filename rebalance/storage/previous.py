@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from rebalance.dataset import to_bytes, to_text
 from rebalance.errors import OutputRefusedError
-from rebalance.plan import Written
+from rebalance.finished import Written
 from rebalance.storage.foreign import find_foreign_in
-from rebalance.storage.manifest import Manifest, checked_row, read_manifest, refused_if_spoilt, written_of
+from rebalance.storage.lines import written_of
+from rebalance.storage.manifest import Manifest, checked_row, read_manifest, refused_if_spoilt
 from rebalance.storage.places import Places
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import Any
 from rebalance.dataset import to_text
 from rebalance.errors import LockedError, OutputRefusedError
 from rebalance.shards import Shard
+from rebalance.storage.beside import staging_path
 from rebalance.storage.journal import Journal
 from rebalance.storage.publish import rename_to_new
-from rebalance.storage.staging import STATE, Staging, check_ours, staging_path
+from rebalance.storage.staging import STATE, Staging, check_ours
 
 
 @contextlib.contextmanager

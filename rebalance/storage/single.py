@@ -7,9 +7,10 @@ from typing import BinaryIO
 
 from rebalance.dataset import to_bytes, to_text
 from rebalance.errors import OutputRefusedError
+from rebalance.storage.beside import lock_path, making_path
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.publish import publish, sync_filesystem
-from rebalance.storage.staging import delete, lock_path, making_path
+from rebalance.storage.staging import delete
 
 
 def write_new_file(path: bytes, data: bytes) -> None:

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 
 from rebalance.dataset import is_address, to_bytes
-from rebalance.storage.bucket import Bucket, Listing
+from rebalance.storage.bucket import Bucket
+from rebalance.storage.listing import Listing
 
 
 def sizes_of(root: bytes) -> Callable[[str], int]:

@@ -11,10 +11,12 @@ from rebalance.dataset import Dataset, is_address
 from rebalance.errors import StorageError
 from rebalance.shards import Shard
 from rebalance.storage import staging
+from rebalance.storage.beside import lock_path
+from rebalance.storage.claim import remove_own
 from rebalance.storage.journal import Journal
+from rebalance.storage.lines import Line
 from rebalance.storage.lock import exclusive_lock, shared_lock
-from rebalance.storage.manifest import Line
-from rebalance.storage.prefix import claim_prefix, remove_own
+from rebalance.storage.prefix import claim_prefix
 from rebalance.storage.shares import claim_share
 from rebalance.storage.space import Room
 from rebalance.storage.transfer import SourceBytes
@@ -65,14 +67,14 @@ class Stage(Protocol):
 @contextlib.contextmanager
 def held(output: bytes) -> Iterator[None]:
     """Hold OUTPUT alone: of those on its disk, or, of an address, of those on this machine. Raises LockedError."""
-    with exclusive_lock(_lock_of_address(output) if is_address(output) else staging.lock_path(output)):
+    with exclusive_lock(_lock_of_address(output) if is_address(output) else lock_path(output)):
         yield
 
 
 @contextlib.contextmanager
 def held_by_shards(output: bytes) -> Iterator[None]:
     """Hold OUTPUT together with other shards; at an address nobody is in the way of others. Raises LockedError."""
-    with contextlib.nullcontext() if is_address(output) else shared_lock(staging.lock_path(output)):
+    with contextlib.nullcontext() if is_address(output) else shared_lock(lock_path(output)):
         yield
 
 
@@ -91,13 +93,13 @@ def open_stage(output: bytes, request: Callable[[], str], *, is_overwriting: boo
 
 
 @contextlib.contextmanager
-def open_shared_stage(output: bytes, request: Callable[[], str], shard: Shard) -> Iterator[Stage]:
+def open_shared_stage(output: bytes, request: str, shard: Shard) -> Iterator[Stage]:
     """Yield the same to a shard. Raises OutputRefusedError, LockedError."""
     if is_address(output):
-        with claim_prefix(output, request(), f"{shard.number}-of-{shard.n_shards}") as prefix:
+        with claim_prefix(output, request, f"{shard.number}-of-{shard.n_shards}") as prefix:
             yield prefix
     else:
-        with claim_share(output, shard, request()) as own:
+        with claim_share(output, shard, request) as own:
             yield own
 
 

@@ -13,13 +13,14 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from rebalance.dataset import Dataset, to_bytes, to_text
+from rebalance.dataset import Dataset, names_by_folder, to_bytes, to_text
 from rebalance.errors import LockedError, OutputRefusedError, StorageError
-from rebalance.planning.naming import NAME_MAX
 from rebalance.shards import Shard, not_done
+from rebalance.storage.beside import lock_path, staging_path
 from rebalance.storage.journal import Journal
+from rebalance.storage.lines import Line
 from rebalance.storage.lock import exclusive_lock
-from rebalance.storage.manifest import NAME, Line, write_manifest
+from rebalance.storage.manifest import NAME, write_manifest
 from rebalance.storage.output import check_path_lengths
 from rebalance.storage.places import NameHashes
 from rebalance.storage.publish import publish, sync_filesystem
@@ -149,12 +150,7 @@ class Staging:
 
     def settle_directories(self, directories: Iterable[str]) -> None:
         """Delete what the tree holds beside these class directories, in its root and in the folders of splits."""
-        expected: dict[bytes, set[bytes]] = {}
-        for directory in directories:
-            split, _, class_name = to_bytes(directory).rpartition(b"/")
-            expected.setdefault(split, set()).add(class_name)
-        expected.setdefault(b"", set()).update(expected)
-        for folder, names in expected.items():
+        for folder, names in names_by_folder(directories).items():
             path = os.path.join(self.tree, folder)
             for name in set(os.listdir(path) if os.path.isdir(path) else ()) - names:
                 delete(os.path.join(path, name))
@@ -220,26 +216,6 @@ def _keep_only(folder: bytes, expected: Container[bytes]) -> int:
     return n_left
 
 
-def staging_path(output: bytes) -> bytes:
-    """Return where the staging of an OUTPUT lies."""
-    return _beside(output, b".rebalance")
-
-
-def lock_path(output: bytes) -> bytes:
-    """Return where the lock of an OUTPUT lies."""
-    return _beside(output, b".rebalance.lock")
-
-
-def numbers_path(output: bytes) -> bytes:
-    """Return where what is computed for an OUTPUT that is a file of vectors is kept."""
-    return _beside(output, b".rebalance.numbers")
-
-
-def making_path(output: bytes) -> bytes:
-    """Return where an OUTPUT that is a file is made; who makes it holds its lock."""
-    return _beside(output, b".rebalance.tmp")
-
-
 def claim_staging(output: bytes) -> Staging:
     """Make the staging of an OUTPUT, or take over what an earlier run left. Call with the lock held.
 
@@ -296,15 +272,6 @@ def check_ours(folder: bytes) -> None:
 
 def _is_ours(name: bytes) -> bool:
     return name in _OURS or OF_A_SHARE.fullmatch(name) is not None
-
-
-def _beside(output: bytes, ending: bytes) -> bytes:
-    """Return a hidden name beside OUTPUT, cut to fit."""
-    parent, name = os.path.split(os.path.abspath(output))
-    hidden = b"." + name + ending
-    if len(hidden) > NAME_MAX:
-        hidden = b"." + name[:200] + hashlib.sha256(name).hexdigest()[:16].encode() + ending
-    return os.path.join(parent, hidden)
 
 
 def delete(path: bytes) -> None:

@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from rebalance.errors import OutputRefusedError, StorageError
-from rebalance.storage import prefix
+from rebalance.storage import claim, prefix
 from rebalance.storage.bucket import Bucket
 from tests.conftest import Run, contents
 
@@ -205,13 +205,13 @@ def test_what_is_not_there_as_it_was_made_is_noticed_at_the_end(
 def test_of_two_runs_the_one_that_comes_late_gives_way(
     run: Run, address: str, memory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prefix, "_ROWS", 1)
+    monkeypatch.setattr(claim, "_ROWS", 1)
     create = Bucket.create
 
     def create_late(bucket: Bucket, path: str, data: bytes) -> None:
         create(bucket, path, data)
         if path == "owl/000.png":
-            prefix.remove_own(b"memory://out")
+            claim.remove_own(b"memory://out")
 
     monkeypatch.setattr(Bucket, "create", create_late)
     ran = run("augment", address, "-o", "memory://out", "-q", "--link", "copy")
@@ -222,7 +222,7 @@ def test_of_two_runs_the_one_that_comes_late_gives_way(
 def test_portions_of_a_journal_grow_with_it(memory: Any) -> None:
     bucket = Bucket("memory://out")
     bucket.create(".rebalance/claim.json", b"{}")
-    journal = prefix._KeptJournal(bucket, "run", b"{}")
+    journal = claim.KeptJournal(bucket, "run", b"{}")
     for number in range(60_000):
         journal.forget(f"a/{number}.png")
     sizes = [memory.size(name) // 25 for name in sorted(memory.find("/out/.rebalance")) if name.endswith(".jsonl")]

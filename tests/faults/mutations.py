@@ -194,7 +194,7 @@ MUTATIONS = (
         "../buckets/test_memory.py -k another_request",
     ),
     Mutation(
-        "a run gives way to one that has finished", "storage/prefix.py",
+        "a run gives way to one that has finished", "storage/claim.py",
         "        if not self._is_claimed():\n", "        if self._bucket is None:\n",
         "../buckets/test_memory.py -k comes_late",
     ),
@@ -204,7 +204,7 @@ MUTATIONS = (
         "../buckets/test_memory.py -k changes_meanwhile",
     ),
     Mutation(
-        "an OUTPUT that stands meanwhile is not claimed", "storage/prefix.py",
+        "an OUTPUT that stands meanwhile is not claimed", "storage/claim.py",
         "    if bucket.has(NAME):", "    if bucket is None:", "../buckets/test_memory.py -k finished_meanwhile",
     ),
     Mutation(

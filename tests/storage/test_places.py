@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from rebalance.storage import places as module
 from rebalance.storage.journal import Journal
-from rebalance.storage.manifest import read_manifest, written_of
+from rebalance.storage.lines import written_of
+from rebalance.storage.manifest import read_manifest
 from rebalance.storage.places import NameHashes, Places, hashes_twice
 from rebalance.storage.previous import read_previous
 from rebalance.storage.staging import claim_staging

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from rebalance.errors import SourceTreeError
-from rebalance.storage.scan import find_held_back, find_images, is_image_name, raise_problems, scan
+from rebalance.storage.held_back import find_held_back
+from rebalance.storage.scan import find_images, is_image_name, raise_problems, scan
 from tests.conftest import MakeTree, write_image
 
 

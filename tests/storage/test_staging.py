@@ -5,11 +5,12 @@ import pytest
 
 from rebalance.dataset import ImageFile, Stamp
 from rebalance.errors import LockedError, OutputRefusedError, StorageError
-from rebalance.plan import Finished, Written
+from rebalance.finished import Finished, Written
+from rebalance.storage.beside import lock_path, staging_path
 from rebalance.storage.journal import Journal
 from rebalance.storage.lock import exclusive_lock
 from rebalance.storage.publish import publish
-from rebalance.storage.staging import claim_staging, lock_path, staging_path
+from rebalance.storage.staging import claim_staging
 from rebalance.storage.transfer import StagedTree, read_source
 
 
