@@ -51,7 +51,7 @@ class Failing:
     def _failing(self, kind: str | None, environment: Environment, start: Start) -> Iterable[bytes]:
         """Answer, or fail to: before or after what was asked for is done."""
         if kind in _ERRORS:
-            return _refused(kind, start)
+            return _refused(kind, environment, start)
         if kind in ("drop before", "hang before"):
             return self._silent(kind, environment)
         answer, status, headers = run_wsgi_app(self._passed_on, environment, buffered=True)
@@ -98,7 +98,7 @@ class Failing:
         with self.creating:
             is_copy = "HTTP_X_AMZ_COPY_SOURCE" in environment and not self.faults.get("plain")
             if is_copy and self._is_taken(environment):
-                return _refused("412", start)
+                return _refused("412", environment, start)
             return self.application(environment, start)
 
     def _is_taken(self, environment: Environment) -> bool:
@@ -116,10 +116,12 @@ class Failing:
         return []
 
 
-def _refused(kind: str, start: Start) -> Iterable[bytes]:
+def _refused(kind: str, environment: Environment, start: Start) -> Iterable[bytes]:
+    """Refuse a request; what is asked for by HEAD has no body, by which a client would be confused."""
     status, code = _ERRORS[kind]
-    start(status, [("Content-Type", "application/xml")])
-    return [f"<Error><Code>{code}</Code><Message>as it was told</Message></Error>".encode()]
+    body = f"<Error><Code>{code}</Code><Message>as it was told</Message></Error>".encode()
+    start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [] if environment["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 def _cut(body: bytes, environment: Environment) -> Iterable[bytes]:
